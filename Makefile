@@ -1,0 +1,144 @@
+# GloViTa in C. `make` alone lists the targets; `make all` builds bin/.
+# One static library of everything under lib/ and formats/; each program of stages/ takes from it what it uses.
+
+CC       ?= gcc
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SAN      ?=
+OPT      ?= -O3 -g
+WARN     := -Wall -Wextra -Wno-missing-field-initializers
+WERROR   ?=
+VERSION  := 0.1.0
+
+ifdef SAN
+B        := build/san-$(subst $(comma),-,$(subst :,-,$(SAN)))
+else
+B        := build/$(notdir $(firstword $(filter-out ccache,$(CC))))
+endif
+comma    := ,
+
+pkg       = $(shell pkg-config --$(1) $(2) 2>/dev/null)
+HDF5     := $(firstword $(foreach p,hdf5 hdf5-serial,$(if $(call pkg,libs,$(p)),$(p))))
+MSGPACK  := $(firstword $(foreach p,msgpack-c msgpack msgpackc,$(if $(call pkg,libs,$(p)),$(p))))
+PKGS     := $(MSGPACK) jansson libjpeg libtiff-4 libavformat libavcodec libavutil libswscale libxxhash libcurl libzip $(HDF5)
+# oneDNN has no pkg-config file; DNNL_ROOT points at another copy of it (a v3 release, say).
+DNNL_ROOT ?=
+DNNL_CFLAGS := $(if $(DNNL_ROOT),-I$(DNNL_ROOT)/include)
+DNNL_LIBS := $(if $(DNNL_ROOT),-L$(DNNL_ROOT)/lib -Wl$(comma)-rpath$(comma)$(abspath $(DNNL_ROOT))/lib) -ldnnl
+ifneq ($(DNNL_ROOT),)
+B        := $(B)-dnnl
+endif
+
+CPPFLAGS += -Ilib -I. -D_GNU_SOURCE -DGV_VERSION='"$(VERSION)"' -include lib/common/banned.h
+CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(WERROR) -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -fstack-protector-strong -pthread
+LDFLAGS  += -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
+ifdef SAN
+CFLAGS   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DGV_SANITIZED
+LDFLAGS  += -fsanitize=$(SAN)
+else
+CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+LIBSRC   := $(wildcard lib/*/*.c lib/*/*/*.c formats/*.c)
+STAGESRC := $(wildcard stages/*.c)
+UNITSRC  := $(wildcard tests/unit/*.c)
+NNSRC    := $(wildcard tests/nn/*.c)
+LIBOBJ   := $(LIBSRC:%.c=$(B)/%.o)
+STAGES   := $(STAGESRC:stages/%.c=glovita-%)
+ifdef SAN
+BIN      := $(B)/bin
+else ifeq ($(B),build/gcc)
+BIN      := bin
+else
+BIN      := $(B)/bin
+endif
+NAMES    := glovita_train glovita_infer glovita_extract_features glovita_plot_umap
+PROGRAMS := $(STAGES:%=$(BIN)/%) $(if $(filter glovita-run,$(STAGES)),$(NAMES:%=$(BIN)/%))
+UNITS    := $(UNITSRC:tests/unit/%.c=$(B)/tests/unit/%)
+NNTESTS  := $(NNSRC:tests/nn/%.c=$(B)/tests/nn/%)
+
+CPPFLAGS += $(DNNL_CFLAGS)
+PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
+PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate
+
+help:
+	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
+	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them'
+	@echo 'make lint      lists complete, arrows between folders, long files and functions'
+	@echo 'make man       check the pages'
+	@echo 'make install   programs and pages below $$(DESTDIR)$$(PREFIX)'
+	@echo 'make clean     remove build/ and bin/'
+	@echo 'Options: SAN=address,undefined builds with sanitizers; DNNL_ROOT=DIR takes oneDNN from there; V=1 shows commands'
+
+Q := $(if $(V),,@)
+
+all: $(PROGRAMS)
+
+programs tests: ;
+unit-programs: $(UNITS)
+nn-programs: $(NNTESTS)
+
+# lib/common is the only part that may call malloc.
+$(B)/lib/common/%.o: CPPFLAGS += -DGV_MAY_MALLOC
+
+# The flags are part of the objects: a change of them rebuilds.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS)
+$(B)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CC $<')
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libglovita.a: $(LIBOBJ)
+	$(if $(V),,@echo '  AR $@')
+	$(Q)rm -f $@ && ar rcsD $@ $(LIBOBJ)
+
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(1) $(B)/libglovita.a $(PKG_LIBS) $(DNNL_LIBS) -lm -o $@
+
+$(BIN)/glovita-%: $(B)/stages/%.o $(B)/libglovita.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD $@')
+	$(Q)$(call LINK,$<)
+
+$(NAMES:%=$(BIN)/%): $(BIN)/glovita-run
+	$(Q)ln -sf glovita-run $@
+
+$(B)/tests/%: $(B)/tests/%.o $(B)/libglovita.a
+	$(if $(V),,@echo '  LD $@')
+	$(Q)$(call LINK,$<)
+
+check: check-unit check-nn check-cli check-pipe check-pages lint
+
+PROVE = prove -Q --merge
+
+check-unit: $(UNITS)
+	@tests/prove unit $(UNITS)
+check-nn: $(NNTESTS)
+	@tests/prove nn $(NNTESTS)
+check-cli: all
+	@tests/prove cli $(sort $(wildcard tests/cli/*.sh))
+check-pipe: all
+	@tests/prove pipe $(sort $(wildcard tests/pipe/*.sh))
+check-pages: all
+	@tests/prove pages $(sort $(wildcard tests/pages/*.sh))
+lint: all
+	@tests/prove lint $(sort $(wildcard tests/lint/*.sh))
+man:
+	@tests/prove pages tests/pages/*.sh
+
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man7'
+	install -m 755 $(STAGES:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
+	for n in $(NAMES); do ln -sf glovita-run '$(DESTDIR)$(PREFIX)/bin/'$$n; done
+	for s in 1 5 7; do for f in man/man$$s/*.$$s; do if [ -f "$$f" ]; then install -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/man/man'$$s; fi; done; done
+
+clean:
+	rm -rf build bin
+
+force:
+.PHONY: help all programs tests unit-programs nn-programs check check-unit check-nn check-cli check-pipe check-pages lint man install clean force
+.SECONDARY:
+-include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)

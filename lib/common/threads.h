@@ -1,0 +1,23 @@
+/*
+ * A pool of threads for loops over independent pieces. The split depends on the number of threads alone, so results are
+ * the same in every run with that number.
+ *
+ *   gv_threads_set(2);
+ *   gv_parallel(n, grain, body, arg);    // body(arg, begin, end) on contiguous parts of 0 … n; returns when all are done
+ *
+ * Called from one thread; bodies do not call gv_parallel. With one thread, or n <= grain, body runs in the caller.
+ */
+#ifndef GV_COMMON_THREADS_H
+#define GV_COMMON_THREADS_H
+
+#include <stdint.h>
+
+typedef void gv_body(void *arg, int64_t begin, int64_t end);
+
+/* The cores this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK, OMP_NUM_THREADS; at least 1. */
+int gv_threads_available(void);
+void gv_threads_set(int n); /* 0: as available */
+int gv_threads(void);
+void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg);
+
+#endif
