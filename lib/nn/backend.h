@@ -1,0 +1,56 @@
+/*
+ * A backend is one versioned table of functions: it compiles a node into a kernel, and the plan runs kernels in order.
+ * `reference` is plain C (ops/), the oracle of the tests; `onednn` is the default; others are found by dlopen.
+ *
+ * A backend's compile answers GV_OK with a kernel, or GV_UNSUPPORTED: then the plain kernel of the op runs (through float where
+ * the tensors are bf16). Rewrites that need a kernel of a backend ask `supports` first.
+ */
+#ifndef GV_NN_BACKEND_H
+#define GV_NN_BACKEND_H
+
+#include "nn/graph.h"
+
+enum { GV_BACKEND_VERSION = 1, GV_UNSUPPORTED = 1 };
+
+/* One tensor as a kernel sees it: dense, row-major in the logical (channels-last) shape. */
+typedef struct gv_desc { gv_dtype dtype; int ndim; int64_t shape[GV_MAX_DIMS]; int64_t count; } gv_desc;
+
+typedef struct gv_run { /* what changes from run to run */
+    uint64_t seed, step;
+    int threads;
+} gv_run;
+
+typedef struct gv_call { /* a node about to be executed; the pointers are fixed when the plan is made, except those of feeds */
+    const gv_node *node;
+    const void *attr;
+    int nin, nout;
+    gv_desc in[GV_MAX_IN], out[GV_MAX_OUT]; /* an absent optional input has ndim -1 */
+    void *x[GV_MAX_IN], *y[GV_MAX_OUT];
+    void *scratch;        /* scratch_bytes of the kernel, shared by all nodes of the plan */
+    const gv_run *run;
+    void *self;           /* the kernel's own */
+} gv_call;
+
+typedef struct gv_kernel {
+    const char *name;                        /* "jit:avx512_core_bf16", "plain", …: shown by --profile and kept in plan.json */
+    int (*run)(const gv_call *c);            /* GV_OK or a negative code */
+    void (*release)(void *self);
+    void *self;
+    size_t scratch_bytes;
+} gv_kernel;
+
+typedef struct gv_backend {
+    uint32_t version;
+    const char *name;
+    const char *summary;
+    int (*open)(void **ctx, int threads, gv_err *err);
+    void (*close)(void *ctx);
+    /* c has node, attr, in, out filled (no pointers). */
+    int (*compile)(void *ctx, const gv_call *c, gv_kernel *k, gv_err *err);
+    bool (*has_bf16)(void); /* the processor multiplies bf16 */
+} gv_backend;
+
+/* The registry: built from backends.def ("reference", "onednn"). NULL: no such backend. */
+const gv_backend *gv_backend_find(const char *name);
+
+#endif
