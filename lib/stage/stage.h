@@ -1,0 +1,63 @@
+/*
+ * What stages share. A stage is one file that defines gv_this_stage; main(), options, streams, history, progress and exit status
+ * come from here, and only main.c prints and exits.
+ *
+ *   static int run(gv_stage_ctx *st, gv_err *err)
+ *   {
+ *       gv_record rec;
+ *       int r;
+ *       while ((r = gv_next(st->in, &rec, err)) > 0) { … if (gv_put(st->out, &rec, err) < 0) return err->code; gv_stage_done(st, 1); }
+ *       return r;
+ *   }
+ *   const gv_stage gv_this_stage = { .name = "augment", .summary = …, .reads = GV_TENSOR, .writes = GV_TENSOR, .blocks = …, .fields = …, .run = run };
+ */
+#ifndef GV_STAGE_STAGE_H
+#define GV_STAGE_STAGE_H
+
+#include "common/field.h"
+#include "config/config.h"
+#include "stream/stream.h"
+
+typedef struct gv_stage gv_stage;
+
+typedef struct gv_stage_ctx {
+    const gv_stage *stage;
+    const void *params;       /* the stage's own (transport) options */
+    gv_config *config;        /* the blocks it takes */
+    gv_reader *in;            /* stdin or --input, opened when the stage reads records; NULL otherwise */
+    gv_writer *out;           /* stdout or --output, opened and its header inherited, but not started: run() adds facts, then gv_stage_start() */
+    gv_arena run, epoch, batch, scratch;
+    const char *const *args;  /* positional arguments */
+    int nargs;
+    void *progress;
+} gv_stage_ctx;
+
+struct gv_stage {
+    const char *name, *summary;
+    unsigned reads, writes;             /* sets of gv_kind; 0: none, the stage opens its own */
+    const char *const *blocks;          /* configuration it takes: "data", "data.augmentation", …; NULL: none */
+    const gv_field *fields;             /* its own options: transport only, they never change a result */
+    size_t params_size;
+    const char *positional;             /* "FILE…" in the help; NULL: none allowed */
+    bool manual_streams;                /* run() opens its inputs and output itself (batch, train) */
+    bool text_output;                   /* writes text, not records (cat, plot) */
+    int (*run)(gv_stage_ctx *st, gv_err *err);
+};
+
+extern const gv_stage gv_this_stage;
+
+/* Write the header: inherited facts, own facts, history (program, version, the stage's result-changing options, i.e. typed fields of
+ * its blocks that differ from their defaults). */
+int gv_stage_start(gv_stage_ctx *st, gv_err *err) GV_MUST_USE;
+/* Count finished records for progress (events to GLOVITA_EVENTS, at most ten a second; a line on a terminal). */
+void gv_stage_done(gv_stage_ctx *st, uint64_t records);
+/* One event as a JSON line on GLOVITA_EVENTS (a descriptor number or a path); telemetry cannot fail a run. `fields` is JSON without
+ * braces, e.g. "\"step\":3". Kinds: start config progress metric warning error end. */
+void gv_event(const char *kind, const char *fmt, ...) GV_PRINTF(2, 3);
+/* Set by SIGTERM, SIGINT, SIGUSR1 in stages that asked for it (gv_catch_signals): finish the step, save, return GV_ESAVED. */
+void gv_catch_signals(void);
+int gv_stop_requested(void);
+/* Open a path or "-" for reading: a stream; "fd:N" names an inherited descriptor. */
+int gv_open_input(const char *path, gv_reader **r, gv_err *err) GV_MUST_USE;
+
+#endif
