@@ -112,7 +112,8 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libglovita.a
 
 check: check-unit check-nn check-cli check-pipe check-pages lint
 
-PROVE = prove -Q --merge
+# The tests find the programs of this build first.
+check-%: export GLOVITA_BIN = $(abspath $(BIN))
 
 check-unit: $(UNITS)
 	@tests/prove unit $(UNITS)
