@@ -1,0 +1,151 @@
+/* report: what the driver shows while stages run, and events.jsonl. */
+#include "run/report.h"
+#include "common/log.h"
+#include "json/json.h"
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int gv_report_open(gv_report *r, const char *events_path, gv_err *err)
+{
+    memset(r, 0, sizeof *r);
+    r->terminal = isatty(STDERR_FILENO);
+    r->started = r->last_plain = now();
+    if (events_path && !(r->events = fopen(events_path, "ae")))
+        return gv_fail_sys(err, "cannot open '%s'", events_path);
+    return GV_OK;
+}
+
+void gv_report_stage(gv_report *r, int i, const char *label)
+{
+    if (i >= GV_REPORT_STAGES)
+        return;
+    snprintf(r->stage[i].label, sizeof r->stage[i].label, "%s", label);
+    if (r->stages < i + 1)
+        r->stages = i + 1;
+}
+
+static void clear_line(gv_report *r)
+{
+    if (r->line_shown && r->terminal)
+        fputs("\r\033[K", stderr);
+    r->line_shown = 0;
+}
+
+/* The stage that neither waits for its input nor for its output is the one the others wait for. */
+static const char *bottleneck(const gv_report *r)
+{
+    const char *name = NULL;
+    double least = 0.5, elapsed = now() - r->started;
+    for (int i = 0; i < r->stages; i++) {
+        double waits = (r->stage[i].wait_in + r->stage[i].wait_out) / (elapsed > 0 ? elapsed : 1);
+        if (r->stage[i].done > 0 && waits < least) {
+            least = waits;
+            name = r->stage[i].label;
+        }
+    }
+    return name;
+}
+
+static double number(const json_t *j, const char *key)
+{
+    return json_number_value(json_object_get(j, key));
+}
+
+static void span(char *out, size_t size, double s)
+{
+    if (s >= 3600)
+        snprintf(out, size, "%dh%02dm", (int)(s / 3600), (int)(s / 60) % 60);
+    else if (s >= 60)
+        snprintf(out, size, "%dm%02ds", (int)(s / 60), (int)s % 60);
+    else
+        snprintf(out, size, "%.0fs", s);
+}
+
+static void train_progress(gv_report *r, const json_t *j)
+{
+    char eta[32];
+    span(eta, sizeof eta, number(j, "eta"));
+    const json_t *metric = json_object_get(j, "metric");
+    int n = snprintf(r->train, sizeof r->train, "epoch %d/%d  %s %d/%d  %.1f img/s  loss %.4f", (int)number(j, "epoch") + 1, (int)number(j, "epochs"),
+                     json_is_true(json_object_get(j, "validation")) ? "val" : "step", (int)number(j, "step"), (int)number(j, "steps"), number(j, "per_s"), number(j, "loss"));
+    if (json_is_string(metric) && n > 0 && (size_t)n < sizeof r->train)
+        n += snprintf(r->train + n, sizeof r->train - (size_t)n, "  %s %.4f", json_string_value(metric), number(j, "value"));
+    if (n > 0 && (size_t)n < sizeof r->train)
+        snprintf(r->train + n, sizeof r->train - (size_t)n, "  ETA %s", eta);
+}
+
+void gv_report_event(gv_report *r, int i, const char *json, size_t n)
+{
+    if (r->events && n) {
+        fwrite(json, 1, n, r->events);
+        fputc('\n', r->events);
+    }
+    gv_err err = { 0 };
+    json_t *j = gv_json_parse(json, n, "event", &err);
+    if (!j)
+        return; /* telemetry cannot hurt */
+    const char *kind = json_string_value(json_object_get(j, "event"));
+    if (kind && !strcmp(kind, "progress") && i < GV_REPORT_STAGES) {
+        r->stage[i].wait_in = number(j, "wait_in");
+        r->stage[i].wait_out = number(j, "wait_out");
+        r->stage[i].done = json_object_get(j, "done") ? number(j, "done") : 1;
+        if (json_object_get(j, "epochs"))
+            train_progress(r, j);
+        else if (!json_object_get(j, "total") || number(j, "total") <= 0) {
+            if (i == r->stages - 1 && !*r->train)
+                snprintf(r->train, sizeof r->train, "%.0f %s", number(j, "done"), r->stage[i].label);
+        }
+    } else if (kind && !strcmp(kind, "epoch")) { /* a finished epoch: one plain line, kept on a terminal too */
+        const char *text = json_string_value(json_object_get(j, "text"));
+        clear_line(r);
+        if (text)
+            fprintf(stderr, "%s\n", text);
+    }
+    json_decref(j);
+}
+
+void gv_report_message(gv_report *r, const char *line, size_t n)
+{
+    clear_line(r);
+    fwrite(line, 1, n, stderr);
+    fputc('\n', stderr);
+}
+
+void gv_report_tick(gv_report *r)
+{
+    double t = now();
+    if (!*r->train)
+        return;
+    if (r->terminal && t - r->last_shown >= 0.1) {
+        struct winsize ws = { 0 };
+        int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 20 ? ws.ws_col - 1 : 100;
+        const char *slow = bottleneck(r);
+        char line[400];
+        snprintf(line, sizeof line, "%s%s%s%s", r->train, slow ? "  [" : "", slow ? slow : "", slow ? "]" : "");
+        fprintf(stderr, "\r\033[K%.*s", width, line);
+        fflush(stderr);
+        r->line_shown = 1;
+        r->last_shown = t;
+    } else if (!r->terminal && t - r->last_plain >= 30) {
+        const char *slow = bottleneck(r);
+        fprintf(stderr, "%s%s%s\n", r->train, slow ? "  bottleneck " : "", slow ? slow : "");
+        r->last_plain = t;
+    }
+}
+
+void gv_report_close(gv_report *r)
+{
+    clear_line(r);
+    if (r->events && fclose(r->events) != 0)
+        gv_log(GV_WARNING, "events could not be written: %s", strerror(errno));
+    r->events = NULL;
+}

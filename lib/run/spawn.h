@@ -1,0 +1,22 @@
+/*
+ * Run a pipeline: create every pipe, start every stage in one process group with a parent-death signal, watch pidfds, gather
+ * their events and messages, and tell the first cause of a failure. Nothing of it is left when this returns, or when the driver
+ * dies in any way.
+ */
+#ifndef GV_RUN_SPAWN_H
+#define GV_RUN_SPAWN_H
+
+#include "run/pipeline.h"
+
+typedef struct gv_run_options {
+    const char *events_path; /* events.jsonl, appended; NULL: not kept */
+    int lock_fd;             /* handed to the stage `train`; -1: none */
+    const char *what;        /* "training": for the progress line */
+} gv_run_options;
+
+/* Returns GV_OK, or the code of the first failing stage with err telling which stage, why, and its own last message. The exit status
+ * of that stage (or 128+n for signal n) is in *status. Stopped by SIGTERM, SIGINT or SIGUSR1: the signal goes to `train`, and
+ * the result is GV_ESAVED when it saved. */
+int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_err *err) GV_MUST_USE;
+
+#endif
