@@ -56,6 +56,55 @@ static bool parse_digits(const char *s, bool *negative, uint64_t *out)
     return !*end && !errno;
 }
 
+static int add_f64(gv_buf *out, double v, gv_err *err);
+
+/* One end of a range: "0", or "above 0" and "below 1" where the number itself is outside. */
+static int add_bound(gv_buf *out, double v, gv_err *err)
+{
+    if (v == GV_ABOVE_0)
+        return gv_buf_printf(out, err, "above 0");
+    if (v == GV_BELOW_1)
+        return gv_buf_printf(out, err, "below 1");
+    return add_f64(out, v, err);
+}
+
+int gv_field_range(const gv_field *f, gv_buf *out, gv_err *err)
+{
+    int r = GV_OK;
+    switch (f->type) {
+    case GV_TYPE_I64:
+    case GV_TYPE_INTS:
+        if (f->hi.i != INT64_MAX)
+            return gv_buf_printf(out, err, "the range is %" PRId64 " to %" PRId64, f->lo.i, f->hi.i);
+        return f->lo.i > INT64_MIN + 1 ? gv_buf_printf(out, err, "the smallest allowed is %" PRId64, f->lo.i) : GV_OK;
+    case GV_TYPE_U64: return gv_buf_printf(out, err, "the range is %" PRIu64 " to %" PRIu64, f->lo.u, f->hi.u);
+    case GV_TYPE_F64:
+    case GV_TYPE_F64S:
+        if (!isinf(f->hi.f)) {
+            r = gv_buf_printf(out, err, "the range is ");
+            r = r == GV_OK ? add_bound(out, f->lo.f, err) : r;
+            r = r == GV_OK ? gv_buf_printf(out, err, " to ") : r;
+            return r == GV_OK ? add_bound(out, f->hi.f, err) : r;
+        }
+        if (isinf(f->lo.f))
+            return GV_OK;
+        r = gv_buf_printf(out, err, f->lo.f == GV_ABOVE_0 ? "it must be " : "the smallest allowed is ");
+        return r == GV_OK ? add_bound(out, f->lo.f, err) : r;
+    default: return GV_OK;
+    }
+}
+
+static int out_of_range(const gv_field *f, const char *shown, const char *word, gv_err *err)
+{
+    gv_buf b = { 0 };
+    if (gv_field_range(f, &b, NULL) != GV_OK || !b.data)
+        gv_fail(err, GV_EUSAGE, "'%s' is %s, which is out of range", shown, word);
+    else
+        gv_fail(err, GV_EUSAGE, "'%s' is %s; %s", shown, word, b.data);
+    gv_buf_release(&b);
+    return GV_EUSAGE;
+}
+
 static int set_i64(const gv_field *f, int64_t *to, const char *shown, const char *word, gv_err *err)
 {
     bool neg;
@@ -63,11 +112,8 @@ static int set_i64(const gv_field *f, int64_t *to, const char *shown, const char
     if (!parse_digits(word, &neg, &u) || u > (uint64_t)INT64_MAX)
         return gv_fail(err, GV_EUSAGE, "'%s' is '%s'; a whole number is wanted", shown, word);
     int64_t v = neg ? -(int64_t)u : (int64_t)u;
-    if (v < f->lo.i || v > f->hi.i) {
-        if (f->hi.i == INT64_MAX)
-            return gv_fail(err, GV_EUSAGE, "'%s' is %" PRId64 "; the smallest allowed is %" PRId64, shown, v, f->lo.i);
-        return gv_fail(err, GV_EUSAGE, "'%s' is %" PRId64 "; the range is %" PRId64 " to %" PRId64, shown, v, f->lo.i, f->hi.i);
-    }
+    if (v < f->lo.i || v > f->hi.i)
+        return out_of_range(f, shown, word, err);
     *to = v;
     return GV_OK;
 }
@@ -79,7 +125,7 @@ static int set_u64(const gv_field *f, uint64_t *to, const char *shown, const cha
     if (!parse_digits(word, &neg, &u))
         return gv_fail(err, GV_EUSAGE, "'%s' is '%s'; a whole number is wanted", shown, word);
     if ((neg && u) || u < f->lo.u || u > f->hi.u)
-        return gv_fail(err, GV_EUSAGE, "'%s' is %s; the range is %" PRIu64 " to %" PRIu64, shown, word, f->lo.u, f->hi.u);
+        return out_of_range(f, shown, word, err);
     *to = u;
     return GV_OK;
 }
@@ -88,13 +134,10 @@ static int set_f64(const gv_field *f, double *to, const char *shown, const char 
 {
     char *end;
     double v = strtod(word, &end);
-    if (end == word || *end || isnan(v))
+    if (end == word || *end || !isfinite(v))
         return gv_fail(err, GV_EUSAGE, "'%s' is '%s'; a number is wanted", shown, word);
-    if (v < f->lo.f || v > f->hi.f) {
-        if (isinf(f->hi.f))
-            return gv_fail(err, GV_EUSAGE, "'%s' is %g; the smallest allowed is %g", shown, v, f->lo.f);
-        return gv_fail(err, GV_EUSAGE, "'%s' is %g; the range is %g to %g", shown, v, f->lo.f, f->hi.f);
-    }
+    if (v < f->lo.f || v > f->hi.f)
+        return out_of_range(f, shown, word, err);
     *to = v;
     return GV_OK;
 }
@@ -216,7 +259,7 @@ int gv_field_set(const gv_field *f, void *params, const char *shown, const char 
         return gv_fail(err, GV_EUSAGE, "'%s' is '%s'; true or false is wanted", shown, w);
     }
     case GV_TYPE_I64: return none ? (*(int64_t *)to = GV_NONE_I64, GV_OK) : set_i64(f, to, shown, w, err);
-    case GV_TYPE_U64: return set_u64(f, to, shown, w, err);
+    case GV_TYPE_U64: return none ? (*(uint64_t *)to = GV_NONE_U64, GV_OK) : set_u64(f, to, shown, w, err);
     case GV_TYPE_F64: return none ? (*(double *)to = NAN, GV_OK) : set_f64(f, to, shown, w, err);
     case GV_TYPE_STR: {
         char *s = none ? NULL : gv_arena_strdup(arena, w, err);
@@ -298,7 +341,7 @@ int gv_field_text(const gv_field *f, const void *params, gv_buf *out, gv_err *er
     switch (f->type) {
     case GV_TYPE_BOOL: return gv_buf_printf(out, err, "%s", *(const bool *)p ? "true" : "false");
     case GV_TYPE_I64: return *(const int64_t *)p == GV_NONE_I64 ? gv_buf_add(out, "None", 4, err) : gv_buf_printf(out, err, "%" PRId64, *(const int64_t *)p);
-    case GV_TYPE_U64: return gv_buf_printf(out, err, "%" PRIu64, *(const uint64_t *)p);
+    case GV_TYPE_U64: return f->optional && *(const uint64_t *)p == GV_NONE_U64 ? gv_buf_add(out, "None", 4, err) : gv_buf_printf(out, err, "%" PRIu64, *(const uint64_t *)p);
     case GV_TYPE_F64: return isnan(*(const double *)p) ? gv_buf_add(out, "None", 4, err) : add_f64(out, *(const double *)p, err);
     case GV_TYPE_STR: return *(const char *const *)p ? gv_shell_quote(out, *(const char *const *)p, err) : gv_buf_add(out, "None", 4, err);
     case GV_TYPE_ENUM: return *(const int *)p < 0 ? gv_buf_add(out, "None", 4, err) : gv_buf_printf(out, err, "%s", f->choices[*(const int *)p]);

@@ -9,7 +9,7 @@
  *   };
  *
  * The macros check at compile time that the member has the type of the row. Optional fields (GV_OPT_*) have the default
- * None: GV_NONE_I64, NaN or NULL in the struct, the word None on the command line, null in JSON.
+ * None: GV_NONE_I64, GV_NONE_U64, NaN or NULL in the struct, the word None on the command line, null in JSON.
  */
 #ifndef GV_COMMON_FIELD_H
 #define GV_COMMON_FIELD_H
@@ -20,6 +20,10 @@
 #include <stdint.h>
 
 #define GV_NONE_I64 INT64_MIN
+#define GV_NONE_U64 UINT64_MAX
+/* Bounds of open ranges: the number itself is outside. */
+#define GV_ABOVE_0 0x1p-1074
+#define GV_BELOW_1 0x1.fffffffffffffp-1
 
 typedef enum gv_type {
     GV_TYPE_BOOL, /* bool */
@@ -66,6 +70,7 @@ typedef struct gv_field {
 #define GV_DICT(T, m, h) { .name = #m, .type = GV_TYPE_DICT, .offset = GV_FIELD_OF(T, m, gv_dict), .unit = "", .help = (h) }
 /* None by default. A list (STRS, INTS, F64S) that is None has v == NULL and n == 0. */
 #define GV_OPT_I64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_I64, .optional = true, .offset = GV_FIELD_OF(T, m, int64_t), .def.i = GV_NONE_I64, .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }
+#define GV_OPT_U64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_U64, .optional = true, .offset = GV_FIELD_OF(T, m, uint64_t), .def.u = GV_NONE_U64, .lo.u = (lo_), .hi.u = (hi_), .unit = (u_), .help = (h) }
 #define GV_OPT_F64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64, .optional = true, .offset = GV_FIELD_OF(T, m, double), .def.f = NAN, .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
 #define GV_OPT_STR(T, m, h) { .name = #m, .type = GV_TYPE_STR, .optional = true, .offset = GV_FIELD_OF(T, m, const char *), .unit = "", .help = (h) }
 #define GV_OPT_ENUM(T, m, c, h) { .name = #m, .type = GV_TYPE_ENUM, .optional = true, .offset = GV_FIELD_OF(T, m, int), .def.i = -1, .choices = (c), .unit = "", .help = (h) }
@@ -86,6 +91,10 @@ int gv_field_set(const gv_field *f, void *params, const char *shown, const char 
 
 /* The value as the words gv_field_set takes back, blank-separated and quoted for the shell where needed; None for none. */
 int gv_field_text(const gv_field *f, const void *params, gv_buf *out, gv_err *err) GV_MUST_USE;
+
+/* What the range of a number allows, as a clause for messages and help: "the range is 0 to 9", "it must be above 0", "the
+ * smallest allowed is 1"; nothing for other types and for a range without bounds. */
+int gv_field_range(const gv_field *f, gv_buf *out, gv_err *err) GV_MUST_USE;
 
 /* True if the value in params is that of the other struct (of the same table). */
 bool gv_field_equal(const gv_field *f, const void *a, const void *b);

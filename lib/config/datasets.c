@@ -1,0 +1,85 @@
+/* datasets: rows of the data sets whose loader is not in lib/data. A data set that gets a loader moves there with its row.
+ * Class counts, tasks and policies are those of the Python GloViTa; its data_fraction of 0.1 is not taken over. */
+#include "config/config.h"
+
+#define NAMED(id, cls, classes, train, test, is_built, text) \
+    static const char *const id##_defaults[] = { "num_classes", classes, "augmentation.train_policy", train, "augmentation.test_policy", test, NULL }; \
+    extern const gv_variant gv_schema_##id; \
+    const gv_variant gv_schema_##id = { .name = #id, .class_name = cls, .summary = text, .defaults = id##_defaults, .required = root_dir, .built = is_built }
+
+static const char *const root_dir[] = { "data_root_dir", NULL };
+static const char *const root_and_classes[] = { "data_root_dir", "num_classes", NULL };
+
+NAMED(cifar10, "Cifar10Config", "10", "randaugment", "default", true, "CIFAR-10: 32 px colour images of 10 classes");
+NAMED(cifar100, "Cifar100Config", "100", "randaugment", "default", true, "CIFAR-100: 32 px colour images of 100 classes");
+NAMED(mnist, "MnistConfig", "10", "baseline", "default", true, "MNIST: 28 px gray images of digits");
+NAMED(fashion_mnist, "FashionMnistConfig", "10", "baseline", "default", true, "Fashion-MNIST: 28 px gray images of clothes, 10 classes");
+NAMED(imagenet, "ImagenetConfig", "1000", "randaugment_448", "default_448", false, "ImageNet-1k");
+NAMED(pcam, "PCamConfig", "2", "dataset_specific", "shared_default_2d", false, "PatchCamelyon: tumour in 96 px histology patches");
+NAMED(rxrx1, "RxRx1Config", "1139", "dataset_specific", "shared_default_2d", false, "RxRx1: fluorescence microscopy, 1,139 perturbations");
+NAMED(neudet, "NeuDetConfig", "6", "dataset_specific", "shared_default_2d", false, "NEU-DET: 6 kinds of steel surface defects");
+NAMED(zooscannet, "ZooScanNetConfig", "20", "dataset_specific", "shared_default_2d", false, "ZooScanNet: plankton");
+NAMED(aid, "AIDConfig", "30", "aid_large_crop", "default", false, "AID: aerial scenes, 30 classes");
+NAMED(resisc45, "RESISC45Config", "45", "dataset_specific", "shared_default_2d", false, "RESISC45: remote sensing scenes, 45 classes");
+NAMED(flowers102, "Flowers102Config", "102", "dataset_specific", "shared_default_2d", false, "Oxford Flowers, 102 classes");
+NAMED(fgvc_aircraft, "FGVCAircraftConfig", "100", "dataset_specific", "shared_default_2d", false, "FGVC-Aircraft, 100 variants");
+NAMED(diabetic_retina, "DiabeticRetinaConfig", "5", "dataset_specific", "shared_default_2d", false, "diabetic retinopathy, 5 grades");
+
+static const char *const chest_defaults[] = { "num_classes", "14", "subtask", "multilabel", "augmentation.train_policy", "default_2d_2", "augmentation.test_policy", "shared_default_2d", NULL };
+extern const gv_variant gv_schema_chestxray14;
+const gv_variant gv_schema_chestxray14 = {
+    .name = "chestxray14", .class_name = "ChestXRay14Config", .summary = "ChestX-ray14: 14 findings, any number of them in an image",
+    .defaults = chest_defaults, .required = root_dir, .built = false,
+};
+
+static const char *const split_sources[] = { "splits_json", "subdirs", NULL };
+static const char *const label_sources[] = { "folder", "json", "csv", NULL };
+static const gv_field generic_fields[] = {
+    GV_STR(struct gv_generic_image_dataset, images_dir, "images", "folder of the images under data_root_dir"),
+    GV_ENUM(struct gv_generic_image_dataset, split_source, GV_SPLITS_JSON, split_sources, "splits from a JSON file, or from the folders train, val and test"),
+    GV_ENUM(struct gv_generic_image_dataset, label_source, GV_LABELS_JSON, label_sources, "labels from class folders, a JSON file, or a CSV table"),
+    GV_STR(struct gv_generic_image_dataset, split_file, "splits.json", "file of the splits, under data_root_dir"),
+    GV_STR(struct gv_generic_image_dataset, labels_file, "labels.json", "file of the labels, under data_root_dir"),
+    GV_STR(struct gv_generic_image_dataset, path_column, "path", "column of the image paths in a CSV table"),
+    GV_STR(struct gv_generic_image_dataset, label_column, "label", "column of the labels in a CSV table"),
+    GV_STR(struct gv_generic_image_dataset, train_split_name, "train", "name of the training split"),
+    GV_STR(struct gv_generic_image_dataset, val_split_name, "val", "name of the validation split"),
+    GV_STR(struct gv_generic_image_dataset, test_split_name, "test", "name of the test split; where it is missing the validation split stands in"),
+    GV_STRS(struct gv_generic_image_dataset, allowed_exts, ".jpg .jpeg .png .bmp .tif .tiff", NULL, "endings of the files that are images"),
+    GV_OPT_STRS(struct gv_generic_image_dataset, class_names, NULL, "class names in the order of their indices; None: sorted names of the data"),
+    GV_BOOL(struct gv_generic_image_dataset, strict, true, "stop at a missing file or label instead of leaving the entry out"),
+    GV_END
+};
+static const char *const generic_defaults[] = { "augmentation.train_policy", "default_2d_2", "augmentation.test_policy", "shared_default_2d", NULL };
+extern const gv_variant gv_schema_generic_image_dataset;
+const gv_variant gv_schema_generic_image_dataset = {
+    .name = "generic_image_dataset", .class_name = "GenericImageDatasetConfig", .summary = "images in folders with labels from folders, JSON or CSV",
+    .fields = generic_fields, .params_size = sizeof(struct gv_generic_image_dataset), .defaults = generic_defaults, .required = root_and_classes, .built = true,
+};
+
+static const gv_field precomputed_fields[] = {
+    GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels"),
+    GV_OPT_STR(struct gv_precomputed_features, val_features_file, "HDF5 file with the validation features and labels"),
+    GV_OPT_STR(struct gv_precomputed_features, test_features_file, "HDF5 file with the test features and labels"),
+    GV_END
+};
+static const char *const precomputed_required[] = { "num_classes", "train_features_file", "val_features_file", NULL };
+extern const gv_variant gv_schema_precomputed_features;
+const gv_variant gv_schema_precomputed_features = {
+    .name = "precomputed_features", .class_name = "PrecomputedFeaturesConfig", .summary = "features in HDF5 files, one vector or one bag a sample",
+    .fields = precomputed_fields, .params_size = sizeof(struct gv_precomputed_features), .required = precomputed_required, .built = true,
+};
+
+static const char *const command_required[] = { "command", "num_classes", NULL };
+extern const gv_variant gv_schema_command;
+const gv_variant gv_schema_command = {
+    .name = "command", .class_name = "CommandConfig", .summary = "a program of yours that writes sample records (--data.command)",
+    .defaults = generic_defaults, .required = command_required, .built = true,
+};
+
+static const char *const volume_defaults[] = { "augmentation.train_policy", "default_nnunet", "augmentation.test_policy", "shared_default_3d", NULL };
+extern const gv_variant gv_schema_generic_3d_dataset;
+const gv_variant gv_schema_generic_3d_dataset = {
+    .name = "generic_3d_dataset", .class_name = "Generic3DDatasetConfig", .summary = "volumes (.b2nd) with dataset.json, labels.json and splits.json",
+    .defaults = volume_defaults, .required = root_dir, .built = false,
+};

@@ -1,0 +1,76 @@
+/* What the files of lib/config share: blocks, unions, and how a path finds its row. */
+#ifndef GV_CONFIG_INTERNAL_H
+#define GV_CONFIG_INTERNAL_H
+
+#include "config/config.h"
+
+typedef struct gv_union {
+    const char *field;   /* "dataset": the discriminator's name */
+    const char *help;
+    size_t chosen, params; /* offsets in the block's struct of the gv_variant pointer and of the params pointer */
+    const gv_variant *const *variants; /* NULL-terminated */
+    const char *def;     /* name of the default variant, or NULL: must be given */
+} gv_union;
+
+/* The choices of a field that have an implementation; a field without an entry is built whole. */
+typedef struct gv_built {
+    const char *field;
+    const char *const *values; /* NULL-terminated */
+} gv_built;
+
+typedef struct gv_block {
+    const char *path;  /* "data.augmentation"; "" is the root */
+    const char *summary;
+    size_t offset;     /* of the block's struct in gv_config */
+    const gv_field *fields; /* common fields, or NULL */
+    const gv_union *uni;    /* or NULL */
+    const gv_built *built;  /* ends with a NULL field; or NULL */
+} gv_block;
+
+/* In the order of the dump and of --help; NULL-terminated. */
+extern const gv_block *const gv_blocks[];
+extern const gv_block gv_block_root, gv_block_data, gv_block_augmentation, gv_block_dataloading, gv_block_model, gv_block_encoder, gv_block_head,
+    gv_block_peft, gv_block_optimizer, gv_block_training, gv_block_task, gv_block_logger;
+extern const char *const gv_metric_names[], *const gv_on_error_names[], *const gv_backend_names[], *const gv_backends_built[];
+
+enum { GV_PATH_MAX = 256 };
+
+/* A row found by its path. field NULL and uni set: the discriminator itself. */
+typedef struct gv_slot {
+    const gv_block *block;
+    const gv_union *uni;      /* of the block, if the slot is the discriminator or a variant's own field */
+    const gv_variant *variant; /* the variant that owns the field, NULL for common ones */
+    const gv_field *field;
+    void *params;             /* NULL when the variant is not the chosen one */
+} gv_slot;
+
+/* "data-x.y" -> "data_x.y"; false when too long. */
+bool gv_path_normal(const char *path, size_t len, char out[GV_PATH_MAX]);
+/* Among common fields, discriminators and the own fields of chosen variants; with any, of other variants too. */
+bool gv_slot_find(const gv_config *c, const char *path, bool any, gv_slot *s);
+/* The full path of a row of a block. */
+int gv_slot_path(const gv_block *b, const char *field, char out[GV_PATH_MAX]);
+bool gv_takes(const gv_command *cmd, const gv_block *b, const char *field);
+
+const gv_variant *gv_union_chosen(const gv_config *c, const gv_block *b);
+void *gv_union_params(const gv_config *c, const gv_block *b);
+const gv_variant *gv_union_find(const gv_union *u, const char *name);
+int gv_union_choose(gv_config *c, const gv_block *b, const gv_variant *v, gv_err *err) GV_MUST_USE;
+bool gv_choice_built(const gv_block *b, const char *field, const char *value);
+
+/* The value of a slot, set from words with every check; `shown` names it in messages. */
+int gv_slot_set(gv_config *c, const gv_slot *s, const char *shown, const char *const *words, size_t n, bool more, gv_err *err) GV_MUST_USE;
+int gv_config_mark(gv_config *c, const char *path, gv_err *err) GV_MUST_USE;
+void gv_config_unmark(gv_config *c, const char *path);
+
+/* Options every program has. */
+struct gv_front { const char *config, *log; };
+extern const gv_field gv_front_fields[];
+/* A growing list of names, for the nearest one and for help. */
+typedef struct gv_names { const char **v; size_t n, cap; } gv_names;
+int gv_names_of(const gv_config *c, const gv_command *cmd, gv_names *names, gv_err *err) GV_MUST_USE;
+int gv_names_add(gv_config *c, gv_names *names, const char *name, gv_err *err) GV_MUST_USE;
+int gv_unknown_option(gv_config *c, const gv_command *cmd, const char *option, gv_err *err);
+int gv_add_log_set(gv_config *c, const char *path, const char *value, gv_err *err) GV_MUST_USE;
+
+#endif
