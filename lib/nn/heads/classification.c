@@ -1,0 +1,20 @@
+/* classification: dropout, then a linear layer to one logit per class. x [N,D] -> [N,classes].
+ * trained: weight [classes,D], bias [classes], initialised as torch's Linear. */
+#include "nn/heads/heads.h"
+#include "nn/layers/layers.h"
+
+static const gv_field fields[] = {
+    GV_F64(gv_head_options, dropout, 0, 0, 0.99, "probability", "chance that a feature is left out while training"),
+
+    GV_END
+};
+
+static gv_val build(gv_graph *g, gv_val x, const gv_head_options *o)
+{
+    x = o->dropout > 0 ? gv_dropout(g, x, o->dropout, false) : x;
+    return gv_linear(g, x, "", .out = o->out_dim, .bias = true);
+}
+
+const gv_head gv_head_classification = {
+    .name = "classification", .summary = "dropout, then a linear layer to one logit per class", .fields = fields, .build = build,
+};

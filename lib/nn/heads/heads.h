@@ -1,0 +1,34 @@
+/*
+ * Heads: what stands on the pooled features. One file and one line in heads.def.
+ *
+ *   gv_val y = gv_head_build(g, gv_head_find("classification"), v, m.family->classifier, &(gv_head_options){ .out_dim = 10 });
+ *
+ * A linear head's parameters carry the encoder's own classifier name (fc.weight, head.weight), so that a checkpoint has
+ * the published keys; an encoder without one uses "head". They are marked "classifier": every PEFT method trains them.
+ */
+#ifndef GV_NN_HEADS_HEADS_H
+#define GV_NN_HEADS_HEADS_H
+
+#include "common/field.h"
+#include "nn/nn.h"
+
+typedef struct gv_head_options {
+    int64_t out_dim; /* classes, or values to predict */
+    double dropout;  /* chance, before the linear layer */
+} gv_head_options;
+
+typedef struct gv_head {
+    const char *name, *summary;
+    const gv_field *fields; /* of gv_head_options, as the config block model.head has them */
+    gv_val (*build)(gv_graph *g, gv_val x, const gv_head_options *o); /* x [N,D] -> [N,out] */
+} gv_head;
+
+#define GV_HEAD(n) extern const gv_head gv_head_##n;
+#include "nn/heads/heads.def"
+#undef GV_HEAD
+
+const gv_head *gv_head_find(const char *name); /* NULL when there is none */
+/* classifier: the name its parameters get; NULL or "": "head". */
+gv_val gv_head_build(gv_graph *g, const gv_head *head, gv_val x, const char *classifier, const gv_head_options *o);
+
+#endif

@@ -1,0 +1,28 @@
+/* swiglu: gated feed-forward with gate and value packed in one matrix. x [N,L,D] -> [N,L,D].
+ * trained: fc1 [hidden,D] (first half gate, second half value), fc2 [D,hidden/2] and their biases.
+ * Source: Shazeer 2020, arXiv:2002.05202. */
+#include "nn/layers/layers.h"
+#include <inttypes.h>
+
+static gv_val build(gv_graph *g, const void *params, gv_val x)
+{
+    const struct gv_swiglu *o = params;
+    int64_t d = gv_dim(g, x, -1), half = o->hidden / 2;
+    const char *b = o->init ? "zeros" : NULL;
+    if (o->hidden % 2)
+        return gv_graph_fail(g, "a gated layer of width %" PRId64 " has no halves", o->hidden);
+    x = gv_linear(g, x, "fc1", .out = o->hidden, .bias = true, .init = o->init, .bias_init = b);
+    x = gv_mul(g, gv_silu(g, gv_slice(g, x, 2, 0, half)), gv_slice(g, x, 2, half, half)); /* [N,L,hidden/2] */
+    gv_enter(g, "drop1");
+    x = o->drop > 0 ? gv_dropout(g, x, o->drop, false) : x;
+    gv_leave(g);
+    x = gv_linear(g, x, "fc2", .out = d, .bias = true, .init = o->init, .bias_init = b);
+    gv_enter(g, "drop2");
+    x = o->drop > 0 ? gv_dropout(g, x, o->drop, false) : x;
+    gv_leave(g);
+    return x;
+}
+
+const gv_layer gv_layer_swiglu = {
+    .name = "swiglu", .summary = "gated feed-forward", .params_size = sizeof(struct gv_swiglu), .build = build,
+};

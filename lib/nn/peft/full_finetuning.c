@@ -1,0 +1,12 @@
+/* full_finetuning: every parameter trains. */
+#include "nn/peft/peft.h"
+
+static bool trainable(const char *name, const char *mark)
+{
+    (void)name, (void)mark;
+    return true;
+}
+
+const gv_peft gv_peft_full_finetuning = {
+    .name = "full_finetuning", .summary = "every parameter trains", .trainable = trainable,
+};

@@ -1,0 +1,14 @@
+/* linear_probing: the head alone trains, on a frozen encoder.
+ * The encoder still runs in the training phase: its batch norms use the batch and move their running statistics, as
+ * PyTorch's model.train() does with requires_grad off. */
+#include "nn/peft/peft.h"
+
+static bool trainable(const char *name, const char *mark)
+{
+    (void)name, (void)mark;
+    return false; /* the classifier is added for every method */
+}
+
+const gv_peft gv_peft_linear_probing = {
+    .name = "linear_probing", .summary = "the head alone trains", .trainable = trainable,
+};
