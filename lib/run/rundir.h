@@ -1,0 +1,32 @@
+/*
+ * A run's directory: exp_dir/<data set>/<group>/<fold>. One run at a time owns it, by a kernel lock that dies with its holder.
+ */
+#ifndef GV_RUN_RUNDIR_H
+#define GV_RUN_RUNDIR_H
+
+#include "common/err.h"
+#include "config/config.h"
+
+typedef struct gv_run_progress { /* what checkpoints/resume.safetensors says; all zero when there is none */
+    bool present, finished;
+    int64_t epoch, pos;          /* of the next sample */
+    int64_t step;                /* optimizer steps done */
+} gv_run_progress;
+
+/* Where the run stands. A damaged file is GV_EDATA. */
+int gv_run_progress_read(const char *dir, gv_run_progress *p, gv_err *err) GV_MUST_USE;
+
+/* Lock the directory (made when it is not there). GV_EBUSY names the holder. The descriptor is closed to unlock. */
+int gv_run_lock(const char *dir, int *fd, gv_err *err) GV_MUST_USE;
+
+/* "20261124_231500_timmencoder_classificationhead_full_finetuning_1a2b3c4d": time, encoder, head, method, 32 random bits. */
+int gv_run_auto_group(const gv_config *c, char *out, size_t size, gv_err *err) GV_MUST_USE;
+
+/* The newest unfinished run below exp_dir/<data set> for that fold whose config equals c in everything that changes results; *dir is
+ * NULL when there is none. */
+int gv_run_find_unfinished(const gv_config *c, const char *fold, gv_arena *arena, const char **dir, gv_err *err) GV_MUST_USE;
+
+/* GV_EUSAGE naming the first field that would change the results of a run already begun with `old`. */
+int gv_run_same_results(const json_t *old, const json_t *now, gv_err *err) GV_MUST_USE;
+
+#endif

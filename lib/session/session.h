@@ -1,0 +1,90 @@
+/*
+ * What training and prediction share: the facts of a batch stream, the network of a configuration, its weights and checkpoints.
+ *
+ *   gv_facts f;  gv_facts_read(&f, gv_reader_header(in), &err);
+ *   gv_network *net;  gv_network_build(&net, config, &f, 32, GV_TRAIN, GV_NET_LOSS, &err);      // a graph, see nn.h
+ *   gv_network_load(net, store, config, NULL, &err);                                            // pretrained, or initialised
+ */
+#ifndef GV_SESSION_SESSION_H
+#define GV_SESSION_SESSION_H
+
+#include "config/config.h"
+#include "nn/models/models.h"
+#include "nn/nn.h"
+#include "stream/stream.h"
+#include "weights/weights.h"
+
+enum { GV_MAX_CHANNELS = 64 };
+
+/* What a stream of batches says of itself: the same for every record. */
+typedef struct gv_facts {
+    int task, subtask;              /* GV_TASK_*, GV_SUBTASK_* */
+    int64_t num_classes;            /* or regression outputs */
+    gv_dtype dtype;                 /* of x as stored */
+    int ndim;                       /* of one element, channels last: [H,W,C], [D] */
+    int64_t shape[GV_MAX_DIMS - 1];
+    int channels;                   /* of mean and std; 0: none to apply */
+    double mean[GV_MAX_CHANNELS], std[GV_MAX_CHANNELS];
+    double scale;                   /* raw value * scale - mean, over std: 1/255 for bytes */
+    const char *const *class_names; /* num_classes, or NULL; in the arena given */
+} gv_facts;
+int gv_facts_read(gv_facts *f, const gv_record *header, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
+enum { GV_NET_LOSS = 1, GV_NET_MIX = 2, GV_NET_FEATURES = 4 };
+
+/* The graph of encoder, aggregation and head (and loss). Outputs: "logits" [N,K], with GV_NET_FEATURES instead "features" [N,D], with
+ * GV_NET_LOSS "loss" [1]. Inputs: "x" [N,…] as stored, "y" (I64 [N], or F32 [N,K]), with GV_NET_MIX "lam" F32 [1] and "perm" I32 [N]. */
+typedef struct gv_network {
+    gv_arena arena;
+    gv_graph *graph;
+    const gv_model *model;        /* NULL: stored features, no encoder */
+    int aggregation;              /* the one used, GV_AGGREGATE_* */
+    gv_val loss;
+    int64_t features;             /* D */
+    const char *classifier;       /* key of the head: "fc", "head" */
+} gv_network;
+int gv_network_build(gv_network **net, const gv_config *c, const gv_facts *f, int64_t batch, gv_phase phase, unsigned what, gv_err *err) GV_MUST_USE;
+void gv_network_close(gv_network *net);
+/* The predicate of the configured PEFT method, for gv_differentiate. arg: the network. */
+bool gv_network_trains(const char *name, void *net);
+gv_precision gv_session_precision(int training_precision);
+
+/* Make every parameter in the store, fill from init, then from the pretrained weights the config asks for (explicit path, caches,
+ * download), adapted to channels and image size. note (may be NULL) gets a line on what was loaded. */
+int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err) GV_MUST_USE;
+
+/* A checkpoint of this network: ours, or the original's with its aliased keys. Strict: what is missing or left over is named. */
+int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
+/* The model alone, under published names (safetensors), or as the original's dictionary (pt, with the optimizer). */
+int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, int64_t epoch, int64_t step, gv_err *err) GV_MUST_USE;
+int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_config *c, const char *path, int64_t epoch, int64_t step, double lr, gv_err *err) GV_MUST_USE;
+/* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
+void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
+
+/* ---- the state of a training run (resume.safetensors) ---- */
+
+typedef struct gv_train_state {
+    uint64_t seed;
+    int64_t epoch, pos;               /* the next sample */
+    int64_t step, batch;              /* optimizer steps, batches done since the beginning */
+    int64_t epoch_batches, epoch_seen;/* in the epoch under way */
+    double loss_sum;                  /* of its batches */
+    double best;                      /* NaN: none yet */
+    int64_t best_epoch;               /* -1: none yet */
+    int64_t stale_epochs;             /* since the best: for patience */
+    int64_t skipped;                  /* samples left out */
+    int64_t metrics_bytes;            /* of metrics.jsonl before `line` */
+    bool epoch_end;                   /* saved at the end of an epoch: `line` is that epoch's, epoch - 1 its number */
+    bool is_best;                     /* … and that epoch is the best so far */
+    bool finished;
+    char *line;                       /* gv_alloc'ed, or NULL */
+    gv_buf accumulated;               /* state of the training metrics of the epoch under way */
+    gv_buf picture;                   /* confusion matrix or points of the last validation, JSON */
+} gv_train_state;
+
+int gv_state_write(const gv_train_state *t, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
+/* Fills the store's tensors (which must exist) and t. */
+int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
+void gv_state_release(gv_train_state *t);
+
+#endif
