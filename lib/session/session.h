@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "nn/models/models.h"
+#include "nn/peft/peft.h"
 #include "nn/nn.h"
 #include "stream/stream.h"
 #include "weights/weights.h"
@@ -37,16 +38,20 @@ enum { GV_NET_LOSS = 1, GV_NET_MIX = 2, GV_NET_FEATURES = 4 };
 typedef struct gv_network {
     gv_arena arena;
     gv_graph *graph;
-    const gv_model *model;        /* NULL: stored features, no encoder */
-    int aggregation;              /* the one used, GV_AGGREGATE_* */
+    bool encoder;                 /* false: stored features */
+    gv_model_ref model;
+    const gv_peft *method;
+    gv_aggregation aggregation;   /* the one used */
     gv_val loss;
     int64_t features;             /* D */
     const char *classifier;       /* key of the head: "fc", "head" */
 } gv_network;
 int gv_network_build(gv_network **net, const gv_config *c, const gv_facts *f, int64_t batch, gv_phase phase, unsigned what, gv_err *err) GV_MUST_USE;
 void gv_network_close(gv_network *net);
-/* The predicate of the configured PEFT method, for gv_differentiate. arg: the network. */
-bool gv_network_trains(const char *name, void *net);
+/* Append the backward pass for what the configured PEFT method trains. */
+int gv_network_differentiate(gv_network *net, gv_err *err) GV_MUST_USE;
+/* Parameters of the encoder, of the head, and those that train. */
+void gv_network_count(const gv_network *net, int64_t *all, int64_t *trained);
 gv_precision gv_session_precision(int training_precision);
 
 /* Make every parameter in the store, fill from init, then from the pretrained weights the config asks for (explicit path, caches,

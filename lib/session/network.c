@@ -1,0 +1,186 @@
+/* network: encoder, aggregation, head and loss of a configuration, as one graph. */
+#include "session/session.h"
+#include "json/json.h"
+#include "nn/heads/heads.h"
+#include "nn/losses/losses.h"
+
+gv_precision gv_session_precision(int p)
+{
+    return p == GV_PRECISION_FP64 ? GV_FP64 : p == GV_PRECISION_BF16 ? GV_MIXED_BF16 : GV_FP32;
+}
+
+static gv_class input_class(gv_dtype t, gv_err *err)
+{
+    switch (t) {
+    case GV_U8: return GV_CLASS_U8;
+    case GV_U16: return GV_CLASS_U16;
+    case GV_I16: return GV_CLASS_I16;
+    case GV_F32T: return GV_CLASS_F32;
+    default: gv_fail(err, GV_EDATA, "samples of type %s are not taken by the engine; allowed are uint8, uint16, int16, float32", gv_dtype_of(t)->name); return GV_CLASS_F32;
+    }
+}
+
+/* Raw values to normalised ones: (x * scale - mean) / std with the facts of the stream. */
+static gv_val input(gv_network *net, const gv_facts *f, int64_t batch, unsigned what, gv_val *lam, gv_val *perm, gv_err *err)
+{
+    int64_t shape[GV_MAX_DIMS] = { batch };
+    memcpy(shape + 1, f->shape, (size_t)f->ndim * sizeof *shape);
+    gv_graph *g = net->graph;
+    gv_val x = gv_input(g, "x", input_class(f->dtype, err), shape, f->ndim + 1);
+    static const double zero = 0, one = 1;
+    x = f->channels ? gv_normalize(g, x, f->scale, f->mean, f->std, f->channels) : gv_normalize(g, x, f->scale, &zero, &one, 1);
+    *lam = *perm = GV_NO_VAL;
+    if (what & GV_NET_MIX) {
+        *lam = gv_input(g, "lam", GV_CLASS_F32, (int64_t[]){ 1 }, 1);
+        *perm = gv_input(g, "perm", GV_CLASS_I32, &batch, 1);
+        x = gv_mix(g, x, *lam, *perm);
+    }
+    return x;
+}
+
+static int model_options(const gv_dict *kwargs, gv_model_options *o, gv_arena *arena, gv_err *err)
+{
+    int r = gv_fields_default(gv_model_option_fields, o, arena, err);
+    for (size_t i = 0; i < kwargs->n && r == GV_OK; i++) {
+        const gv_field *field = gv_field_find(gv_model_option_fields, kwargs->key[i], strlen(kwargs->key[i]));
+        if (!field)
+            return gv_fail(err, GV_EUSAGE, "unknown key '%s' in 'model.encoder.model_kwargs'", kwargs->key[i]);
+        json_t *v = gv_json_parse(kwargs->json[i], strlen(kwargs->json[i]), "model.encoder.model_kwargs", err);
+        r = v ? gv_field_set_json(field, o, "model.encoder.model_kwargs", v, arena, err) : err->code;
+        json_decref(v);
+    }
+    return r;
+}
+
+static gv_val encode(gv_network *net, const gv_config *c, gv_val x, gv_err *err)
+{
+    gv_graph *g = net->graph;
+    if (!net->encoder) {
+        gv_features f = { .kind = GV_VECTOR, .value = x };
+        if (gv_ndim(g, x) != 2)
+            return gv_graph_fail(g, "stored features of %d dimensions need a bag head", gv_ndim(g, x) - 1);
+        return gv_aggregate(g, &f, (gv_aggregation)c->model.feature_aggregation_method, false, &net->aggregation);
+    }
+    const struct gv_timm_encoder *e = c->model.encoder_params;
+    gv_model_options o;
+    if (model_options(&e->model_kwargs, &o, &net->arena, err) < 0)
+        return GV_NO_VAL;
+    gv_features f = gv_model_build(g, &net->model, &o, x);
+    bool typed = gv_config_typed(c, "model.feature_aggregation_method");
+    return gv_pool(g, &net->model, &f, (gv_aggregation)c->model.feature_aggregation_method, typed, &net->aggregation);
+}
+
+static gv_val head(gv_network *net, const gv_config *c, const gv_facts *f, gv_val v, gv_err *err)
+{
+    const gv_head *h = gv_head_find(c->model.head->name);
+    if (!h) {
+        gv_fail(err, GV_EUSAGE, "the head '%s' is not built yet", c->model.head->name);
+        return GV_NO_VAL;
+    }
+    gv_head_options o = { .out_dim = f->num_classes };
+    if (!strcmp(c->model.head->name, "classification"))
+        o.dropout = ((const struct gv_classification_head *)c->model.head_params)->dropout;
+    else if (!strcmp(c->model.head->name, "regression"))
+        o.dropout = ((const struct gv_regression_head *)c->model.head_params)->dropout;
+    return gv_head_build(net->graph, h, v, net->classifier, &o);
+}
+
+static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, gv_val logits, gv_val lam, gv_val perm)
+{
+    static const char *const units[] = { "cross_entropy", "bce", "mse" };
+    gv_loss_inputs in = { .lam = lam, .perm = perm };
+    if (f->subtask == GV_SUBTASK_MULTICLASS)
+        in.target = gv_input(net->graph, "y", GV_CLASS_I64, &batch, 1);
+    else
+        in.target = gv_input(net->graph, "y", GV_CLASS_F32, (int64_t[]){ batch, f->num_classes }, 2);
+    /* Smoothing belongs to training: the validation loss is that of the plain targets. */
+    double smoothing = gv_graph_phase(net->graph) == GV_TRAIN ? c->task.label_smoothing : 0;
+    return gv_loss_find(units[f->subtask])->build(net->graph, logits, &in, &(gv_loss_options){ .label_smoothing = smoothing });
+}
+
+static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, unsigned what, gv_err *err)
+{
+    gv_graph *g = net->graph;
+    net->classifier = "head";
+    net->encoder = strcmp(c->model.encoder->name, "precomputed") != 0;
+    if (net->encoder) {
+        if (strcmp(c->model.encoder->name, "timm"))
+            return gv_fail(err, GV_EUSAGE, "encoders of type '%s' are not built yet", c->model.encoder->name);
+        int r = gv_model_find(((const struct gv_timm_encoder *)c->model.encoder_params)->type, &net->model, err);
+        if (r < 0)
+            return r;
+        net->classifier = net->model.family->classifier;
+    }
+    net->method = gv_peft_find(c->peft.method->name);
+    if (!net->method)
+        return gv_fail(err, GV_EUSAGE, "the method '%s' is not built yet", c->peft.method->name);
+    gv_val lam, perm;
+    gv_val x = input(net, f, batch, what, &lam, &perm, err);
+    gv_val v = encode(net, c, x, err);
+    if (err->code == GV_OK && !gv_graph_error(g)) {
+        net->features = gv_dim(g, v, -1);
+        if (what & GV_NET_FEATURES)
+            gv_output(g, "features", v);
+        else {
+            gv_val logits = head(net, c, f, v, err);
+            gv_output(g, "logits", logits);
+            if (what & GV_NET_LOSS && err->code == GV_OK) {
+                net->loss = loss(net, c, f, batch, logits, lam, perm);
+                gv_output(g, "loss", net->loss);
+            }
+        }
+    }
+    if (err->code == GV_OK && gv_graph_error(g)) {
+        const gv_err *e = gv_graph_error(g);
+        return gv_fail(err, e->code ? e->code : GV_EUSAGE, "%s", e->text);
+    }
+    return err->code;
+}
+
+int gv_network_build(gv_network **out, const gv_config *c, const gv_facts *f, int64_t batch, gv_phase phase, unsigned what, gv_err *err)
+{
+    *out = NULL;
+    gv_network *net = gv_alloc(sizeof *net, err);
+    if (!net)
+        return GV_ESYS;
+    net->loss = GV_NO_VAL;
+    int r = gv_arena_init(&net->arena, "network", (size_t)1 << 30, err);
+    if (r == GV_OK && !(net->graph = gv_graph_new(&net->arena, phase, err)))
+        r = err->code ? err->code : GV_ESYS;
+    if (r == GV_OK)
+        r = build(net, c, f, batch, what, err);
+    if (r < 0) {
+        gv_network_close(net);
+        return r;
+    }
+    *out = net;
+    return GV_OK;
+}
+
+void gv_network_close(gv_network *net)
+{
+    if (!net)
+        return;
+    gv_arena_release(&net->arena);
+    gv_free(net);
+}
+
+int gv_network_differentiate(gv_network *net, gv_err *err)
+{
+    gv_peft_choice choice = { net->method, net->graph };
+    return gv_differentiate(net->graph, net->loss, gv_peft_trains, &choice, err);
+}
+
+void gv_network_count(const gv_network *net, int64_t *all, int64_t *trained)
+{
+    *all = *trained = 0;
+    for (int i = 0; i < gv_param_count(net->graph); i++) {
+        const gv_param_info *p = gv_param_at(net->graph, i);
+        if (p->buffer)
+            continue;
+        int64_t n = gv_shape_count(p->shape, p->ndim);
+        *all += n;
+        if (gv_peft_trainable(net->method, p->name, p->mark))
+            *trained += n;
+    }
+}
