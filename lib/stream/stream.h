@@ -27,7 +27,7 @@ const char *gv_kind_name(gv_kind k); /* "sample" "tensor" "batch" "prediction" "
 
 typedef struct gv_tensor { gv_dtype dtype; int ndim; int64_t shape[GV_MAX_DIMS]; const void *data; size_t bytes; } gv_tensor;
 
-typedef enum gv_item_type { GV_NIL, GV_ITEM_BOOL, GV_INT, GV_UINT, GV_FLOAT, GV_TEXT, GV_BIN, GV_TENSOR_ITEM, GV_ARRAY, GV_MAP } gv_item_type;
+typedef enum gv_item_type { GV_NIL, GV_ITEM_BOOL, GV_INT, GV_UINT, GV_FLOAT, GV_TEXT, GV_BIN, GV_TENSOR_ITEM, GV_ARRAY, GV_MAPPING } gv_item_type;
 
 typedef struct gv_item {
     gv_item_type type;
