@@ -12,10 +12,10 @@ from timm.models import get_pretrained_cfg
 from timm.models._registry import _model_default_cfgs
 
 NORMS = {
-    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "IMAGENET",
-    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "HALF",
-    ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)): "CLIP",
-    ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)): "NONE",
+    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "NORM_IMAGENET",
+    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "NORM_HALF",
+    ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)): "NORM_CLIP",
+    ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)): "NORM_NONE",
 }
 
 def q(s):
@@ -40,16 +40,16 @@ names = re.findall(r'^    \{ "(\w+)",', open(source).read(), re.M)
 known = timm.list_models(module=module)
 print("/* Made by scripts/golden/model_table.py from timm %s: architecture, tag, hub repository (NULL: timm/<arch>.<tag>; \"\": none)," % timm.__version__)
 print(" * file in it (NULL: the usual ones), URL, input size, normalisation, interpolation, crop, classes. Default tag first. */")
-print("#define IMAGENET { 0.485, 0.456, 0.406 }, { 0.229, 0.224, 0.225 }")
-print("#define HALF { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }")
-print("#define CLIP { 0.48145466, 0.4578275, 0.40821073 }, { 0.26862954, 0.26130258, 0.27577711 }")
-print("#define NONE { 0, 0, 0 }, { 1, 1, 1 }")
+print("#define NORM_IMAGENET { 0.485, 0.456, 0.406 }, { 0.229, 0.224, 0.225 }")
+print("#define NORM_HALF { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }")
+print("#define NORM_CLIP { 0.48145466, 0.4578275, 0.40821073 }, { 0.26862954, 0.26130258, 0.27577711 }")
+print("#define NORM_NONE { 0, 0, 0 }, { 1, 1, 1 }")
 print("#define ROW(arch, tag, hub, file, url, size, norm, interpolation, crop, classes) { arch, tag, hub, file, url, size, norm, interpolation, crop, classes },")
 for n in names:
     if n not in known:
         sys.exit("'%s' is not in timm's %s" % (n, module))
     for r in rows(n):
         print(r)
-print("#undef IMAGENET\n#undef HALF\n#undef CLIP\n#undef NONE\n#undef ROW")
+print("#undef NORM_IMAGENET\n#undef NORM_HALF\n#undef NORM_CLIP\n#undef NORM_NONE\n#undef ROW")
 missing = [k for k in known if k not in names]
 print("%d of %d architectures; left out: %s" % (len(names), len(known), " ".join(missing)), file=sys.stderr)

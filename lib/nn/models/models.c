@@ -14,6 +14,7 @@ const gv_field gv_model_option_fields[] = {
     GV_F64(gv_model_options, pos_drop_rate, 0, 0, 0.99, "probability", "dropout after the position embedding"),
     GV_F64(gv_model_options, proj_drop_rate, 0, 0, 0.99, "probability", "dropout after projections in attention and MLP"),
     GV_F64(gv_model_options, attn_drop_rate, 0, 0, 0.99, "probability", "dropout of attention weights"),
+    GV_BOOL(gv_model_options, qk_norm, false, "a layer norm over each head's queries and keys"),
     GV_END
 };
 
@@ -60,7 +61,7 @@ static int unknown_tag(const gv_model *f, const char *arch, const char *tag, gv_
 {
     char list[1500] = "";
     for (size_t i = 0; i < f->cfg_count; i++)
-        if (!strcmp(f->cfgs[i].arch, arch)) {
+        if (!strcmp(f->cfgs[i].arch, arch) && *f->cfgs[i].tag) {
             size_t len = strlen(list);
             snprintf(list + len, sizeof list - len, "%s%s", *list ? ", " : "", f->cfgs[i].tag);
         }
@@ -108,7 +109,11 @@ gv_features gv_model_build(gv_graph *g, const gv_model_ref *m, const gv_model_op
 {
     static const gv_model_options none;
     if (gv_graph_error(g) || gv_ndim(g, x) != 4) {
-        gv_graph_fail(g, "'%s' takes images [N,H,W,C]; the value has %d axes", m->arch, x == GV_NO_VAL ? 0 : gv_ndim(g, x));
+        gv_graph_fail(g, "'%s' takes images [N,H,W,C]; the value has %d axes", m->arch, gv_ndim(g, x));
+        return (gv_features){ .value = GV_NO_VAL };
+    }
+    if (o && !m->family->transformer && (o->pos_drop_rate > 0 || o->proj_drop_rate > 0 || o->attn_drop_rate > 0 || o->qk_norm)) {
+        gv_graph_fail(g, "'%s' is no transformer: of model_kwargs it takes drop_path_rate alone", m->arch);
         return (gv_features){ .value = GV_NO_VAL };
     }
     return m->family->build(g, m->variant, o ? o : &none, x);

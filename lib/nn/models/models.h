@@ -32,7 +32,9 @@ typedef struct gv_pretrained_cfg {
 
 /* What model_kwargs may change. */
 typedef struct gv_model_options {
-    double drop_path_rate, pos_drop_rate, proj_drop_rate, attn_drop_rate;
+    double drop_path_rate;
+    double pos_drop_rate, proj_drop_rate, attn_drop_rate; /* transformers */
+    bool qk_norm;                                         /* transformers */
 } gv_model_options;
 extern const gv_field gv_model_option_fields[];
 
@@ -49,7 +51,9 @@ typedef struct gv_model {
     const char *(*first_conv_of)(const void *variant);         /* NULL: first_conv */
     gv_features (*build)(gv_graph *g, const void *variant, const gv_model_options *o, gv_val x);
     gv_val (*pooled)(gv_graph *g, const void *variant, gv_val x); /* after pooling, before the classifier; NULL: nothing */
-    gv_features (*tokens)(const void *variant);                /* prefix and has_class_token without a graph; NULL: a map */
+    int (*pos_prefix)(const void *variant);                    /* prefix tokens that pos_embed covers; NULL: no pos_embed */
+    const char *(*unused_prefix)(const void *variant);         /* of published tensors that have no use here, or NULL */
+    bool transformer;
 } gv_model;
 
 #define GV_MODEL(n) extern const gv_model gv_model_##n;
