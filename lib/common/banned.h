@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef GV_WANTS_MSGPACK
+#include <msgpack.h> /* inline functions that allocate */
+#endif
 #if defined(__x86_64__)
 #include <mm_malloc.h> /* calls malloc; must be read before the poison */
 #endif

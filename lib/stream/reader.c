@@ -1,0 +1,400 @@
+/* reader: records from a descriptor. One buffer is filled by read(2); scan bounds a record, msgpack-c unpacks it in place. */
+#include "common/fault.h"
+#include "stream/internal.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { CHUNK = 64 << 10, FIRST_CAP = 256 << 10, HEADER_MAX = 64 << 20 };
+#define ITEMS_MAX ((size_t)GV_MAX_ITEMS * (sizeof(gv_pair) + 64) + (1 << 20))
+
+struct gv_reader {
+    int fd;
+    char name[256];
+    char *buf;             /* mapped, `cap` bytes and one spare */
+    size_t cap, start, end;
+    size_t record;         /* bytes of the record lent out, at start; 0: none */
+    char saved;            /* the byte behind it, where its last text's NUL may stand */
+    size_t last;           /* bytes of the record before: the likely size of the next */
+    uint64_t offset, records;
+    size_t max;
+    bool ended, checked;
+    gv_err err;
+    gv_kind kind;
+    gv_record header;
+    char *header_bytes;
+    gv_arena header_items, items;
+    msgpack_unpacked unpacked, header_unpacked;
+    XXH3_state_t *hash;
+    gv_writer *tied;
+};
+
+static atomic_ullong waited[2];
+static atomic_int stop_fd = -1;
+
+uint64_t gv_stream_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void gv_stream_add_wait(int writing, uint64_t since)
+{
+    atomic_fetch_add_explicit(&waited[writing], gv_stream_now() - since, memory_order_relaxed);
+}
+
+void gv_stream_waits(double *in, double *out)
+{
+    *in = 1e-9 * (double)atomic_load_explicit(&waited[0], memory_order_relaxed);
+    *out = 1e-9 * (double)atomic_load_explicit(&waited[1], memory_order_relaxed);
+}
+
+void gv_stream_stop_fd(int fd)
+{
+    atomic_store(&stop_fd, fd);
+}
+
+size_t gv_stream_max_record(void)
+{
+    const char *wish = getenv("GLOVITA_MAX_RECORD");
+    unsigned long long n = wish ? strtoull(wish, NULL, 10) : 0;
+    return n && n < GV_MAX_BIN ? (size_t)n : (size_t)GV_MAX_BIN;
+}
+
+/* Room for `want` bytes behind `end`. Bytes move to the front before the buffer grows; it at most doubles, so that a claimed
+ * size costs nothing until its bytes have come. */
+static int make_room(gv_reader *r, size_t want, gv_err *err)
+{
+    if (r->start == r->end)
+        r->start = r->end = 0;
+    if (r->cap - r->end >= want)
+        return GV_OK;
+    if (r->start) {
+        memmove(r->buf, r->buf + r->start, r->end - r->start);
+        r->end -= r->start;
+        r->start = 0;
+    }
+    if (r->cap > r->end && (r->cap - r->end >= want || r->end < r->cap / 2))
+        return GV_OK;
+    size_t cap = r->cap ? r->cap * 2 : FIRST_CAP;
+    void *p = gv_fault("arena") ? MAP_FAILED
+              : r->buf          ? mremap(r->buf, r->cap + 1, cap + 1, MREMAP_MAYMOVE)
+                                : mmap(NULL, cap + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return gv_fail(err, GV_ESYS, "no memory for a record of stream '%s': %zu bytes have come, %zu more wanted", r->name, r->end - r->start, want);
+    r->buf = p;
+    r->cap = cap;
+    return GV_OK;
+}
+
+/* Before a wait: what is tied goes out, and a wish to stop is heard. */
+static int about_to_wait(gv_reader *r, gv_err *err)
+{
+    if (r->tied) {
+        int e = gv_writer_flush(r->tied, err);
+        if (e < 0)
+            return e;
+    }
+    int stop = atomic_load(&stop_fd);
+    if (stop < 0)
+        return GV_OK;
+    struct pollfd p[2] = { { .fd = r->fd, .events = POLLIN }, { .fd = stop, .events = POLLIN } };
+    uint64_t t = gv_stream_now();
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    gv_stream_add_wait(0, t);
+    if (p[1].revents && !p[0].revents)
+        return gv_fail(err, GV_ESAVED, "stopped by a signal while waiting for stream '%s'", r->name);
+    return GV_OK;
+}
+
+/* Read once. 1: bytes came, 0: end of file, < 0 error. */
+static int fill(gv_reader *r, size_t want, gv_err *err)
+{
+    int e = make_room(r, want, err);
+    if (e < 0 || (e = about_to_wait(r, err)) < 0)
+        return e;
+    size_t room = r->cap - r->end;
+    for (;;) {
+        uint64_t t = gv_stream_now();
+        ssize_t k;
+        if (gv_fault("read")) {
+            errno = EIO;
+            k = -1;
+        } else
+            k = read(r->fd, r->buf + r->end, want < room ? want : room);
+        gv_stream_add_wait(0, t);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0 && errno == EAGAIN) {
+            struct pollfd p = { .fd = r->fd, .events = POLLIN };
+            (void)poll(&p, 1, -1);
+            continue;
+        }
+        if (k < 0)
+            return gv_fail_sys(err, "cannot read stream '%s' after record %" PRIu64 " at byte %" PRIu64, r->name, r->records, r->offset);
+        r->end += (size_t)k;
+        return k > 0;
+    }
+}
+
+static int cut(gv_reader *r, gv_err *err)
+{
+    uint64_t at = r->offset + (r->end - r->start);
+    if (!at)
+        return gv_fail(err, GV_EDATA, "stream '%s' is empty: its writer wrote nothing, not even a header", r->name);
+    if (!r->kind)
+        return gv_fail(err, GV_EDATA, "stream '%s' is cut: it ends inside the header at byte %" PRIu64, r->name, at);
+    return gv_fail(err, GV_EDATA, "stream '%s' is cut: it ends after record %" PRIu64 " at byte %" PRIu64 " without an end record", r->name, r->records, at);
+}
+
+static int where(gv_reader *r, gv_err *err)
+{
+    if (!r->kind)
+        return gv_fail_in(err, "'%s' is not a glovita stream: its header", r->name);
+    return gv_fail_in(err, "stream '%s': record %" PRIu64 " at byte %" PRIu64, r->name, r->records + 1, r->offset);
+}
+
+/* Bring one whole record to `start`; its size goes to *len. 1, or 0 at a clean end of file. */
+static int whole_record(gv_reader *r, size_t max, size_t *len, gv_err *err)
+{
+    gv_scan scan;
+    gv_scan_init(&scan);
+    for (;;) {
+        size_t have = r->end - r->start;
+        int got = have ? gv_scan_more(&scan, (unsigned char *)r->buf + r->start, have, max, err) : 0;
+        if (got < 0)
+            return where(r, err);
+        if (got > 0) {
+            *len = scan.pos;
+            return 1;
+        }
+        /* Big records are read to their end and not beyond, so that the next one starts a fresh buffer and nothing moves. */
+        size_t want = scan.need > r->last ? scan.need : r->last;
+        want = want > have ? want - have : 1;
+        if (have + want < CHUNK)
+            want = CHUNK;
+        got = fill(r, want, err);
+        if (got < 0)
+            return got;
+        if (!got)
+            return r->end == r->start && r->ended ? 0 : cut(r, err);
+    }
+}
+
+static int unpack(gv_reader *r, char *p, size_t n, msgpack_unpacked *u, gv_arena *a, gv_record *rec, gv_err *err)
+{
+    size_t off = 0;
+    msgpack_unpack_return e = msgpack_unpack_next(u, p, n, &off);
+    if (e != MSGPACK_UNPACK_SUCCESS || off != n) {
+        if (e == MSGPACK_UNPACK_NOMEM_ERROR)
+            gv_fail(err, GV_ESYS, "no memory for its values");
+        else
+            gv_fail(err, GV_EDATA, "it is not msgpack");
+        return where(r, err);
+    }
+    if (gv_record_build(rec, &u->data, a, err) < 0)
+        return where(r, err);
+    return GV_OK;
+}
+
+static int read_header(gv_reader *r, gv_err *err)
+{
+    size_t n;
+    int got = whole_record(r, HEADER_MAX < r->max ? HEADER_MAX : r->max, &n, err);
+    if (got <= 0)
+        return got < 0 ? got : cut(r, err);
+    if (!(r->header_bytes = gv_alloc(n + 1, err)))
+        return GV_ESYS;
+    memcpy(r->header_bytes, r->buf + r->start, n);
+    XXH3_64bits_update(r->hash, r->header_bytes, n);
+    int e = unpack(r, r->header_bytes, n, &r->header_unpacked, &r->header_items, &r->header, err);
+    if (e < 0)
+        return e;
+    gv_record *h = &r->header;
+    const char *format = gv_get_text(h, "format"), *stream = gv_get_text(h, "stream");
+    int64_t version;
+    if (h->kind != GV_KIND_HEADER || !format || strcmp(format, "glovita-stream")) {
+        gv_fail(err, GV_EDATA, "the first record is not {kind: header, format: glovita-stream}");
+        return where(r, err);
+    }
+    if (!gv_get_i64(h, "version", &version) || version != 1)
+        return gv_fail(err, GV_EDATA, "stream '%s' has a version that is not read here (this program reads 1)", r->name);
+    gv_kind kind = stream ? gv_kind_find(stream) : 0;
+    if (!kind)
+        return gv_fail(err, GV_EDATA, "stream '%s' holds records of an unknown kind '%.40s'", r->name, stream ? stream : "(none)");
+    static const char *const own[] = { "format", "version", "stream" };
+    for (size_t i = 0; i < GV_COUNT(own); i++)
+        gv_unset(h, own[i]);
+    h->kind = r->kind = kind;
+    r->start += n;
+    r->offset += n;
+    return GV_OK;
+}
+
+int gv_reader_open(gv_reader **out, int fd, const char *name, gv_err *err)
+{
+    gv_err mine = { 0 };
+    gv_reader *r = gv_alloc(sizeof *r, &mine);
+    *out = NULL;
+    if (!r) {
+        close(fd);
+        return gv_fail(err, mine.code, "%s", mine.text);
+    }
+    r->fd = fd;
+    r->max = gv_stream_max_record();
+    snprintf(r->name, sizeof r->name, "%s", name);
+    msgpack_unpacked_init(&r->unpacked);
+    msgpack_unpacked_init(&r->header_unpacked);
+    r->hash = XXH3_createState();
+    if (!r->hash)
+        gv_fail(&mine, GV_ESYS, "out of memory");
+    else if (isatty(fd))
+        gv_fail(&mine, GV_EUSAGE, "'%s' is a terminal; records are read from a pipe or a file", name);
+    else if (gv_arena_init(&r->items, "record", ITEMS_MAX, &mine) == GV_OK && gv_arena_init(&r->header_items, "header", ITEMS_MAX, &mine) == GV_OK) {
+        XXH3_64bits_reset(r->hash);
+        (void)read_header(r, &mine);
+    }
+    if (mine.code != GV_OK) {
+        gv_reader_close(r);
+        return gv_fail(err, mine.code, "%s", mine.text);
+    }
+    *out = r;
+    return GV_OK;
+}
+
+const gv_record *gv_reader_header(const gv_reader *r)
+{
+    return &r->header;
+}
+
+static int check_end(gv_reader *r, const gv_record *rec, uint64_t digest, gv_err *err)
+{
+    int64_t count;
+    const gv_item *d = gv_get(rec, "digest");
+    if (!gv_get_i64(rec, "count", &count) || count < 0)
+        return gv_fail(err, GV_EDATA, "stream '%s': the end record at byte %" PRIu64 " has no count", r->name, r->offset);
+    if ((uint64_t)count != r->records)
+        return gv_fail(err, GV_EDATA, "stream '%s': the end record at byte %" PRIu64 " counts %" PRId64 " records; %" PRIu64 " came", r->name,
+                       r->offset, count, r->records);
+    if (d && d->type != GV_NIL) {
+        char hex[17];
+        snprintf(hex, sizeof hex, "%016" PRIx64, digest);
+        if (d->type != GV_TEXT || strcmp(d->text.s, hex))
+            return gv_fail(err, GV_EDATA, "stream '%s': the digest at byte %" PRIu64 " is '%.40s'; the bytes before it give '%s'", r->name, r->offset,
+                           d->type == GV_TEXT ? d->text.s : "(not a str)", hex);
+        r->checked = true;
+    }
+    return GV_OK;
+}
+
+static int next(gv_reader *r, gv_record *rec, gv_err *err)
+{
+    size_t n;
+    int got = whole_record(r, r->max, &n, err);
+    if (got < 0)
+        return got;
+    char *p = r->buf + r->start;
+    uint64_t digest = 0;
+    /* Only the end record is shorter than this, and the digest is of what stands before it. */
+    if (n < 80)
+        digest = XXH3_64bits_digest(r->hash);
+    XXH3_64bits_update(r->hash, p, n); /* before build changes the bytes */
+    r->saved = p[n];
+    r->record = n;
+    gv_arena_reset(&r->items);
+    int e = unpack(r, p, n, &r->unpacked, &r->items, rec, err);
+    if (e < 0)
+        return e;
+    if (rec->kind == GV_KIND_HEADER) {
+        gv_fail(err, GV_EDATA, "a second header; streams cannot be joined by cat(1)");
+        return where(r, err);
+    }
+    if (rec->kind != GV_KIND_END) {
+        if (rec->kind != r->kind && rec->kind != GV_ERROR_RECORD) {
+            gv_fail(err, GV_EDATA, "a %s record in a stream of %s records", gv_kind_name(rec->kind), gv_kind_name(r->kind));
+            return where(r, err);
+        }
+        r->records++;
+        return 1;
+    }
+    if (n >= 80) {
+        gv_fail(err, GV_EDATA, "the end record has %zu bytes; count and digest need no more than 79", n);
+        return where(r, err);
+    }
+    if (check_end(r, rec, digest, err) < 0)
+        return GV_EDATA;
+    p[n] = r->saved;
+    r->record = 0;
+    r->start += n;
+    r->offset += n;
+    r->ended = true;
+    if (r->start < r->end || fill(r, 1, err) > 0)
+        return gv_fail(err, GV_EDATA, "stream '%s' goes on after its end record at byte %" PRIu64, r->name, r->offset);
+    return err && err->code ? err->code : 0;
+}
+
+int gv_next(gv_reader *r, gv_record *rec, gv_err *err)
+{
+    if (r->err.code != GV_OK)
+        return gv_fail(err, r->err.code, "%s", r->err.text);
+    if (r->ended)
+        return 0;
+    if (r->record) { /* hand the last record back */
+        r->buf[r->start + r->record] = r->saved;
+        r->start += r->record;
+        r->offset += r->record;
+        r->last = r->record;
+        r->record = 0;
+    }
+    gv_err mine = { 0 };
+    int e = next(r, rec, &mine);
+    if (e >= 0)
+        return e;
+    if (mine.code != GV_ESAVED) /* a stop can be taken back: no byte was lost */
+        r->err = mine;
+    return gv_fail(err, mine.code, "%s", mine.text);
+}
+
+uint64_t gv_reader_records(const gv_reader *r)
+{
+    return r->records;
+}
+
+uint64_t gv_reader_offset(const gv_reader *r)
+{
+    return r->offset + r->record;
+}
+
+bool gv_reader_digest_checked(const gv_reader *r)
+{
+    return r->checked;
+}
+
+void gv_reader_tie(gv_reader *r, gv_writer *w)
+{
+    r->tied = w;
+}
+
+void gv_reader_close(gv_reader *r)
+{
+    if (!r)
+        return;
+    close(r->fd);
+    if (r->buf)
+        munmap(r->buf, r->cap + 1);
+    msgpack_unpacked_destroy(&r->unpacked);
+    msgpack_unpacked_destroy(&r->header_unpacked);
+    gv_arena_release(&r->items);
+    gv_arena_release(&r->header_items);
+    if (r->hash)
+        XXH3_freeState(r->hash);
+    gv_free(r->header_bytes);
+    gv_free(r);
+}
