@@ -10,12 +10,13 @@ WARN     := -Wall -Wextra -Wno-missing-field-initializers
 WERROR   ?=
 VERSION  := 0.1.0
 
+comma    := ,
+
 ifdef SAN
 B        := build/san-$(subst $(comma),-,$(subst :,-,$(SAN)))
 else
 B        := build/$(notdir $(firstword $(filter-out ccache,$(CC))))
 endif
-comma    := ,
 
 pkg       = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 HDF5     := $(firstword $(foreach p,hdf5 hdf5-serial,$(if $(call pkg,libs,$(p)),$(p))))

@@ -8,6 +8,10 @@ static int text_of(const msgpack_object *o, const char *what, const char **s, gv
 {
     if (o->type != MSGPACK_OBJECT_STR)
         return gv_fail(err, GV_EDATA, "%s is not a str", what);
+    if (!o->via.str.size) { /* msgpack-c gives no pointer then */
+        *s = "";
+        return GV_OK;
+    }
     if (memchr(o->via.str.ptr, 0, o->via.str.size))
         return gv_fail(err, GV_EDATA, "%s holds a NUL byte", what);
     ((char *)o->via.str.ptr)[o->via.str.size] = 0; /* the next value's tag, or the spare byte: both read already */
@@ -80,9 +84,15 @@ static int build_tensor(gv_item *v, const msgpack_object_map *m, gv_err *err)
     int64_t count = gv_shape_count(v->tensor.shape, v->tensor.ndim);
     if (count < 0 || gv_mul_size((size_t)count, size, &bytes) < 0 || bytes != data->via.bin.size)
         return gv_fail(err, GV_EDATA, "the tensor's data has %" PRIu32 " bytes; its shape wants %" PRId64 " values of %zu", data->via.bin.size, count, size);
+    if (!bytes) { /* no pointer from msgpack-c */
+        static const double aligned;
+        v->tensor.data = &aligned;
+        v->tensor.bytes = 0;
+        return GV_OK;
+    }
     char *p = (char *)data->via.bin.ptr;
     size_t off = (uintptr_t)p % size; /* at most 7; the key "data" and the length, at least 8 bytes, stand before it */
-    if (off && bytes)
+    if (off)
         memmove(p - off, p, bytes);
     v->tensor.data = p - off;
     v->tensor.bytes = bytes;
@@ -142,7 +152,7 @@ static int build(gv_item *v, const msgpack_object *o, gv_arena *a, gv_err *err)
         return text_of(o, "a text", &v->text.s, err);
     case MSGPACK_OBJECT_BIN:
         v->type = GV_BIN;
-        v->text.s = o->via.bin.ptr;
+        v->text.s = o->via.bin.size ? o->via.bin.ptr : "";
         v->text.n = o->via.bin.size;
         return GV_OK;
     case MSGPACK_OBJECT_ARRAY: {

@@ -278,6 +278,9 @@ static int check_end(gv_reader *r, const gv_record *rec, uint64_t digest, gv_err
 {
     int64_t count;
     const gv_item *d = gv_get(rec, "digest");
+    for (size_t i = 0; i < rec->n; i++)
+        if (strcmp(rec->field[i].key, "count") && strcmp(rec->field[i].key, "digest"))
+            return gv_fail(err, GV_EDATA, "stream '%s': the end record at byte %" PRIu64 " has an unknown key '%.40s'", r->name, r->offset, rec->field[i].key);
     if (!gv_get_i64(rec, "count", &count) || count < 0)
         return gv_fail(err, GV_EDATA, "stream '%s': the end record at byte %" PRIu64 " has no count", r->name, r->offset);
     if ((uint64_t)count != r->records)
