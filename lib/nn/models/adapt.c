@@ -1,0 +1,153 @@
+/* adapt: weights for other input channels, image sizes and names than the published ones.
+ * Sources: timm's adapt_input_conv, resample_abs_pos_embed and _convert_dinov2; the antialiased cubic is Pillow's (Keys 1981,
+ * a = -0.5), which torch's interpolate(antialias=True) follows. */
+#include "nn/models/adapt.h"
+#include <math.h>
+#include <string.h>
+
+void gv_adapt_input_conv(const float *w, int64_t out, int64_t base, int64_t area, int64_t in, float *dst)
+{
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t c = 0; c < in; c++)
+            for (int64_t k = 0; k < area; k++) {
+                const float *src = w + o * base * area + k;
+                double v = 0;
+                if (in == 1)
+                    for (int64_t b = 0; b < base; b++)
+                        v += src[b * area];
+                else
+                    v = src[c % base * area];
+                dst[(o * in + c) * area + k] = (float)(in == 1 || in == base ? v : v * ((double)base / (double)in));
+            }
+}
+
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+/* The weights of output i of n from an axis of length m: *first and how many. k: room for m. */
+static int64_t taps(int64_t i, int64_t m, int64_t n, double *k, int64_t *first)
+{
+    double scale = (double)m / (double)n, support = scale >= 1 ? 2 * scale : 2, inverse = scale >= 1 ? 1 / scale : 1;
+    double centre = scale * ((double)i + 0.5), sum = 0;
+    int64_t lo = (int64_t)(centre - support + 0.5), hi = (int64_t)(centre + support + 0.5);
+    lo = centre - support + 0.5 < 0 || lo < 0 ? 0 : lo;
+    hi = hi > m ? m : hi;
+    for (int64_t j = lo; j < hi; j++)
+        sum += k[j - lo] = cubic(((double)j - centre + 0.5) * inverse);
+    for (int64_t j = 0; j < hi - lo; j++)
+        k[j] /= sum;
+    *first = lo;
+    return hi - lo;
+}
+
+/* One axis: src [a,m,b] -> dst [a,n,b]. */
+static void resample(const double *src, int64_t a, int64_t m, int64_t b, int64_t n, double *dst, double *k)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t first, count = taps(i, m, n, k, &first);
+        for (int64_t p = 0; p < a; p++)
+            for (int64_t q = 0; q < b; q++) {
+                double v = 0;
+                for (int64_t j = 0; j < count; j++)
+                    v += k[j] * src[(p * m + first + j) * b + q];
+                dst[(p * n + i) * b + q] = v;
+            }
+    }
+}
+
+int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w, int64_t d, int64_t nh, int64_t nw, float *dst, gv_err *err)
+{
+    int64_t longest = h > w ? h : w;
+    double *src = gv_alloc((size_t)(h * w * d) * sizeof *src, err);
+    double *mid = gv_alloc((size_t)(h * nw * d) * sizeof *mid, err);
+    double *out = gv_alloc((size_t)(nh * nw * d) * sizeof *out, err);
+    double *k = gv_alloc((size_t)longest * sizeof *k, err);
+    int r = src && mid && out && k ? GV_OK : GV_ESYS;
+    if (r == GV_OK) {
+        memcpy(dst, pos, (size_t)(prefix * d) * sizeof *dst);
+        for (int64_t i = 0; i < h * w * d; i++)
+            src[i] = pos[prefix * d + i];
+        resample(src, h, w, d, nw, mid, k);     /* [h,nw,d] */
+        resample(mid, 1, h, nw * d, nh, out, k); /* [nh,nw,d] */
+        for (int64_t i = 0; i < nh * nw * d; i++)
+            dst[prefix * d + i] = (float)out[i];
+    }
+    gv_free(src);
+    gv_free(mid);
+    gv_free(out);
+    gv_free(k);
+    return r;
+}
+
+static const gv_tensor *find(const gv_tensor *t, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(t[i].name, name))
+            return &t[i];
+    return NULL;
+}
+
+/* `name` with the first `from` replaced; name itself without one. */
+static const char *renamed(const char *name, const char *from, const char *to, gv_arena *arena, gv_err *err)
+{
+    const char *p = strstr(name, from);
+    return p ? gv_arena_printf(arena, err, "%.*s%s%s", (int)(p - name), name, to, p + strlen(from)) : name;
+}
+
+/* The class token with the first row of pos_embed added, and pos_embed without that row. */
+static int fold_class_position(gv_tensor *cls, gv_tensor *pos, gv_arena *arena, gv_err *err)
+{
+    int64_t d = cls->shape[cls->ndim - 1], all = gv_shape_count(pos->shape, pos->ndim);
+    if (pos->ndim != 3 || pos->shape[0] != 1 || pos->shape[2] != d || pos->shape[1] < 2 || gv_shape_count(cls->shape, cls->ndim) != d)
+        return gv_fail(err, GV_EDATA, "'cls_token' and 'pos_embed' have not the shapes of a DINOv2 file");
+    float *p = gv_arena_alloc(arena, (size_t)all * sizeof *p, err), *c = gv_arena_alloc(arena, (size_t)d * sizeof *c, err);
+    if (!p || !c)
+        return GV_ESYS;
+    gv_to_f32(pos->dtype, pos->data, p, (size_t)all);
+    gv_to_f32(cls->dtype, cls->data, c, (size_t)d);
+    for (int64_t i = 0; i < d; i++)
+        c[i] += p[i];
+    cls->data = c;
+    pos->data = p + d;
+    pos->shape[1]--;
+    cls->dtype = pos->dtype = GV_F32T;
+    return GV_OK;
+}
+
+int gv_convert_dinov2(const gv_tensor *t, size_t n, const gv_tensor **out, size_t *m, gv_arena *arena, gv_err *err)
+{
+    *out = t;
+    *m = n;
+    if (!find(t, n, "mask_token"))
+        return GV_OK;
+    gv_tensor *o = gv_arena_alloc(arena, n * sizeof *o, err), *cls = NULL, *pos = NULL;
+    bool registers = find(t, n, "register_tokens");
+    size_t k = 0;
+    for (size_t i = 0; o && i < n; i++) {
+        if (!strcmp(t[i].name, "mask_token"))
+            continue;
+        o[k] = t[i];
+        if (!strcmp(t[i].name, "register_tokens"))
+            o[k].name = "reg_token";
+        else if (strstr(t[i].name, ".mlp.w12."))
+            o[k].name = renamed(t[i].name, "w12", "fc1", arena, err);
+        else if (strstr(t[i].name, ".mlp.w3."))
+            o[k].name = renamed(t[i].name, "w3", "fc2", arena, err);
+        if (!o[k].name)
+            return GV_ESYS;
+        cls = !strcmp(o[k].name, "cls_token") ? &o[k] : cls;
+        pos = !strcmp(o[k].name, "pos_embed") ? &o[k] : pos;
+        k++;
+    }
+    if (!o)
+        return GV_ESYS;
+    *out = o;
+    *m = k;
+    return registers && cls && pos ? fold_class_position(cls, pos, arena, err) : GV_OK;
+}
