@@ -2,8 +2,7 @@
  * A backend is one versioned table of functions: it compiles a node into a kernel, and the plan runs kernels in order.
  * `reference` is plain C (ops/), the oracle of the tests; `onednn` is the default; others are found by dlopen.
  *
- * A backend's compile answers GV_OK with a kernel, or GV_UNSUPPORTED: then the plain kernel of the op runs (through float where
- * the tensors are bf16). Rewrites that need a kernel of a backend ask `supports` first.
+ * A backend's compile answers GV_OK with a kernel, or GV_UNSUPPORTED: then the plain kernel of the op runs. Rewrites that need a kernel of a backend ask `supports` first.
  */
 #ifndef GV_NN_BACKEND_H
 #define GV_NN_BACKEND_H
@@ -20,7 +19,7 @@ typedef struct gv_run { /* what changes from run to run */
     int threads;
 } gv_run;
 
-typedef struct gv_call { /* a node about to be executed; the pointers are fixed when the plan is made, except those of feeds */
+typedef struct gv_call { /* a node about to be executed; pointers may differ between runs (feeds; plans of one store share memory) */
     const gv_node *node;
     const void *attr;
     int nin, nout;
@@ -37,6 +36,7 @@ typedef struct gv_kernel {
     void (*release)(void *self);
     void *self;
     size_t scratch_bytes;
+    bool in_place;                           /* out[0] may stand in the place of any input of its shape and type */
 } gv_kernel;
 
 typedef struct gv_backend {

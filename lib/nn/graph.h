@@ -28,7 +28,7 @@ typedef struct gv_node {
     gv_val in[GV_MAX_IN];  /* GV_NO_VAL: an optional input that is absent */
     gv_val out[GV_MAX_OUT];
     const char *path;      /* module path */
-    bool in_place;         /* out[0] is in[0]: changes state of the store, runs once */
+    bool in_place;         /* changes in[0], a tensor of the store; has no output and runs once */
     bool dead;             /* removed by a rewrite */
 } gv_node;
 
@@ -51,8 +51,13 @@ typedef struct gv_op {
     /* Gradient in ops: dy[i] is the gradient of output i or GV_NO_VAL; want[i] tells whether input i needs one. Fill dx[i] (GV_NO_VAL
      * where there is none). NULL: no gradient flows. */
     void (*gradient)(gv_graph *g, const gv_node *n, const gv_val *dy, const bool *want, gv_val *dx);
+    /* What each input is turned into before the kernel sees it: 'r' REAL, 's' STAT, 'o' the class of output 0, 'a' as it is. The last
+     * letter holds for all further inputs. */
+    const char *wants;
+    /* The plain kernels, from one text (ops/types.h): chosen by the REAL type. GV_OP_ANY_TYPE: plain_f32 serves all. */
     int (*plain_f32)(const struct gv_call *c);
     int (*plain_f64)(const struct gv_call *c);
+    int (*plain_bf16)(const struct gv_call *c);
     size_t (*scratch)(const struct gv_call *c); /* bytes the plain kernel wants; NULL: none */
 } gv_op;
 
@@ -60,7 +65,7 @@ enum {
     GV_OP_ELEMENTWISE = 1, /* output element i depends on element i (after broadcasting): may run in the place of an input that dies */
     GV_OP_VIEW = 2,        /* reshape: no bytes move */
     GV_OP_STATE = 4,       /* changes its first input in place */
-    GV_OP_ANY_TYPE = 8,    /* the plain kernel looks at the types itself (cast, normalize, one_hot, …): never wrapped in conversions */
+    GV_OP_ANY_TYPE = 8,    /* the plain kernel looks at the types itself (cast, normalize, one_hot, …): one for all */
 };
 
 const gv_op *gv_op_of(gv_op_id id);

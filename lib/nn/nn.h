@@ -60,7 +60,7 @@ void gv_mark(gv_graph *g, const char *label);
 
 gv_val gv_input(gv_graph *g, const char *name, gv_class c, const int64_t *shape, int ndim);
 /* A trained tensor / a kept one (running statistics, counters), class STAT unless said. init is one of
- *   "zeros" "ones" "constant V" "normal STD" "trunc_normal STD" (±2 std, as timm's trunc_normal_) "uniform LO HI"
+ *   "zeros" "ones" "constant V" "normal STD" "trunc_normal STD" (cut at -2 and 2, as timm's trunc_normal_) "uniform LO HI"
  *   "kaiming_normal_fan_out" (conv, relu) "kaiming_uniform_a5" (torch's default of Linear and Conv: bound 1/sqrt(fan_in))
  *   "xavier_uniform" "lecun_normal"
  * and draws from Philox keyed by (seed, hash of the full name). */
@@ -116,9 +116,9 @@ gv_val gv_silu(gv_graph *g, gv_val x);
 gv_val gv_tanh(gv_graph *g, gv_val x);
 gv_val gv_affine(gv_graph *g, gv_val x, double scale, double shift); /* x * scale + shift */
 
-/* x [N,s…,C]; train: batch statistics (biased variance), outputs y, mean [C], invstd [C] (STAT); eval: running ones. The layer
+/* x [N,s…,C]; train: batch statistics (biased variance), outputs y, mean [C], invstd [C], var [C] (STAT; layernorm has no var); eval: running ones. The layer
  * adds the nodes that update running_mean / running_var (unbiased) / num_batches_tracked. w, b may be GV_NO_VAL. */
-typedef struct gv_norm_out { gv_val y, mean, invstd; } gv_norm_out;
+typedef struct gv_norm_out { gv_val y, mean, invstd, var; } gv_norm_out;
 gv_norm_out gv_batchnorm_train(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps);
 gv_val gv_batchnorm_eval(gv_graph *g, gv_val x, gv_val w, gv_val b, gv_val running_mean, gv_val running_var, double eps);
 /* Outputs dx, dw, db. */

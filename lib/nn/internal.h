@@ -1,0 +1,43 @@
+/* Inside lib/nn: the graph's own memory. Ops and backends see graph.h. */
+#ifndef GV_NN_INTERNAL_H
+#define GV_NN_INTERNAL_H
+
+#include "nn/graph.h"
+
+enum { GV_PATH_MAX = 512, GV_PATH_DEPTH = 64 };
+
+typedef struct gv_named { const char *name; gv_val value; } gv_named;
+
+struct gv_graph {
+    gv_arena *arena;
+    gv_phase phase;
+    gv_err err;
+    gv_node **node;       /* pointers stay good while the lists grow */
+    int nnode, node_cap;
+    gv_value **value;
+    int nvalue, value_cap;
+    int *order;           /* nodes in the order of execution; passes put theirs in between */
+    int norder, order_cap;
+    gv_named *output;
+    int noutput, output_cap;
+    gv_param_info **param;
+    int nparam, param_cap;
+    gv_named *mark;       /* name: path, value: index of the label */
+    const char **label;
+    int nmark, mark_cap, label_cap;
+    gv_val *grad;         /* by value, after gv_differentiate; grown lazily */
+    int ngrad;
+    char path[GV_PATH_MAX];
+    size_t path_len, level[GV_PATH_DEPTH];
+    int depth;
+    const char *path_copy; /* the current path in the arena, made when a node wants it */
+};
+
+/* Room for one more element in a list that lives in the graph's arena. False: the graph has failed. */
+bool gv_graph_grow(gv_graph *g, void *list, int n, int *cap, size_t size);
+/* Let every user of `from` use `to`: nodes, outputs, gradients. */
+void gv_graph_replace(gv_graph *g, gv_val from, gv_val to);
+/* Nodes made between save and restore carry this path. */
+void gv_graph_set_path(gv_graph *g, const char *path);
+
+#endif

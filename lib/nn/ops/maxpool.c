@@ -1,0 +1,90 @@
+/* maxpool: y and the place of the maximum inside the input's spatial block (I32). The first maximum wins, NaN beats all, as in torch. */
+#ifndef T
+#include "nn/ops/window.h"
+
+gv_pool_out gv_maxpool(gv_graph *g, gv_val x, const gv_window *window)
+{
+    gv_pool_out o = { GV_NO_VAL, GV_NO_VAL };
+    gv_pool_attr a = { *window };
+    int64_t out[3], shape[GV_MAX_DIMS];
+    if (!gv_op_ready(g, GV_OP_maxpool, &x, 1) || !gv_is_float(g, GV_OP_maxpool, x) || !gv_window_check(g, GV_OP_maxpool, x, &a.window, out))
+        return o;
+    int64_t inside = 1;
+    memcpy(shape, gv_shape(g, x), sizeof shape);
+    for (int d = 0; d < window->dims; d++) {
+        inside *= shape[d + 1];
+        shape[d + 1] = out[d];
+        if (a.window.pad[d] > a.window.kernel[d] / 2 || a.window.pad_end[d] > a.window.kernel[d] / 2) {
+            gv_graph_fail(g, "maxpool: padding %" PRId64 " is more than half of kernel %" PRId64, a.window.pad[d], a.window.kernel[d]);
+            return o;
+        }
+    }
+    if (inside > INT32_MAX) {
+        gv_graph_fail(g, "maxpool over %" PRId64 " positions; at most %d are possible", inside, INT32_MAX);
+        return o;
+    }
+    int n = gv_node_new(g, GV_OP_maxpool, &a, &x, 1);
+    o.y = gv_node_out(g, n, gv_class_of(g, x), shape, gv_ndim(g, x));
+    o.index = gv_node_out(g, n, GV_CLASS_I32, shape, gv_ndim(g, x));
+    return o;
+}
+
+static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool *want, gv_val *dx)
+{
+    (void)want;
+    dx[0] = gv_maxpool_grad(g, dy[0], n->out[1], &((const gv_pool_attr *)n->attr)->window, gv_shape(g, n->in[0]));
+}
+
+#define GV_KERNELS "nn/ops/maxpool.c"
+#include "nn/ops/types.h"
+
+const gv_op gv_op_maxpool = {
+    .name = "maxpool", .attr_size = sizeof(gv_pool_attr), .wants = "o", .gradient = gradient, GV_PLAIN(maxpool_run),
+};
+#else
+typedef struct F(maxpool_args) { gv_geometry q; int64_t C; const T *x; T *y; int32_t *index; } F(maxpool_args);
+
+GV_HOT static void F(maxpool_body)(void *p, int64_t begin, int64_t end)
+{
+    const F(maxpool_args) *o = p;
+    const gv_geometry *q = &o->q;
+    int64_t C = o->C;
+    for (int64_t at = begin; at < end; at++) {
+        int64_t pos[3], k[3];
+        bool any = false;
+        gv_unflatten(q->o, at % q->no, pos);
+        T *y = o->y + at * C;
+        int32_t *index = o->index + at * C;
+        for (int64_t t = 0; t < q->nk; t++) {
+            gv_unflatten(q->k, t, k);
+            int64_t i = gv_tap(q, pos, k);
+            if (i < 0)
+                continue;
+            const T *x = o->x + (at / q->no * q->ni + i) * C;
+            if (!any) {
+                any = true;
+                for (int64_t c = 0; c < C; c++) {
+                    y[c] = x[c];
+                    index[c] = (int32_t)i;
+                }
+                continue;
+            }
+            GV_IVDEP
+            for (int64_t c = 0; c < C; c++) {
+                A v = LD(x[c]);
+                int more = (v > LD(y[c])) | (v != v);
+                y[c] = more ? x[c] : y[c];
+                index[c] = more ? (int32_t)i : index[c];
+            }
+        }
+    }
+}
+
+static int F(maxpool_run)(const gv_call *c)
+{
+    F(maxpool_args) o = { .C = c->in[0].shape[c->in[0].ndim - 1], .x = c->x[0], .y = c->y[0], .index = c->y[1] };
+    gv_geometry_make(&o.q, &((const gv_pool_attr *)c->attr)->window, &c->in[0], &c->out[0]);
+    gv_parallel(o.q.n * o.q.no, gv_row_grain(o.C * o.q.nk), F(maxpool_body), &o);
+    return GV_OK;
+}
+#endif

@@ -1,0 +1,32 @@
+/* mul: a * b with NumPy broadcasting. */
+#ifndef T
+#include "nn/ops/binary.h"
+
+gv_val gv_mul(gv_graph *g, gv_val a, gv_val b)
+{
+    return gv_binary(g, GV_OP_mul, a, b);
+}
+
+static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool *want, gv_val *dx)
+{
+    gv_val a = n->in[0], b = n->in[1];
+    if (want[0])
+        dx[0] = gv_sum_to(g, gv_mul(g, dy[0], b), gv_shape(g, a), gv_ndim(g, a), gv_class_of(g, a));
+    if (want[1])
+        dx[1] = gv_sum_to(g, gv_mul(g, dy[0], a), gv_shape(g, b), gv_ndim(g, b), gv_class_of(g, b));
+}
+
+#define GV_KERNELS "nn/ops/mul.c"
+#include "nn/ops/types.h"
+
+const gv_op gv_op_mul = {
+    .name = "mul", .flags = GV_OP_ELEMENTWISE, .wants = "o",
+    .gradient = gradient, GV_PLAIN(mul_run),
+};
+#else
+#define GV_BINARY(x) mul_##x
+#define EXPR(a, b) ((a) * (b))
+#include "nn/ops/binary_kernel.h"
+#undef GV_BINARY
+#undef EXPR
+#endif
