@@ -30,6 +30,8 @@ static const char *const computes[] = { "fp32", "bf16", "fp64", NULL };
     GV_ENUM(T, backend, GV_BACKEND_AUTO, gv_backend_names, "what computes"), \
     GV_OPT_I64(T, threads, 1, 4096, "thread", "threads of the engine; None: the cores this process may use")
 
+static const gv_built engine_built[] = { { "backend", gv_backends_built }, { NULL, NULL } };
+
 #define I struct gv_infer_options
 static const gv_field infer_fields[] = {
     GV_STR(I, exp_dir, "./experiments", "run directory: a folder with checkpoints/, or one with a folder for each fold, which are then averaged"),
@@ -43,7 +45,7 @@ static const gv_field infer_fields[] = {
 static const char *const infer_blocks[] = { "data", "data.augmentation", "dataloading", NULL };
 static const gv_command infer = {
     .name = "infer", .program = "glovita_infer", .summary = "score a trained run, or an ensemble of its folds", .blocks = infer_blocks, .data_optional = true,
-    .driver = driver_fields, .fields = infer_fields, .own_size = sizeof(I), .built = true,
+    .driver = driver_fields, .fields = infer_fields, .own_size = sizeof(I), .choices = engine_built, .built = true,
 };
 
 #define X struct gv_extract_options
@@ -62,7 +64,7 @@ static const gv_field extract_fields[] = {
 static const char *const extract_blocks[] = { "data", "data.augmentation", "model", "model.encoder", "model.head", "peft", "dataloading", NULL };
 static const gv_command extract = {
     .name = "extract_features", .program = "glovita_extract_features", .summary = "write an encoder's features to HDF5 files", .blocks = extract_blocks, .data_optional = true,
-    .driver = driver_fields, .fields = extract_fields, .own_size = sizeof(X), .built = true,
+    .driver = driver_fields, .fields = extract_fields, .own_size = sizeof(X), .choices = engine_built, .built = true,
 };
 
 #define U struct gv_umap_options

@@ -209,6 +209,7 @@ typedef struct gv_command {
     const gv_field *fields;    /* its own, spelt without a block: over gv_config.own; or NULL */
     size_t own_size;
     const char *const *required; /* own fields that must be given, or NULL */
+    const struct gv_built *choices; /* which choices of its own fields have an implementation; or NULL */
     bool built;
 } gv_command;
 
@@ -233,6 +234,7 @@ typedef struct gv_config {
     void *own;           /* the command's own fields (struct gv_infer_options, …), or the stage's own_params */
     const char *log;     /* --log LEVEL, or NULL */
     const char *config_file;
+    uint32_t focus;      /* blocks (bit = place on the list) chosen by a subcommand: --help shows these */
     bool helped;         /* --help, --version or --describe was answered on stdout */
 
     /* Set before parsing a stage, for --help and --describe: */
@@ -273,7 +275,8 @@ int gv_config_load(gv_config *c, const char *path, gv_err *err) GV_MUST_USE;
 int gv_config_load_json(gv_config *c, const json_t *j, const char *what, gv_err *err) GV_MUST_USE;
 
 /* Append " --a.b V" words, quoted for the shell, of the fields in these blocks (or single fields) that differ from a
- * fresh config with the same variants; discriminators first, then the order of the tables. paths NULL: all. */
+ * fresh config with the same variants; discriminators first, then the order of the tables. paths NULL: all. Give it the
+ * `blocks` of a stage and the stage parses back the same values. */
 int gv_config_args(const gv_config *c, const char *const *paths, gv_buf *out, gv_err *err) GV_MUST_USE;
 
 /* The text of --help for the variants chosen now; cmd NULL: c->command, or every block. */

@@ -38,7 +38,7 @@ enum { GV_PATH_MAX = 256 };
 /* A row found by its path. field NULL and uni set: the discriminator itself. */
 typedef struct gv_slot {
     const gv_block *block;
-    const gv_union *uni;      /* of the block, if the slot is the discriminator or a variant's own field */
+    const gv_union *uni;       /* of the block: set for a discriminator and for a variant's own field */
     const gv_variant *variant; /* the variant that owns the field, NULL for common ones */
     const gv_field *field;
     void *params;             /* NULL when the variant is not the chosen one */
@@ -46,31 +46,43 @@ typedef struct gv_slot {
 
 /* "data-x.y" -> "data_x.y"; false when too long. */
 bool gv_path_normal(const char *path, size_t len, char out[GV_PATH_MAX]);
-/* Among common fields, discriminators and the own fields of chosen variants; with any, of other variants too. */
-bool gv_slot_find(const gv_config *c, const char *path, bool any, gv_slot *s);
 /* The full path of a row of a block. */
-int gv_slot_path(const gv_block *b, const char *field, char out[GV_PATH_MAX]);
+void gv_slot_path(const gv_block *b, const char *field, char out[GV_PATH_MAX]);
+/* Among common fields, discriminators and the own fields of chosen variants; with any, of other variants too (params NULL). */
+bool gv_slot_find(const gv_config *c, const char *path, bool any, gv_slot *s);
+const gv_block *gv_block_find(const char *path, size_t len);
+/* The block's struct, and the row's place in it. */
+void *gv_block_params(const gv_config *c, const gv_block *b);
+/* Does the command take the field (NULL: any of the block)? cmd NULL takes all. */
 bool gv_takes(const gv_command *cmd, const gv_block *b, const char *field);
 
 const gv_variant *gv_union_chosen(const gv_config *c, const gv_block *b);
 void *gv_union_params(const gv_config *c, const gv_block *b);
 const gv_variant *gv_union_find(const gv_union *u, const char *name);
+/* Choose a variant; one that is chosen already keeps its fields. */
 int gv_union_choose(gv_config *c, const gv_block *b, const gv_variant *v, gv_err *err) GV_MUST_USE;
-bool gv_choice_built(const gv_block *b, const char *field, const char *value);
+/* The union's members as the choices of a row, so that messages, help and describe treat both alike. */
+gv_field gv_union_row(const gv_union *u, const char **choices, size_t cap);
+enum { GV_VARIANTS_MAX = 64 };
 
-/* The value of a slot, set from words with every check; `shown` names it in messages. */
-int gv_slot_set(gv_config *c, const gv_slot *s, const char *shown, const char *const *words, size_t n, bool more, gv_err *err) GV_MUST_USE;
+/* Set a row from words with every check; `shown` names it in messages. more: a list grows instead of being replaced. */
+int gv_row_set(gv_config *c, const gv_field *f, void *params, const char *shown, const char *const *words, size_t n, bool more, gv_err *err) GV_MUST_USE;
+/* Refuse a field of a variant that is not chosen. */
+int gv_not_chosen(const gv_config *c, const gv_slot *s, const char *shown, gv_err *err);
 int gv_config_mark(gv_config *c, const char *path, gv_err *err) GV_MUST_USE;
 void gv_config_unmark(gv_config *c, const char *path);
 
 /* Options every program has. */
 struct gv_front { const char *config, *log; };
 extern const gv_field gv_front_fields[];
-/* A growing list of names, for the nearest one and for help. */
-typedef struct gv_names { const char **v; size_t n, cap; } gv_names;
-int gv_names_of(const gv_config *c, const gv_command *cmd, gv_names *names, gv_err *err) GV_MUST_USE;
-int gv_names_add(gv_config *c, gv_names *names, const char *name, gv_err *err) GV_MUST_USE;
-int gv_unknown_option(gv_config *c, const gv_command *cmd, const char *option, gv_err *err);
+/* "unknown option '--training.sede' (did you mean …)"; option as typed, without its value. */
+int gv_unknown_option(const gv_config *c, const char *program, const char *option, gv_err *err);
 int gv_add_log_set(gv_config *c, const char *path, const char *value, gv_err *err) GV_MUST_USE;
+/* Is this choice on the list of built ones? A field without a list is built whole. */
+bool gv_choice_built(const gv_built *list, const char *field, const char *value);
+/* Must the field be given: by the chosen variant, or as a discriminator without default. */
+bool gv_slot_required(const gv_config *c, const gv_block *b, const char *field);
+bool gv_in_list(const char *const *list, const char *word);
+const char *gv_config_program(const gv_config *c, const gv_command *cmd);
 
 #endif
