@@ -1,0 +1,193 @@
+/* resize_u8: the passes of resizing over 8-bit pixels, in Pillow's and OpenCV's fixed point.
+ * Four channels of a pixel fit one 128-bit vector of ints, so a pixel is one multiplication per tap. */
+#include "sample/taps.h"
+
+typedef uint8_t u8x4 __attribute__((vector_size(4)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
+
+static inline uint8_t clip8(int32_t v)
+{
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static inline i32x4 load4(const uint8_t *p)
+{
+    u8x4 v;
+    memcpy(&v, p, 4);
+    return __builtin_convertvector(v, i32x4);
+}
+
+/* in: a row of tx->in pixels of 3 channels with at least one readable byte behind it. */
+GV_HOT static void across3(const uint8_t *restrict in, uint8_t *restrict out, const gv_taps *t)
+{
+    for (int64_t x = 0; x < t->out; x++) {
+        const uint8_t *p = in + 3 * (int64_t)t->first[x];
+        const int32_t *q = t->fixed + x * t->width;
+        i32x4 s = { 1 << 21, 1 << 21, 1 << 21, 1 << 21 };
+        for (int k = 0, n = t->count[x]; k < n; k++)
+            s += load4(p + 3 * k) * q[k];
+        s >>= GV_TAPS_PILLOW_BITS;
+        out[3 * x] = clip8(s[0]);
+        out[3 * x + 1] = clip8(s[1]);
+        out[3 * x + 2] = clip8(s[2]);
+    }
+}
+
+GV_HOT static void across(const uint8_t *restrict in, uint8_t *restrict out, const gv_taps *t, int64_t c)
+{
+    for (int64_t x = 0; x < t->out; x++) {
+        const uint8_t *p = in + c * (int64_t)t->first[x];
+        const int32_t *q = t->fixed + x * t->width;
+        for (int64_t ch = 0; ch < c; ch++) {
+            int32_t s = 1 << 21;
+            for (int k = 0, n = t->count[x]; k < n; k++)
+                s += p[k * c + ch] * q[k];
+            out[c * x + ch] = clip8(s >> GV_TAPS_PILLOW_BITS);
+        }
+    }
+}
+
+enum { STRIP = 1024 };
+
+/* n bytes of one output row from `taps` rows that lie `step` bytes apart. */
+GV_HOT static void down(const uint8_t *restrict in, size_t step, uint8_t *restrict out, size_t n, const int32_t *q, int taps)
+{
+    int32_t s[STRIP];
+    for (size_t i = 0; i < n; i += STRIP) {
+        size_t m = n - i < STRIP ? n - i : STRIP;
+        const uint8_t *p = in + i;
+        for (size_t j = 0; j < m; j++)
+            s[j] = (1 << 21) + p[j] * q[0];
+        int k = 1;
+        for (; k + 1 < taps; k += 2) {
+            const uint8_t *a = p + step * (size_t)k, *b = a + step;
+            int32_t qa = q[k], qb = q[k + 1];
+            for (size_t j = 0; j < m; j++)
+                s[j] += a[j] * qa + b[j] * qb;
+        }
+        if (k < taps) {
+            const uint8_t *a = p + step * (size_t)k;
+            int32_t qa = q[k];
+            for (size_t j = 0; j < m; j++)
+                s[j] += a[j] * qa;
+        }
+        for (size_t j = 0; j < m; j++)
+            out[i + j] = clip8(s[j] >> GV_TAPS_PILLOW_BITS);
+    }
+}
+
+/* scratch: ty->in * tx->out * c bytes and one padded input row behind them. Pillow's order: across first, rounded to 8 bits. */
+void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch)
+{
+    size_t row = (size_t)(tx->in * c), mid = (size_t)(tx->out * c);
+    if (tx->in != tx->out) {
+        int64_t lo = ty->first[0], hi = ty->first[ty->out - 1] + ty->count[ty->out - 1];
+        uint8_t *padded = scratch + (size_t)ty->in * mid;
+        for (int64_t y = lo; y < hi; y++) {
+            const uint8_t *p = in + (size_t)y * row;
+            if (c == 3 && y == ty->in - 1) { /* four bytes are read for the last pixel of three */
+                memcpy(padded, p, row);
+                padded[row] = 0;
+                p = padded;
+            }
+            if (c == 3)
+                across3(p, scratch + (size_t)y * mid, tx);
+            else
+                across(p, scratch + (size_t)y * mid, tx, c);
+        }
+        in = scratch;
+    }
+    if (ty->in == ty->out) {
+        memcpy(out, in, (size_t)ty->out * mid);
+        return;
+    }
+    for (int64_t y = 0; y < ty->out; y++)
+        down(in + (size_t)ty->first[y] * mid, mid, out + (size_t)y * mid, mid, ty->fixed + y * ty->width, ty->count[y]);
+}
+
+GV_HOT static void across_linear(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t, int64_t c)
+{
+    for (int64_t x = 0; x < t->out; x++) {
+        int64_t s = t->first[x];
+        int32_t a = t->fixed[2 * x], b = t->fixed[2 * x + 1];
+        if (s < 0 || s >= t->in - 1) { /* the end pixel alone */
+            a = 1 << GV_TAPS_OPENCV_BITS;
+            b = 0;
+            s = s < 0 ? 0 : t->in - 1;
+        }
+        const uint8_t *p = in + s * c, *p1 = s + 1 < t->in ? p + c : p;
+        for (int64_t k = 0; k < c; k++)
+            out[x * c + k] = p[k] * a + p1[k] * b;
+    }
+}
+
+GV_HOT static void across_linear3(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t)
+{
+    /* Whole vectors are stored, so each pixel writes one int into the next one; out has room for one more. Reading stays in
+     * the row: the second source of the last position is not behind position in - 1, where 4 bytes would leave the row. */
+    int64_t n = t->out, last = t->in - 1;
+    for (int64_t x = 0; x < n; x++) {
+        int64_t s = t->first[x];
+        if (s < 0 || s >= last - 1) {
+            int32_t a = t->fixed[2 * x], b = t->fixed[2 * x + 1];
+            if (s < 0 || s >= last) {
+                a = 1 << GV_TAPS_OPENCV_BITS;
+                b = 0;
+                s = s < 0 ? 0 : last;
+            }
+            const uint8_t *p = in + 3 * s, *p1 = s < last ? p + 3 : p;
+            for (int k = 0; k < 3; k++)
+                out[3 * x + k] = p[k] * a + p1[k] * b;
+            continue;
+        }
+        const uint8_t *p = in + 3 * s;
+        i32x4 v = load4(p) * t->fixed[2 * x] + load4(p + 3) * t->fixed[2 * x + 1];
+        memcpy(out + 3 * x, &v, sizeof v);
+    }
+}
+
+GV_HOT static void blend(const int32_t *restrict s0, const int32_t *restrict s1, uint8_t *restrict out, size_t n, int32_t b0, int32_t b1)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = clip8((((b0 * (s0[i] >> 4)) >> 16) + ((b1 * (s1[i] >> 4)) >> 16) + 2) >> 2);
+}
+
+/* rows: two rows of tx->out * c + 4 ints. */
+void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, int32_t *rows)
+{
+    size_t row = (size_t)(tx->in * c), mid = (size_t)(tx->out * c);
+    int32_t *buf[2] = { rows, rows + mid + 4 };
+    int64_t held[2] = { -1, -1 };
+    for (int64_t y = 0; y < ty->out; y++) {
+        int64_t want[2] = { ty->first[y], ty->first[y] + 1 };
+        for (int k = 0; k < 2; k++)
+            want[k] = want[k] < 0 ? 0 : want[k] > ty->in - 1 ? ty->in - 1 : want[k];
+        if (held[1] == want[0] && held[0] != want[0]) {
+            int32_t *t = buf[0];
+            buf[0] = buf[1];
+            buf[1] = t;
+            held[1] = held[0];
+            held[0] = want[0];
+        }
+        for (int k = 0; k < 2; k++)
+            if (held[k] != want[k]) {
+                if (c == 3)
+                    across_linear3(in + (size_t)want[k] * row, buf[k], tx);
+                else
+                    across_linear(in + (size_t)want[k] * row, buf[k], tx, c);
+                held[k] = want[k];
+            }
+        blend(buf[0], buf[1], out + (size_t)y * mid, mid, ty->fixed[2 * y], ty->fixed[2 * y + 1]);
+    }
+}
+
+/* OpenCV turns an exact halving of both sides into the mean of four pixels. h, w: of the output. */
+GV_HOT void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
+{
+    for (int64_t y = 0; y < h; y++) {
+        const uint8_t *a = in + (size_t)(2 * y) * (size_t)(2 * w * c), *b = a + 2 * w * c;
+        for (int64_t x = 0; x < w; x++, a += 2 * c, b += 2 * c)
+            for (int64_t k = 0; k < c; k++)
+                *out++ = (uint8_t)((a[k] + a[k + c] + b[k] + b[k + c] + 2) >> 2);
+    }
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Golden values of image formats and augmentation, from Pillow, OpenCV 4 and torchvision's own calls of them.
+
+Writes tests/golden/augment/*.txt and tests/fixtures/images/*. Images come from a formula both sides know; a golden value is
+the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5'.
+"""
+import os
+import zlib
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+import cv2
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+GOLD = os.path.join(ROOT, "tests/golden/augment")
+FIX = os.path.join(ROOT, "tests/fixtures/images")
+
+
+def formula(h, w, c):
+    """Texture, gradients and edges: no value is reached by chance. tests/unit/picture.h has the same."""
+    y, x, k = np.meshgrid(np.arange(h), np.arange(w), np.arange(c), indexing="ij")
+    return ((x * 3 + y * 2 + k * 40 + ((x // 8 + y // 8) % 2) * 60 + (x * y) % 23 * (1 + k)) % 256).astype(np.uint8)
+
+
+def crc(a):
+    return zlib.crc32(np.ascontiguousarray(a).tobytes())
+
+
+def pil(a):
+    return Image.fromarray(a if a.shape[2] == 3 else a[:, :, 0])
+
+
+def arr(im):
+    a = np.asarray(im)
+    return a if a.ndim == 3 else a[:, :, None]
+
+
+def resizes(out):
+    sizes = [(50, 60, 40, 37), (50, 60, 100, 121), (64, 64, 32, 32), (31, 77, 224, 100), (125, 94, 86, 64), (28, 28, 224, 224),
+             (17, 300, 16, 33), (5, 5, 9, 9), (1, 7, 3, 3), (40, 50, 40, 20), (40, 50, 13, 50)]
+    for h, w, nh, nw in sizes:
+        for c in (1, 3):
+            a = formula(h, w, c)
+            for name, f in (("nearest", Image.NEAREST), ("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
+                out.append(("resize", h, w, c, nh, nw, name, crc(arr(pil(a).resize((nw, nh), f)))))
+            b = cv2.resize(a, (nw, nh), interpolation=cv2.INTER_LINEAR)
+            out.append(("resize", h, w, c, nh, nw, "linear", crc(b)))
+
+
+def rotations(out):
+    for h, w, c, deg in [(32, 32, 3, 7.25), (48, 64, 3, -20.0), (33, 57, 1, 19.5), (64, 48, 3, 133.0), (224, 224, 3, 0.125)]:
+        a = formula(h, w, c)
+        m = cv2.getRotationMatrix2D((w / 2 - 0.5, h / 2 - 0.5), deg, 1.0)
+        b = cv2.warpAffine(a, m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        out.append(("rotate_linear", h, w, c, deg, crc(b)))
+    for h, w, c, deg in [(32, 32, 3, 3.3333333333333335), (32, 32, 3, 30.0), (20, 33, 3, 26.666666666666668), (28, 28, 1, 16.666666666666668), (31, 31, 3, 180.0)]:
+        fill = (128,) * 3 if c == 3 else 128
+        out.append(("rotate_pillow", h, w, c, deg, crc(arr(pil(formula(h, w, c)).rotate(deg, fillcolor=fill)))))
+
+
+OPS = ["invert", "cutout", "sharpness", "autocontrast", "posterize", "shear_x", "translate_x", "translate_y", "shear_y", "rotate",
+       "equalize", "contrast", "color", "solarize", "brightness"]
+
+
+def randaugment_op(im, op, mag, sign):
+    """The operations of the original's RandAugment with their magnitude tables and a given sign."""
+    fill = (128, 128, 128) if im.mode == "RGB" else 128
+    t = {"shear": np.linspace(0, 0.3, 10), "translate": np.linspace(0, 150 / 331, 10), "rotate": np.linspace(0, 30, 10),
+         "enhance": np.linspace(0, 0.9, 10), "posterize": np.round(np.linspace(8, 4, 10), 0).astype(int), "solarize": np.linspace(256, 0, 10)}
+    t = {k: (int(v[mag]) if k == "posterize" else float(v[mag])) for k, v in t.items()}
+    aff = lambda m, how: im.transform(im.size, Image.AFFINE, m, how, fillcolor=fill)
+    return {
+        "invert": lambda: ImageOps.invert(im), "autocontrast": lambda: ImageOps.autocontrast(im), "equalize": lambda: ImageOps.equalize(im),
+        "posterize": lambda: ImageOps.posterize(im, t["posterize"]), "solarize": lambda: ImageOps.solarize(im, t["solarize"]),
+        "sharpness": lambda: ImageEnhance.Sharpness(im).enhance(1 + t["enhance"] * sign),
+        "contrast": lambda: ImageEnhance.Contrast(im).enhance(1 + t["enhance"] * sign),
+        "color": lambda: ImageEnhance.Color(im).enhance(1 + t["enhance"] * sign),
+        "brightness": lambda: ImageEnhance.Brightness(im).enhance(1 + t["enhance"] * sign),
+        "shear_x": lambda: aff((1, t["shear"] * sign, 0, 0, 1, 0), Image.BICUBIC),
+        "shear_y": lambda: aff((1, 0, 0, t["shear"] * sign, 1, 0), Image.BICUBIC),
+        "translate_x": lambda: aff((1, 0, t["translate"] * im.size[0] * sign, 0, 1, 0), Image.NEAREST),
+        "translate_y": lambda: aff((1, 0, 0, 0, 1, t["translate"] * im.size[1] * sign), Image.NEAREST),
+        "rotate": lambda: im.rotate(t["rotate"], fillcolor=fill),
+    }[op]()
+
+
+def randaugment(out):
+    for h, w, c in [(32, 32, 3), (41, 30, 3), (28, 28, 1)]:
+        a = formula(h, w, c)
+        a[: h // 2] = a[: h // 2] // 2 + 30  # neither channel reaches 0 and 255 everywhere, so autocontrast has work
+        for i, op in enumerate(OPS):
+            if op == "cutout":
+                continue
+            for mag in (1, 2, 5, 8, 9):
+                for sign in (-1, 1):
+                    out.append(("randaugment", h, w, c, i, mag, sign, crc(arr(randaugment_op(pil(a), op, mag, sign)))))
+
+
+def write(path, rows):
+    with open(path, "w") as f:
+        for r in rows:
+            f.write(" ".join(str(v) for v in r) + "\n")
+
+
+def images():
+    """Files of every kind, each with shape and digest of Image.open(...).convert('RGB'); 16-bit ones of their own values."""
+    rows = []
+    big = formula(70, 83, 3)
+    rgb, grey = Image.fromarray(big), Image.fromarray(big[:, :, 0])
+
+    def add(name, save=None, native=None):
+        path = os.path.join(FIX, name)
+        if save:
+            save(path)
+        a = native if native is not None else np.asarray(Image.open(path).convert("RGB"))
+        rows.append((name, *a.shape, a.dtype.name, crc(a)))
+
+    add("rgb444.jpg", lambda p: rgb.save(p, quality=92, subsampling=0))
+    add("rgb422.jpg", lambda p: rgb.save(p, quality=85, subsampling=1))
+    add("rgb420.jpg", lambda p: rgb.save(p, quality=80, subsampling=2))
+    add("progressive.jpg", lambda p: rgb.save(p, quality=80, subsampling=2, progressive=True))
+    add("restart.jpg", lambda p: rgb.save(p, quality=70, subsampling=2, restart_marker_blocks=3))
+    add("grey.jpg", lambda p: grey.save(p, quality=90))
+    add("cmyk.jpg", lambda p: rgb.convert("CMYK").save(p, quality=90))
+    tiny = Image.fromarray(formula(3, 2, 3))
+    add("tiny.jpg", lambda p: tiny.save(p, quality=80, subsampling=2))
+    with open(os.path.join(FIX, "rgb420.jpg"), "rb") as f:
+        data = f.read()
+    with open(os.path.join(FIX, "cut.jpg"), "wb") as f:
+        f.write(data[:900])
+    small = formula(21, 19, 4)
+    c3, c1 = Image.fromarray(small[:, :, :3]), Image.fromarray(small[:, :, 0])
+    add("rgb.png", lambda p: c3.save(p))
+    add("rgba.png", lambda p: Image.fromarray(small).save(p))
+    add("grey.png", lambda p: c1.save(p))
+    add("la.png", lambda p: Image.fromarray(small[:, :, :2]).save(p))
+    add("palette.png", lambda p: c3.quantize(40).save(p))
+    add("palette4.png", lambda p: c3.quantize(7).save(p, bits=4))
+    add("bit.png", lambda p: c1.convert("1").save(p))
+    wide = small[:, :, 0].astype(np.uint16) * 200 + 77
+    add("grey16.png", lambda p: Image.fromarray(wide).save(p), wide[:, :, None])
+    rgb16 = small[:, :, :3].astype(np.uint16) * 251 + 5
+    add("rgb16.png", lambda p: cv2.imwrite(p, rgb16[:, :, ::-1]), rgb16)
+    add("trns.png", lambda p: c3.save(p, transparency=(0, 0, 0)))
+    add("rgb.bmp", lambda p: c3.save(p))
+    add("grey.bmp", lambda p: c1.save(p))
+    add("bit.bmp", lambda p: c1.convert("1").save(p))
+    add("palette.bmp", lambda p: c3.quantize(40).save(p))
+    add("rgba.bmp", lambda p: Image.fromarray(small).save(p))
+    add("palette.gif", lambda p: c3.quantize(60).save(p))
+    add("transparent.gif", lambda p: c3.quantize(60).save(p, transparency=5))
+    add("animated.gif", lambda p: c3.quantize(60).save(p, save_all=True, append_images=[c3.transpose(0).quantize(60)]))
+    add("lossy.webp", lambda p: rgb.save(p, quality=70))
+    add("lossless.webp", lambda p: c3.save(p, lossless=True))
+    add("alpha.webp", lambda p: Image.fromarray(small).save(p, lossless=True, exact=True))
+    write(os.path.join(GOLD, "images.txt"), rows)
+
+
+def main():
+    os.makedirs(GOLD, exist_ok=True)
+    os.makedirs(FIX, exist_ok=True)
+    rows = []
+    resizes(rows)
+    rotations(rows)
+    randaugment(rows)
+    write(os.path.join(GOLD, "sample.txt"), rows)
+    images()
+
+
+if __name__ == "__main__":
+    main()

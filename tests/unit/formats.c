@@ -1,0 +1,276 @@
+/* formats: pixels as Pillow reads them, parts equal to crops, cut files refused, limits before memory. */
+#include "formats/format.h"
+#include "common/rng.h"
+#include "tests/unit/picture.h"
+#include "tests/unit/tap.h"
+#include <inttypes.h>
+#include <jpeglib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IMAGES "tests/fixtures/images/"
+
+static gv_arena arena;
+static gv_err err;
+
+static void golden(void)
+{
+    char text[256], name[64], type[16], path[128];
+    long h, w, c;
+    unsigned long want;
+    FILE *f = fopen("tests/golden/augment/images.txt", "r");
+    ok(f != NULL, "golden values are there");
+    while (f && fgets(text, sizeof text, f)) {
+        gv_sample x = { 0 };
+        gv_arena_reset(&arena);
+        gv_err_clear(&err);
+        if (sscanf(text, "%63s %ld %ld %ld %15s %lu", name, &h, &w, &c, type, &want) != 6) {
+            ok(0, "golden line is read: %s", text);
+            continue;
+        }
+        snprintf(path, sizeof path, IMAGES "%s", name);
+        gv_decode_info info = { 0 };
+        gv_decode_options o = { .channels = c, .info = &info };
+        int r = gv_decode_file(path, &x, &arena, &o, &err);
+        ok(r == GV_OK && x.shape[0] == h && x.shape[1] == w && x.shape[2] == c && !strcmp(gv_dtype_of(x.dtype)->name, type) && digest(&x) == want,
+           "%s has Pillow's pixels%s%s", name, r < 0 ? ": " : "", r < 0 ? err.text : "");
+        ok(info.full_h == h && info.full_w == w && !info.cropped && info.format && gv_format_suffix(path), "%s is a %s", name, info.format);
+    }
+    if (f)
+        fclose(f);
+}
+
+static int fixed_crop(void *arg, int64_t h, int64_t w, gv_region *g)
+{
+    (void)h;
+    (void)w;
+    *g = *(gv_region *)arg;
+    return 1;
+}
+
+/* Random parts of one file against crops of all of it. */
+static int parts(gv_bytes b, const gv_sample *all, gv_rng *rng, int tries)
+{
+    int bad = 0;
+    int64_t h = all->shape[0], w = all->shape[1];
+    for (int i = 0; i < tries; i++) {
+        size_t mark = arena.used;
+        gv_region g = { .h = 1 + (int64_t)gv_rng_below(rng, (uint64_t)h), .w = 1 + (int64_t)gv_rng_below(rng, (uint64_t)w) };
+        g.y = (int64_t)gv_rng_below(rng, (uint64_t)(h - g.h + 1));
+        g.x = (int64_t)gv_rng_below(rng, (uint64_t)(w - g.w + 1));
+        gv_sample part, whole = *all;
+        gv_decode_options o = { .crop = fixed_crop, .crop_arg = &g };
+        int r = gv_decode_bytes(b, &part, &arena, &o, &err);
+        bad += r < 0 || gv_sample_crop(&whole, &g, &arena, &err) < 0 || gv_sample_bytes(&part) != gv_sample_bytes(&whole) ||
+               memcmp(part.data, whole.data, gv_sample_bytes(&whole));
+        if (bad && bad == 1)
+            printf("# differs at y %" PRId64 " x %" PRId64 " h %" PRId64 " w %" PRId64 " %s\n", g.y, g.x, g.h, g.w, r < 0 ? err.text : "");
+        gv_arena_rewind(&arena, mark);
+    }
+    return bad;
+}
+
+static unsigned char *compress(const gv_sample *x, int h_samp, int v_samp, int progressive, int restart, unsigned long *n)
+{
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr e;
+    unsigned char *out = NULL;
+    c.err = jpeg_std_error(&e);
+    jpeg_create_compress(&c);
+    jpeg_mem_dest(&c, &out, n);
+    c.image_height = (JDIMENSION)x->shape[0];
+    c.image_width = (JDIMENSION)x->shape[1];
+    c.input_components = 3;
+    c.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&c);
+    c.comp_info[0].h_samp_factor = h_samp;
+    c.comp_info[0].v_samp_factor = v_samp;
+    c.restart_interval = (unsigned)restart;
+    if (progressive)
+        jpeg_simple_progression(&c);
+    jpeg_start_compress(&c, TRUE);
+    for (JDIMENSION y = 0; y < c.image_height; y++) {
+        JSAMPROW row = (uint8_t *)x->data + y * c.image_width * 3;
+        jpeg_write_scanlines(&c, &row, 1);
+    }
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+    return out;
+}
+
+static void regions(void)
+{
+    static const int kinds[][2] = { { 1, 1 }, { 2, 1 }, { 2, 2 }, { 1, 2 }, { 4, 1 }, { 4, 2 } };
+    gv_rng rng;
+    gv_rng_init(&rng, 7, GV_RNG_TEST, 0, 0, 0);
+    for (size_t k = 0; k < GV_COUNT(kinds); k++)
+        for (int mode = 0; mode < 3; mode++) {
+            gv_sample x, all;
+            gv_arena_reset(&arena);
+            gv_err_clear(&err);
+            int bad = 0, tried = 0;
+            for (int size = 0; size < 3; size++) {
+                unsigned long n = 0;
+                if (picture(&x, 61 + 67 * size, 200 - 71 * size, 3, &arena, &err) < 0)
+                    bad++;
+                unsigned char *p = compress(&x, kinds[k][0], kinds[k][1], mode == 1, mode == 2 ? 5 : 0, &n);
+                gv_bytes b = { p, n };
+                bad += gv_decode_bytes(b, &all, &arena, NULL, &err) < 0;
+                bad += parts(b, &all, &rng, 60);
+                tried += 60;
+                (free)(p); /* libjpeg's own */
+            }
+            ok(!bad, "JPEG %dx%d %s: %d of %d parts equal crops", kinds[k][0], kinds[k][1], mode == 1 ? "progressive" : mode == 2 ? "with restarts" : "baseline", tried - bad, tried);
+        }
+    static const char *const others[] = { "grey.jpg", "cmyk.jpg", "rgb.png", "lossy.webp" };
+    for (size_t i = 0; i < GV_COUNT(others); i++) {
+        char path[128];
+        gv_bytes b;
+        gv_sample all;
+        gv_arena_reset(&arena);
+        snprintf(path, sizeof path, IMAGES "%s", others[i]);
+        ok(gv_bytes_load(path, &b, 0, &arena, &err) == GV_OK && gv_decode_bytes(b, &all, &arena, NULL, &err) == GV_OK && !parts(b, &all, &rng, 40), "%s: parts equal crops", others[i]);
+    }
+}
+
+static void cut(void)
+{
+    static const char *const names[] = { "rgb420.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "rgb.png", "palette.png", "grey16.png", "rgb.bmp", "bit.bmp",
+                                         "palette.gif", "animated.gif", "lossy.webp", "lossless.webp" };
+    for (size_t i = 0; i < GV_COUNT(names); i++) {
+        char path[128];
+        gv_bytes b;
+        int flagged = 0, tried = 0;
+        gv_arena_reset(&arena);
+        gv_err_clear(&err);
+        snprintf(path, sizeof path, IMAGES "%s", names[i]);
+        if (gv_bytes_load(path, &b, 0, &arena, &err) < 0) {
+            ok(0, "%s", err.text);
+            continue;
+        }
+        size_t end = strcmp(names[i], "animated.gif") ? b.n - 1 : 0; /* the first frame of a cut animation may be whole */
+        if (!end)
+            end = 500;
+        if (!strcmp(names[i], "palette.gif"))
+            end = b.n - 2; /* the trailer is not needed */
+        for (int k = 0; k < 200; k++, tried++) {
+            size_t mark = arena.used, n = end * (size_t)k / 199;
+            gv_sample x;
+            gv_err e = { 0 };
+            uint8_t *p = gv_arena_alloc(&arena, n + 64, &err);
+            if (!p)
+                break;
+            memcpy(p, b.p, n);
+            int r = gv_decode_bytes((gv_bytes){ p, n }, &x, &arena, NULL, &e);
+            flagged += r == GV_EDATA && e.text[0];
+            if (r == GV_OK)
+                printf("# %s cut after %zu of %zu bytes was accepted\n", names[i], n, b.n);
+            gv_arena_rewind(&arena, mark);
+        }
+        ok(flagged == tried && tried == 200, "%s: %d of %d cuts are refused", names[i], flagged, tried);
+    }
+    gv_sample x;
+    gv_arena_reset(&arena);
+    gv_err_clear(&err);
+    ok(gv_decode_file(IMAGES "cut.jpg", &x, &arena, NULL, &err) == GV_EDATA && strstr(err.text, "JPEG ends after 900 bytes") && strstr(err.text, "cut.jpg"), "%s", err.text);
+}
+
+static void refuse(const char *path, int code, const char *part)
+{
+    gv_sample x;
+    gv_arena_reset(&arena);
+    gv_err_clear(&err);
+    ok(gv_decode_file(path, &x, &arena, NULL, &err) == code && strstr(err.text, part), "%s", err.text);
+}
+
+static void paths(void)
+{
+    char fifo[64];
+    snprintf(fifo, sizeof fifo, "/tmp/gv-formats-%ld", (long)getpid());
+    ok(!mkfifo(fifo, 0600), "a FIFO");
+    refuse(fifo, GV_EDATA, "not a regular file");
+    unlink(fifo);
+    refuse("tests", GV_EDATA, "not a regular file");
+    refuse("/dev/zero", GV_EDATA, "not a regular file");
+    refuse("tests/fixtures/images/none.jpg", GV_ESYS, "No such file");
+    refuse("Makefile", GV_EDATA, "no known format");
+}
+
+/* A header is changed to claim much; the answer must come before the memory does. */
+static void bombs(void)
+{
+    static const struct { const char *name; size_t at; const char *bytes; size_t n; } cases[] = {
+        { "rgb.png", 16, "\0\0\xff\0\0\0\xff\0", 8 }, { "rgb.png", 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8 }, { "rgb.png", 16, "\0\0\0\0\0\0\0\1", 8 },
+        { "rgb.bmp", 18, "\0\xff\0\0\0\xff\0\0", 8 }, { "rgb.bmp", 18, "\0\0\0\x80\0\0\0\x80", 8 }, { "palette.gif", 6, "\xdc\xff\xdc\xff", 4 },
+        { "lossy.webp", 26, "\xff\x3f\xff\x3f", 4 }, { "rgb420.jpg", 0, NULL, 0 },
+    };
+    for (size_t i = 0; i < GV_COUNT(cases); i++) {
+        char path[128];
+        gv_bytes b;
+        gv_sample x;
+        gv_arena_reset(&arena);
+        gv_err_clear(&err);
+        snprintf(path, sizeof path, IMAGES "%s", cases[i].name);
+        if (gv_bytes_load(path, &b, 0, &arena, &err) < 0) {
+            ok(0, "%s", err.text);
+            continue;
+        }
+        uint8_t *p = (uint8_t *)(uintptr_t)b.p;
+        if (cases[i].n)
+            memcpy(p + cases[i].at, cases[i].bytes, cases[i].n);
+        for (size_t k = 0; !cases[i].n && k + 9 < b.n; k++)
+            if (p[k] == 0xff && p[k + 1] == 0xc0) { /* the frame header: height and width */
+                memcpy(p + k + 5, "\xff\x00\xff\x00", 4);
+                break;
+            }
+        size_t before = arena.used;
+        gv_decode_options o = { .max_output = 64 << 20 };
+        ok(gv_decode_bytes(b, &x, &arena, &o, &err) == GV_EDATA && arena.peak >= before && arena.used - before < (1 << 20), "%s with a great claim: %s", cases[i].name, err.text);
+    }
+    gv_decode_options small = { .max_output = 1000 }, tight = { .max_input = 100 };
+    gv_sample x;
+    gv_err_clear(&err);
+    ok(gv_decode_file(IMAGES "rgb.png", &x, &arena, &small, &err) == GV_EDATA && strstr(err.text, "at most"), "max_output: %s", err.text);
+    gv_err_clear(&err);
+    ok(gv_decode_file(IMAGES "rgb.png", &x, &arena, &tight, &err) == GV_EDATA && strstr(err.text, "at most"), "max_input: %s", err.text);
+}
+
+/* Random bytes changed in real files: any answer but a crash. */
+static void damage(void)
+{
+    static const char *const names[] = { "rgb420.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "palette.png", "bit.bmp", "rgb.bmp", "palette.gif", "lossy.webp", "lossless.webp" };
+    gv_rng rng;
+    gv_rng_init(&rng, 11, GV_RNG_TEST, 0, 0, 0);
+    int answers = 0, tried = 0;
+    for (size_t i = 0; i < GV_COUNT(names); i++)
+        for (int k = 0; k < 60; k++, tried++) {
+            char path[128];
+            gv_bytes b;
+            gv_sample x = { 0 };
+            gv_err e = { 0 };
+            gv_arena_reset(&arena);
+            snprintf(path, sizeof path, IMAGES "%s", names[i]);
+            if (gv_bytes_load(path, &b, 0, &arena, &e) < 0)
+                continue;
+            for (uint64_t m = 0, n = 1 + gv_rng_below(&rng, 6); m < n; m++)
+                ((uint8_t *)(uintptr_t)b.p)[gv_rng_below(&rng, b.n)] = (uint8_t)gv_rng_u32(&rng);
+            gv_decode_options o = { .max_output = 8 << 20 };
+            int r = gv_decode_bytes(b, &x, &arena, &o, &e);
+            answers += r == GV_OK ? x.data != NULL : e.code == r && e.text[0];
+        }
+    ok(answers == tried, "%d of %d damaged files are answered", answers, tried);
+}
+
+int main(void)
+{
+    if (gv_arena_init(&arena, "test", 1ull << 30, &err) < 0)
+        return 1;
+    golden();
+    regions();
+    cut();
+    paths();
+    bombs();
+    damage();
+    gv_arena_release(&arena);
+    return done();
+}
