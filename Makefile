@@ -31,7 +31,7 @@ B        := $(B)-dnnl
 endif
 
 CPPFLAGS += -Ilib -I. -D_GNU_SOURCE -DGV_VERSION='"$(VERSION)"' -include lib/common/banned.h
-CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(WERROR) -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -fstack-protector-strong -pthread
+CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(WERROR) -fno-math-errno -ffp-contract=off -fopenmp-simd -ffunction-sections -fdata-sections -fstack-protector-strong -pthread
 LDFLAGS  += -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
 ifdef SAN
 CFLAGS   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DGV_SANITIZED

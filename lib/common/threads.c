@@ -17,6 +17,8 @@ static struct {
     int64_t total, parts;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
+static void (*lent)(int n, void (*fn)(void *arg, int i), void *arg);
+
 static int quota_cores(void) /* cgroup v2, then v1; 0 when there is no limit */
 {
     double quota = 0, period = 0;
@@ -114,6 +116,25 @@ static void start(void)
         pool.started = 1;
 }
 
+struct parts {
+    gv_body *body;
+    void *arg;
+    int64_t total, n;
+};
+
+static void lent_part(void *p, int i)
+{
+    const struct parts *q = p;
+    int64_t a = q->total * i / q->n, b = q->total * (i + 1) / q->n;
+    if (a < b)
+        q->body(q->arg, a, b);
+}
+
+void gv_threads_lend(void (*run)(int n, void (*fn)(void *arg, int i), void *arg))
+{
+    lent = run;
+}
+
 void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg)
 {
     int64_t parts = grain > 0 ? (n + grain - 1) / grain : n;
@@ -122,6 +143,11 @@ void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg)
     if (parts <= 1) {
         if (n > 0)
             body(arg, 0, n);
+        return;
+    }
+    if (lent) {
+        struct parts q = { body, arg, n, parts };
+        lent((int)parts, lent_part, &q);
         return;
     }
     if (pool.started < pool.n)

@@ -18,6 +18,10 @@ typedef void gv_body(void *arg, int64_t begin, int64_t end);
 int gv_threads_available(void);
 void gv_threads_set(int n); /* 0: as available */
 int gv_threads(void);
+/* Let another pool run the parts (the OpenMP threads of a library that is used beside us: two pools on the same cores fight).
+ * run calls fn(arg, i) once for each i of 0 … n - 1, in any threads, and returns when all are done. NULL: our own pool again.
+ * The parts stay the same. */
+void gv_threads_lend(void (*run)(int n, void (*fn)(void *arg, int i), void *arg));
 void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg);
 
 #endif

@@ -1,0 +1,33 @@
+/* conv: x [N,s…,C] * w [O,C/groups,k…] + b [O] -> y [N,s'…,O]. Weights are packed (and, for bf16, narrowed) by one reorder in
+ * every run, because training changes them every step. */
+#include "nn/onednn/conv_desc.h"
+#include "nn/onednn/kernels.h"
+#include "nn/ops/attr.h"
+
+int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_conv_attr *o = c->attr;
+    const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    dn_conv d;
+    int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->in[1], &c->out[0], b, dn_type(c->in[0].dtype), err);
+    if (r == GV_OK)
+        r = dn_status(dn_conv_forward(&pd, ctx->engine, dnnl_forward_training, d.x, d.w_any, d.b, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, d.attr),
+                      "a convolution", err);
+    if (r == GV_OK) {
+        dn_chain *h = dn_chain_new(ctx, err);
+        dn_cmd wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+        dn_place w = dn_chain_pack(h, DN_IN(1), d.w_plain, wanted, err);
+        dn_chain_prim(h, pd, err);
+        dn_chain_name(h, pd);
+        dn_chain_arg(h, DNNL_ARG_SRC, d.x, DN_IN(0), err);
+        dn_chain_arg(h, DNNL_ARG_WEIGHTS, wanted, w, err);
+        if (b)
+            dn_chain_arg(h, DNNL_ARG_BIAS, d.b, DN_IN(2), err);
+        dn_chain_arg(h, DNNL_ARG_DST, d.y, DN_OUT(0), err);
+        r = dn_chain_finish(h, k, err);
+        dnnl_primitive_desc_destroy(pd);
+    }
+    dn_conv_drop(&d);
+    return r;
+}

@@ -1,0 +1,33 @@
+/* conv_dgrad: dy [N,s'…,O], w [O,C/groups,k…] -> dx [N,s…,C]. */
+#include "nn/onednn/conv_desc.h"
+#include "nn/onednn/kernels.h"
+#include "nn/ops/attr.h"
+
+int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_conv_attr *o = c->attr;
+    dnnl_primitive_desc_t hint = NULL, pd = NULL;
+    dn_conv d;
+    int r = dn_conv_describe(&d, &o->window, &c->out[0], &c->in[1], &c->in[0], NULL, dn_type(c->in[0].dtype), err);
+    if (r == GV_OK)
+        r = dn_conv_hint(ctx, &d, &hint, err);
+    if (r == GV_OK)
+        r = dn_status(dn_conv_backward_data(&pd, ctx->engine, d.x, d.w_any, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, hint, d.attr),
+                      "a convolution's data gradient", err);
+    if (r == GV_OK) {
+        dn_chain *h = dn_chain_new(ctx, err);
+        dn_cmd wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+        dn_place w = dn_chain_pack(h, DN_IN(1), d.w_plain, wanted, err);
+        dn_chain_prim(h, pd, err);
+        dn_chain_name(h, pd);
+        dn_chain_arg(h, DNNL_ARG_DIFF_DST, d.y, DN_IN(0), err);
+        dn_chain_arg(h, DNNL_ARG_WEIGHTS, wanted, w, err);
+        dn_chain_arg(h, DNNL_ARG_DIFF_SRC, d.x, DN_OUT(0), err);
+        r = dn_chain_finish(h, k, err);
+        dnnl_primitive_desc_destroy(pd);
+    }
+    if (hint)
+        dnnl_primitive_desc_destroy(hint);
+    dn_conv_drop(&d);
+    return r;
+}

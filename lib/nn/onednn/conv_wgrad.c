@@ -1,0 +1,38 @@
+/* conv_wgrad: x [N,s…,C], dy [N,s'…,O] -> dw [O,C/groups,k…], f32 also where x and dy are bf16: oneDNN sums in f32 anyway. */
+#include "nn/onednn/conv_desc.h"
+#include "nn/onednn/kernels.h"
+#include "nn/ops/attr.h"
+
+int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_conv_attr *o = c->attr;
+    dnnl_primitive_desc_t hint = NULL, pd = NULL;
+    dn_conv d, f; /* the gradient; and the forward pass it belongs to, whose weights have the type of x */
+    int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->out[0], &c->in[1], NULL, dn_type(c->out[0].dtype), err);
+    int rf = dn_conv_describe(&f, &o->window, &c->in[0], &c->out[0], &c->in[1], NULL, dn_type(c->in[0].dtype), err);
+    if (r == GV_OK && (r = rf) == GV_OK)
+        r = dn_conv_hint(ctx, &f, &hint, err);
+    if (r == GV_OK)
+        r = dn_status(dn_conv_backward_weights(&pd, ctx->engine, d.x, d.w_any, NULL, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, hint, d.attr),
+                      "a convolution's weight gradient", err);
+    if (r == GV_OK) {
+        dn_chain *h = dn_chain_new(ctx, err);
+        dn_cmd made = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+        bool plain = dnnl_memory_desc_equal(made, d.w_plain);
+        dn_place w = plain ? DN_OUT(0) : dn_chain_temp(h, dnnl_memory_desc_get_size(made));
+        dn_chain_prim(h, pd, err);
+        dn_chain_name(h, pd);
+        dn_chain_arg(h, DNNL_ARG_SRC, d.x, DN_IN(0), err);
+        dn_chain_arg(h, DNNL_ARG_DIFF_DST, d.y, DN_IN(1), err);
+        dn_chain_arg(h, DNNL_ARG_DIFF_WEIGHTS, made, w, err);
+        if (!plain)
+            dn_chain_reorder(h, w, made, DN_OUT(0), d.w_plain, err);
+        r = dn_chain_finish(h, k, err);
+        dnnl_primitive_desc_destroy(pd);
+    }
+    if (hint)
+        dnnl_primitive_desc_destroy(hint);
+    dn_conv_drop(&f);
+    dn_conv_drop(&d);
+    return r;
+}

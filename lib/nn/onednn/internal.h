@@ -1,0 +1,14 @@
+/* Inside the backend. */
+#ifndef GV_NN_ONEDNN_INTERNAL_H
+#define GV_NN_ONEDNN_INTERNAL_H
+
+#include "nn/onednn/chain.h"
+
+struct gv_onednn {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    int threads;
+    void (*set_threads)(int); /* omp_set_num_threads of the OpenMP library that oneDNN brought; NULL: built without */
+};
+
+#endif

@@ -1,0 +1,115 @@
+/* The backend's table, its engine and its threads. */
+#include "nn/onednn/onednn.h"
+#include "common/threads.h"
+#include "nn/onednn/internal.h"
+#include "nn/onednn/kernels.h"
+#include <dlfcn.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+/* What we call of the OpenMP library that oneDNN brings (libgomp, or libiomp5, which has the same names). It is looked up at run
+ * time, so that nothing of ours is compiled with -fopenmp and a oneDNN without OpenMP works too. */
+static struct {
+    void (*parallel)(void (*fn)(void *), void *arg, unsigned threads, unsigned flags);
+    int (*me)(void);
+    int (*team)(void);
+    void (*set)(int);
+} omp;
+
+struct job {
+    int n;
+    void (*fn)(void *arg, int i);
+    void *arg;
+};
+
+static void member(void *p)
+{
+    const struct job *j = p;
+    for (int i = omp.me(), step = omp.team(); i < j->n; i += step)
+        j->fn(j->arg, i);
+}
+
+static void on_openmp(int n, void (*fn)(void *arg, int i), void *arg)
+{
+    struct job j = { n, fn, arg };
+    omp.parallel(member, &j, (unsigned)n, 0);
+}
+
+static void find_openmp(void)
+{
+    *(void **)&omp.parallel = dlsym(RTLD_DEFAULT, "GOMP_parallel");
+    *(void **)&omp.me = dlsym(RTLD_DEFAULT, "omp_get_thread_num");
+    *(void **)&omp.team = dlsym(RTLD_DEFAULT, "omp_get_num_threads");
+    *(void **)&omp.set = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+}
+
+static void shut(void *p)
+{
+    gv_onednn *ctx = p;
+    if (!ctx)
+        return;
+    if (ctx->stream)
+        dnnl_stream_destroy(ctx->stream);
+    if (ctx->engine)
+        dnnl_engine_destroy(ctx->engine);
+    gv_free(ctx);
+}
+
+static int start(void **out, int threads, gv_err *err)
+{
+    gv_onednn *ctx = gv_alloc(sizeof *ctx, err);
+    if (!ctx)
+        return GV_ESYS;
+    ctx->threads = threads > 0 ? threads : gv_threads_available();
+    find_openmp();
+    ctx->set_threads = omp.set;
+    if (omp.set)
+        omp.set(ctx->threads);
+    if (omp.parallel && omp.me && omp.team)
+        gv_threads_lend(on_openmp);
+    if (dnnl_engine_create(&ctx->engine, dnnl_cpu, 0) != dnnl_success ||
+        dnnl_stream_create(&ctx->stream, ctx->engine, dnnl_stream_default_flags) != dnnl_success) {
+        shut(ctx);
+        return gv_fail(err, GV_ESYS, "oneDNN finds no CPU engine");
+    }
+    *out = ctx;
+    return GV_OK;
+}
+
+static gv_onednn_compile *const compilers[GV_OPS] = {
+#define GV_OP(n) [GV_OP_##n] = gv_onednn_##n,
+#include "nn/ops/ops.def"
+#undef GV_OP
+};
+
+static int compile(void *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return compilers[c->node->op](ctx, c, k, err);
+}
+
+/* Without avx512_bf16 or AMX oneDNN still takes bf16, but slower than f32. */
+static bool has_bf16(void)
+{
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx512bw")) /* also says that the system saves the registers */
+        return false;
+    bool avx512_bf16 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+    bool amx_bf16 = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
+    return avx512_bf16 || amx_bf16;
+#else
+    return false;
+#endif
+}
+
+const gv_backend gv_backend_onednn = {
+    .version = GV_BACKEND_VERSION,
+    .name = "onednn",
+    .summary = "oneDNN and own kernels, on the CPU",
+    .open = start,
+    .close = shut,
+    .compile = compile,
+    .has_bf16 = has_bf16,
+};

@@ -1,0 +1,66 @@
+/*
+ * What our own kernels share: work is cut in as many parts as there are threads (so a result depends on the number of threads
+ * and on nothing else), and each part has a piece of scratch of its own.
+ */
+#ifndef GV_NN_ONEDNN_OWN_H
+#define GV_NN_ONEDNN_OWN_H
+
+#include "common/threads.h"
+#include "nn/onednn/internal.h"
+#include "nn/onednn/kernels.h"
+
+/* REAL tensors all f32 or all bf16? (dtype of the first) */
+static inline bool dn_real(const gv_desc *t)
+{
+    return t->dtype == GV_F32T || t->dtype == GV_BF16;
+}
+
+static inline bool dn_f32_or_absent(const gv_desc *t)
+{
+    return t->ndim < 0 || t->dtype == GV_F32T;
+}
+
+static inline size_t dn_round(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+static inline int64_t dn_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t dn_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The call and the number of parts, for bodies of gv_parallel over parts. */
+typedef struct dn_parts { const gv_call *c; int64_t parts; } dn_parts;
+
+/* Our own kernels keep nothing but the backend itself. */
+static inline int64_t dn_threads(const gv_call *c)
+{
+    return ((const gv_onednn *)c->self)->threads;
+}
+
+static inline int dn_own(gv_onednn *ctx, gv_kernel *k, int (*run)(const gv_call *c), size_t scratch_bytes)
+{
+    *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes };
+    return GV_OK;
+}
+
+/* How many parts `rows` of `width` elements make: one for a thread, fewer when there is little to do. */
+static inline int64_t dn_count_parts(const gv_call *c, int64_t rows, int64_t width)
+{
+    return dn_max(1, dn_min(dn_threads(c), dn_min(rows, rows * width / 16384)));
+}
+
+static inline int dn_over_parts(const gv_call *c, int64_t parts, gv_body *body)
+{
+    dn_parts p = { c, parts };
+    gv_parallel(parts, 1, body, &p);
+    return GV_OK;
+}
+
+#endif
