@@ -34,6 +34,9 @@ int gv_run_progress_read(const char *dir, gv_run_progress *p, gv_err *err)
         p->epoch = json_integer_value(json_array_get(next, 0));
         p->pos = json_integer_value(json_array_get(next, 1));
         p->step = json_integer_value(json_object_get(j, "step"));
+        p->best_epoch = json_integer_value(json_object_get(j, "best_epoch"));
+        p->best = json_number_value(json_object_get(j, "best"));
+        p->skipped = json_integer_value(json_object_get(j, "skipped"));
         json_decref(j);
     } else
         r = gv_fail(err, GV_EDATA, "'%s' holds no state to resume from", path);

@@ -11,6 +11,9 @@ typedef struct gv_run_progress { /* what checkpoints/resume.safetensors says; al
     bool present, finished;
     int64_t epoch, pos;          /* of the next sample */
     int64_t step;                /* optimizer steps done */
+    int64_t best_epoch;          /* -1: none */
+    double best;
+    int64_t skipped;
 } gv_run_progress;
 
 /* Where the run stands. A damaged file is GV_EDATA. */
