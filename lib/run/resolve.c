@@ -1,5 +1,4 @@
 /* resolve: values that follow from data, encoder and machine, set once and passed on explicitly. */
-#include "augment/augment.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/threads.h"

@@ -66,6 +66,17 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_config *
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 
+/* ---- choices that follow from a configuration ---- */
+
+double gv_session_lr_factor(const gv_config *c, int64_t epoch); /* of optimizer.lr */
+int gv_session_draw_seed(uint32_t *seed, gv_err *err) GV_MUST_USE;
+/* The key that decides which epoch is best, "val_F1": training.best_checkpoint_metric in any spelling, or the first metric. */
+const char *gv_session_best_metric(const gv_config *c);
+/* Is a larger value of that key better? */
+bool gv_session_higher_is_better(const char *key);
+/* Metrics and best_checkpoint_metric against the task, before anything runs. */
+int gv_session_check(const gv_config *c, gv_err *err) GV_MUST_USE;
+
 /* ---- the state of a training run (resume.safetensors) ---- */
 
 typedef struct gv_train_state {
