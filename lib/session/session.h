@@ -66,6 +66,38 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_config *
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 
+/* ---- plans, one for each batch size that occurs, sharing the store ---- */
+
+typedef struct gv_plans {
+    const gv_config *c;
+    const gv_facts *f;
+    gv_store *store;
+    gv_phase phase;
+    unsigned what;
+    gv_plan_options options;
+    struct { int64_t batch; gv_network *net; gv_plan *plan; } v[16];
+    int n;
+} gv_plans;
+/* The plan for that batch size, made when it is the first time. Before the very first plan, `prepare` (may be NULL) fills the store. */
+int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *arg, gv_network *net, gv_err *err), void *arg, gv_network **net, gv_plan **plan, gv_err *err) GV_MUST_USE;
+void gv_plans_close(gv_plans *p);
+/* Backend, threads and precision of a configuration. */
+gv_plan_options gv_session_plan_options(const gv_config *c);
+
+/* The feeds of one batch record: x, y, lam, perm as the plan wants them. Conversions live in scratch. */
+typedef struct gv_batch {
+    int64_t n;
+    gv_feed feed[4];
+    int feeds;
+    const gv_tensor *x, *y;
+    const int64_t *labels;   /* class indices, or NULL */
+    const float *targets;    /* [n,K] for multilabel and regression, or NULL */
+    const gv_item *ids;      /* array of texts */
+} gv_batch;
+int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix, gv_arena *scratch, gv_err *err) GV_MUST_USE;
+/* Fill shape and type of f from the first batch. */
+int gv_facts_from_batch(gv_facts *f, const gv_record *rec, gv_err *err) GV_MUST_USE;
+
 /* ---- choices that follow from a configuration ---- */
 
 double gv_session_lr_factor(const gv_config *c, int64_t epoch); /* of optimizer.lr */

@@ -1,0 +1,96 @@
+/* batch: a record of a batch stream as the feeds of a plan. */
+#include "session/session.h"
+#include <inttypes.h>
+
+int gv_facts_from_batch(gv_facts *f, const gv_record *rec, gv_err *err)
+{
+    const gv_tensor *x = gv_get_tensor(rec, "x");
+    if (!x || x->ndim < 2 || x->ndim > GV_MAX_DIMS - 1)
+        return gv_fail(err, GV_EDATA, "the first batch has no tensor 'x' of 2 to %d dimensions", GV_MAX_DIMS - 1);
+    f->dtype = x->dtype;
+    f->ndim = x->ndim - 1;
+    memcpy(f->shape, x->shape + 1, (size_t)f->ndim * sizeof *f->shape);
+    for (int i = 0; i < f->ndim; i++)
+        if (f->shape[i] < 1)
+            return gv_fail(err, GV_EDATA, "the first batch's 'x' has an empty dimension %d", i + 1);
+    f->scale = x->dtype == GV_U8 ? 1.0 / 255 : x->dtype == GV_U16 ? 1.0 / 65535 : 1;
+    int64_t c = f->shape[f->ndim - 1];
+    if (f->channels > 1 && f->channels != c)
+        return gv_fail(err, GV_EDATA, "samples have %" PRId64 " channels, the stream's mean has %d", c, f->channels);
+    return GV_OK;
+}
+
+static int targets(gv_batch *b, const gv_facts *f, gv_arena *scratch, gv_err *err)
+{
+    b->y = b->y && b->y->ndim ? b->y : NULL;
+    if (!b->y)
+        return GV_OK;
+    if (b->y->shape[0] != b->n)
+        return gv_fail(err, GV_EDATA, "the batch has %" PRId64 " samples and %" PRId64 " targets", b->n, b->y->shape[0]);
+    if (f->subtask == GV_SUBTASK_MULTICLASS) {
+        if (b->y->ndim != 1 || b->y->dtype != GV_I64T)
+            return gv_fail(err, GV_EDATA, "the targets of a classification are int64 [N], not %s of %d dimensions", gv_dtype_of(b->y->dtype)->name, b->y->ndim);
+        b->labels = b->y->data;
+        for (int64_t i = 0; i < b->n; i++)
+            if (b->labels[i] >= f->num_classes || b->labels[i] < -1)
+                return gv_fail(err, GV_EDATA, "a label is %" PRId64 "; there are %" PRId64 " classes", b->labels[i], f->num_classes);
+        return GV_OK;
+    }
+    int64_t k = b->y->ndim == 2 ? b->y->shape[1] : 1;
+    if (k != f->num_classes)
+        return gv_fail(err, GV_EDATA, "the targets have %" PRId64 " values, the task has %" PRId64, k, f->num_classes);
+    if (b->y->dtype == GV_F32T)
+        b->targets = b->y->data;
+    else {
+        float *t = gv_arena_alloc_dirty(scratch, (size_t)(b->n * k) * sizeof *t, err);
+        if (!t)
+            return GV_ESYS;
+        gv_to_f32(b->y->dtype, b->y->data, t, (size_t)(b->n * k));
+        b->targets = t;
+    }
+    return GV_OK;
+}
+
+static int mixing(gv_batch *b, const gv_record *rec, gv_arena *scratch, gv_err *err)
+{
+    float *lam = gv_arena_alloc(scratch, sizeof *lam, err);
+    if (!lam)
+        return GV_ESYS;
+    double v;
+    const gv_tensor *t = gv_get_tensor(rec, "lam"), *perm = gv_get_tensor(rec, "perm");
+    if (gv_get_f64(rec, "lam", &v))
+        *lam = (float)v;
+    else if (t && t->dtype == GV_F32T && gv_shape_count(t->shape, t->ndim) == 1)
+        *lam = *(const float *)t->data;
+    else
+        return gv_fail(err, GV_EDATA, "the batch has no 'lam' to mix with");
+    if (!perm || perm->dtype != GV_I32 || perm->ndim != 1 || perm->shape[0] != b->n)
+        return gv_fail(err, GV_EDATA, "the batch has no 'perm' (int32 [%" PRId64 "]) to mix with", b->n);
+    const int32_t *p = perm->data;
+    for (int64_t i = 0; i < b->n; i++)
+        if (p[i] < 0 || p[i] >= b->n)
+            return gv_fail(err, GV_EDATA, "'perm' has %d; the range is 0 to %" PRId64, p[i], b->n - 1);
+    b->feed[b->feeds++] = (gv_feed){ "lam", lam, GV_F32T };
+    b->feed[b->feeds++] = (gv_feed){ "perm", p, GV_I32 };
+    return GV_OK;
+}
+
+int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix, gv_arena *scratch, gv_err *err)
+{
+    memset(b, 0, sizeof *b);
+    b->x = gv_get_tensor(rec, "x");
+    b->y = gv_get_tensor(rec, "y");
+    b->ids = gv_get(rec, "id");
+    if (!b->x || b->x->ndim != f->ndim + 1 || b->x->dtype != f->dtype || b->x->shape[0] < 1 || memcmp(b->x->shape + 1, f->shape, (size_t)f->ndim * sizeof *f->shape))
+        return gv_fail(err, GV_EDATA, "a batch's 'x' has another shape or type than the first one's");
+    b->n = b->x->shape[0];
+    b->feed[b->feeds++] = (gv_feed){ "x", b->x->data, b->x->dtype };
+    int r = targets(b, f, scratch, err);
+    if (r == GV_OK && b->labels)
+        b->feed[b->feeds++] = (gv_feed){ "y", b->labels, GV_I64T };
+    if (r == GV_OK && b->targets)
+        b->feed[b->feeds++] = (gv_feed){ "y", b->targets, GV_F32T };
+    if (r == GV_OK && mix)
+        r = mixing(b, rec, scratch, err);
+    return r;
+}
