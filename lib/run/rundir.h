@@ -19,9 +19,6 @@ typedef struct gv_run_progress { /* what checkpoints/resume.safetensors says; al
 /* Where the run stands. A damaged file is GV_EDATA. */
 int gv_run_progress_read(const char *dir, gv_run_progress *p, gv_err *err) GV_MUST_USE;
 
-/* Lock the directory (made when it is not there). GV_EBUSY names the holder. The descriptor is closed to unlock. */
-int gv_run_lock(const char *dir, int *fd, gv_err *err) GV_MUST_USE;
-
 /* "20261124_231500_timmencoder_classificationhead_full_finetuning_1a2b3c4d": time, encoder, head, method, 32 random bits. */
 int gv_run_auto_group(const gv_config *c, char *out, size_t size, gv_err *err) GV_MUST_USE;
 

@@ -6,6 +6,7 @@
 #include "run/run.h"
 #include "run/rundir.h"
 #include "run/spawn.h"
+#include "session/lock.h"
 #include "session/session.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -269,7 +270,7 @@ static int begin(job *j, int *lock, gv_err *err)
     bool exists = gv_file_exists(path);
     *lock = -1;
     if (exists || j->resumed) { /* a directory that lives: its lock tells more than its files */
-        int r = gv_run_lock(j->dir, lock, err);
+        int r = gv_dir_lock(j->dir, lock, err);
         if (r < 0)
             return r;
     }
@@ -321,7 +322,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         goto out;
     }
     if (r == GV_OK && lock < 0)
-        r = gv_run_lock(j->dir, &lock, err);
+        r = gv_dir_lock(j->dir, &lock, err);
     if (r == GV_OK)
         r = write_run(j, err);
     if (r == GV_OK) {

@@ -1,6 +1,8 @@
 /* choices: what a training configuration comes to: rate of an epoch, the metric that decides, a seed. */
 #include "session/session.h"
+#include "metric/metric.h"
 #include "nn/optim/optim.h"
+#include <strings.h>
 #include <sys/random.h>
 
 double gv_session_lr_factor(const gv_config *c, int64_t epoch)
@@ -14,5 +16,45 @@ int gv_session_draw_seed(uint32_t *seed, gv_err *err)
 {
     if (getrandom(seed, sizeof *seed, 0) != sizeof *seed)
         return gv_fail_sys(err, "cannot draw a seed");
+    return GV_OK;
+}
+
+const char *gv_session_best_metric(const gv_config *c)
+{
+    static char key[64];
+    bool higher;
+    const char *k = c->training.best_checkpoint_metric ? gv_metric_key(c->training.best_checkpoint_metric, &higher) : c->task.metrics.n ? gv_metric_first_key(c->task.metrics.v[0]) : "loss";
+    bool train = c->training.best_checkpoint_metric && !strncasecmp(c->training.best_checkpoint_metric, "train_", 6);
+    snprintf(key, sizeof key, "%s%s", train ? "train_" : "val_", k ? k : "loss");
+    return key;
+}
+
+bool gv_session_higher_is_better(const char *key)
+{
+    bool higher = false;
+    return gv_metric_key(key, &higher) && higher;
+}
+
+int gv_session_check(const gv_config *c, gv_err *err)
+{
+    gv_metric_set *m;
+    int64_t classes = c->data.num_classes == GV_NONE_I64 ? 2 : c->data.num_classes;
+    int r = gv_metric_set_open(&m, &c->task.metrics, c->data.subtask, classes, err); /* the names against the task */
+    if (r < 0)
+        return gv_fail_in(err, "'--task.metrics'");
+    gv_metric_set_close(m);
+    const char *best = c->training.best_checkpoint_metric;
+    if (!best)
+        return GV_OK;
+    bool higher, logged = false;
+    const char *key = gv_metric_key(best, &higher);
+    if (!key)
+        return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is no metric", best);
+    for (size_t i = 0; i < c->task.metrics.n && !logged; i++) {
+        const char *first = gv_metric_first_key(c->task.metrics.v[i]);
+        logged = first && (!strcmp(first, key) || (!strcmp(c->task.metrics.v[i], "pr") && (!strcmp(key, "Precision") || !strcmp(key, "Recall"))));
+    }
+    if (!logged && strcmp(key, "loss"))
+        return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is not among --task.metrics", best);
     return GV_OK;
 }
