@@ -12,6 +12,7 @@
 #include "nn/models/models.h"
 #include "nn/peft/peft.h"
 #include "nn/nn.h"
+#include "nn/optim/optim.h"
 #include "stream/stream.h"
 #include "weights/weights.h"
 
@@ -62,7 +63,7 @@ int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t s
 int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
 /* The model alone, under published names (safetensors), or as the original's dictionary (pt, with the optimizer). */
 int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, int64_t epoch, int64_t step, gv_err *err) GV_MUST_USE;
-int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_config *c, const char *path, int64_t epoch, int64_t step, double lr, gv_err *err) GV_MUST_USE;
+int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimizer *opt, const gv_config *c, const char *path, int64_t epoch, double lr, gv_err *err) GV_MUST_USE;
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 

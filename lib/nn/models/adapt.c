@@ -85,7 +85,7 @@ int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w
     return r;
 }
 
-static const gv_tensor *find(const gv_tensor *t, size_t n, const char *name)
+static const gv_load_tensor *find(const gv_load_tensor *t, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
         if (!strcmp(t[i].name, name))
@@ -101,7 +101,7 @@ static const char *renamed(const char *name, const char *from, const char *to, g
 }
 
 /* The class token with the first row of pos_embed added, and pos_embed without that row. */
-static int fold_class_position(gv_tensor *cls, gv_tensor *pos, gv_arena *arena, gv_err *err)
+static int fold_class_position(gv_load_tensor *cls, gv_load_tensor *pos, gv_arena *arena, gv_err *err)
 {
     int64_t d = cls->shape[cls->ndim - 1], all = gv_shape_count(pos->shape, pos->ndim);
     if (pos->ndim != 3 || pos->shape[0] != 1 || pos->shape[2] != d || pos->shape[1] < 2 || gv_shape_count(cls->shape, cls->ndim) != d)
@@ -120,13 +120,13 @@ static int fold_class_position(gv_tensor *cls, gv_tensor *pos, gv_arena *arena, 
     return GV_OK;
 }
 
-int gv_convert_dinov2(const gv_tensor *t, size_t n, const gv_tensor **out, size_t *m, gv_arena *arena, gv_err *err)
+int gv_convert_dinov2(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err)
 {
     *out = t;
     *m = n;
     if (!find(t, n, "mask_token"))
         return GV_OK;
-    gv_tensor *o = gv_arena_alloc(arena, n * sizeof *o, err), *cls = NULL, *pos = NULL;
+    gv_load_tensor *o = gv_arena_alloc(arena, n * sizeof *o, err), *cls = NULL, *pos = NULL;
     bool registers = find(t, n, "register_tokens");
     size_t k = 0;
     for (size_t i = 0; o && i < n; i++) {

@@ -14,13 +14,13 @@
 #include "nn/models/models.h"
 
 /* A tensor of a file: C-contiguous, aligned; lent. */
-typedef struct gv_tensor {
+typedef struct gv_load_tensor {
     const char *name;
     gv_dtype dtype;
     int ndim;
     int64_t shape[GV_MAX_DIMS];
     const void *data;
-} gv_tensor;
+} gv_load_tensor;
 
 typedef struct gv_load_options {
     const char *first_conv;    /* module whose input channels are adapted; NULL: none */
@@ -42,7 +42,7 @@ typedef struct gv_load_report {
 
 /* The store must hold the graph's tensors (gv_store_init). report may be NULL. GV_EDATA: names and shapes that do not fit, up to
  * eight of each kind, then their number. */
-int gv_model_load(gv_store *s, const gv_graph *g, const gv_tensor *t, size_t n, const gv_load_options *o, gv_load_report *report, gv_err *err) GV_MUST_USE;
+int gv_model_load(gv_store *s, const gv_graph *g, const gv_load_tensor *t, size_t n, const gv_load_options *o, gv_load_report *report, gv_err *err) GV_MUST_USE;
 
 /* w [out,base,area] to dst [out,in,area], as timm's adapt_input_conv: one channel gets the sum of all; otherwise they are
  * repeated, cut, and scaled by base/in. area: product of the kernel's sides. */
@@ -54,6 +54,6 @@ int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w
 
 /* DINOv2's own names to timm's, when `mask_token` is among them: register_tokens become reg_token, the class token takes up its
  * position, w12/w3 become fc1/fc2. *out and *m are t and n otherwise. Made in the arena. */
-int gv_convert_dinov2(const gv_tensor *t, size_t n, const gv_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
+int gv_convert_dinov2(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 #endif

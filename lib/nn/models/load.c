@@ -11,7 +11,7 @@ enum { SHOWN = 8, SHAPE_TEXT = 128 };
 struct list { char text[1200]; int count; };
 
 struct job {
-    const gv_tensor *t;
+    const gv_load_tensor *t;
     size_t n;
     const gv_load_options *o;
     gv_load_report *report;
@@ -57,7 +57,7 @@ static const char *shape_text(const int64_t *shape, int ndim, char out[SHAPE_TEX
 }
 
 /* Equal, or a single element in both: a counter is a scalar in files. */
-static bool same_shape(const gv_tensor *t, const gv_param_info *p)
+static bool same_shape(const gv_load_tensor *t, const gv_param_info *p)
 {
     if (gv_shape_count(t->shape, t->ndim) == 1 && gv_shape_count(p->shape, p->ndim) == 1)
         return true;
@@ -70,14 +70,14 @@ static bool is_first_conv(const struct job *j, const gv_param_info *p)
 }
 
 /* A first convolution that differs in its input channels alone, and was published for 3 (or was itself adapted: 1). */
-static bool other_channels(const struct job *j, const gv_tensor *t, const gv_param_info *p)
+static bool other_channels(const struct job *j, const gv_load_tensor *t, const gv_param_info *p)
 {
     return is_first_conv(j, p) && t->ndim == p->ndim && p->ndim > 2 && t->shape[0] == p->shape[0] && t->shape[1] == 3 &&
            !memcmp(t->shape + 2, p->shape + 2, (size_t)(p->ndim - 2) * sizeof *p->shape);
 }
 
 /* A patch embedding stored as a linear layer [O,I*k*k]. */
-static bool flat_patches(const struct job *j, const gv_tensor *t, const gv_param_info *p)
+static bool flat_patches(const struct job *j, const gv_load_tensor *t, const gv_param_info *p)
 {
     return is_first_conv(j, p) && t->ndim == 2 && t->shape[0] == p->shape[0] && gv_shape_count(t->shape, 2) == gv_shape_count(p->shape, p->ndim);
 }
@@ -89,7 +89,7 @@ static bool square(int64_t n, int64_t *side)
 }
 
 /* old, new: the grids of a pos_embed in file and graph. */
-static bool other_grid(const struct job *j, const gv_tensor *t, const gv_param_info *p, int64_t old[2], int64_t new[2])
+static bool other_grid(const struct job *j, const gv_load_tensor *t, const gv_param_info *p, int64_t old[2], int64_t new[2])
 {
     if (j->o->pos_prefix < 0 || strcmp(p->name, "pos_embed") || t->ndim != 3 || p->ndim != 3 || t->shape[0] != 1 || t->shape[2] != p->shape[2])
         return false;
@@ -123,7 +123,7 @@ static void noted(struct job *j, const char *fmt, ...)
     va_end(ap);
 }
 
-static const gv_tensor *source(struct job *j, const char *name)
+static const gv_load_tensor *source(struct job *j, const char *name)
 {
     for (size_t i = 0; i < j->n; i++)
         if (!j->used[i] && !strcmp(j->t[i].name, name)) {
@@ -161,7 +161,7 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
     char a[SHAPE_TEXT], b[SHAPE_TEXT], text[320];
     if (j->head_kept && inside(p->name, j->o->classifier))
         return GV_OK;
-    const gv_tensor *t = source(j, p->name);
+    const gv_load_tensor *t = source(j, p->name);
     if (!t) {
         if (!may_be_absent(p->name))
             listed(&j->missing, p->name, "");
@@ -248,7 +248,7 @@ static void told(char *out, size_t size, const struct list *l, const char *what)
         snprintf(out + at, size - at, "%s%d %s: %s", at ? "; " : "", l->count, what, l->text);
 }
 
-int gv_model_load(gv_store *s, const gv_graph *g, const gv_tensor *t, size_t n, const gv_load_options *o, gv_load_report *report, gv_err *err)
+int gv_model_load(gv_store *s, const gv_graph *g, const gv_load_tensor *t, size_t n, const gv_load_options *o, gv_load_report *report, gv_err *err)
 {
     gv_arena arena = { 0 };
     struct job *j = gv_alloc(sizeof *j, err);

@@ -1,0 +1,95 @@
+/* pretrained: initial values of a network: drawn, then published or given weights on top; and checkpoints read back. */
+#include "nn/models/adapt.h"
+#include "session/session.h"
+#include "weights/weights.h"
+
+/* The original registers its modules twice: encoder.model.* and model.*, cls_head.* and head.*. Both names mean one tensor; the first
+ * is taken, the alias dropped. */
+static const char *published_name(const char *name, const char *classifier, gv_arena *arena, bool *alias, gv_err *err)
+{
+    static const char *const heads[] = { "cls_head.fc.fc.", "cls_head.fc.", "reg_head.fc.fc.", "reg_head.fc." };
+    static const char *const aliases[] = { "model.", "head.fc.fc.", "head.fc." };
+    *alias = false;
+    if (!strncmp(name, "encoder.model.", 14))
+        return name + 14;
+    for (size_t i = 0; i < GV_COUNT(heads); i++)
+        if (!strncmp(name, heads[i], strlen(heads[i])))
+            return gv_arena_printf(arena, err, "%s.%s", classifier, name + strlen(heads[i]));
+    for (size_t i = 0; i < GV_COUNT(aliases); i++)
+        *alias |= !strncmp(name, aliases[i], strlen(aliases[i]));
+    return name;
+}
+
+/* The tensors of a file under published names. Files of other tools keep theirs: only one with encoder.model.* keys is rewritten. */
+static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, size_t *n, gv_arena *arena, gv_err *err)
+{
+    size_t count = gv_weights_count(w);
+    bool original = false;
+    for (size_t i = 0; i < count; i++)
+        original |= !strncmp(gv_weights_at(w, i)->name, "encoder.model.", 14);
+    gv_load_tensor *t = gv_arena_alloc(arena, (count + 1) * sizeof *t, err);
+    *n = 0;
+    for (size_t i = 0; i < count && t; i++) {
+        const gv_named *from = gv_weights_at(w, i);
+        bool alias = false;
+        const char *name = original ? published_name(from->name, classifier, arena, &alias, err) : from->name;
+        if (!name)
+            return NULL;
+        if (alias)
+            continue;
+        t[*n] = (gv_load_tensor){ name, from->dtype, from->ndim, { 0 }, from->data };
+        memcpy(t[(*n)++].shape, from->shape, sizeof from->shape);
+    }
+    return t;
+}
+
+static int load(gv_network *net, gv_store *s, const char *path, bool allow_head, gv_buf *note, gv_err *err)
+{
+    gv_weights *w;
+    int r = gv_weights_open(&w, path, err);
+    if (r < 0)
+        return r;
+    size_t n, mark = net->arena.used;
+    gv_load_tensor *t = tensors_of(w, net->classifier, &n, &net->arena, err);
+    const gv_load_tensor *converted = t;
+    r = t ? gv_convert_dinov2(t, n, &converted, &n, &net->arena, err) : err->code;
+    gv_load_options o = gv_model_load_options(net->encoder ? &net->model : NULL);
+    o.classifier = net->classifier;
+    o.allow_head = allow_head;
+    gv_load_report report = { 0 };
+    if (r == GV_OK)
+        r = gv_model_load(s, net->graph, converted, n, &o, &report, err);
+    if (r < 0)
+        gv_fail_in(err, "'%s'", path);
+    else if (note)
+        r = gv_buf_printf(note, err, "weights: %d tensors of '%s'%s%s%s", report.loaded, path, report.head_kept ? "; the head is new" : "", *report.note ? "; " : "", report.note);
+    gv_arena_rewind(&net->arena, mark);
+    gv_weights_close(w);
+    return r;
+}
+
+int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err)
+{
+    int r = gv_store_init(s, net->graph, 0, err);
+    return r == GV_OK ? load(net, s, path, false, NULL, err) : r;
+}
+
+int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err)
+{
+    int r = gv_store_init(s, net->graph, seed, err);
+    if (r < 0 || !net->encoder)
+        return r;
+    const struct gv_timm_encoder *e = c->model.encoder_params;
+    if (e->weights) /* given by hand: used even with no_pretrained */
+        return load(net, s, e->weights, true, note, err);
+    if (!e->pretrained)
+        return GV_OK;
+    if (!net->model.cfg)
+        return gv_fail(err, GV_EUSAGE, "no weights were published for '%s'; give --model.encoder.weights PATH or --model.encoder.no_pretrained", e->type);
+    gv_source source = { .hf_repo = *net->model.hub ? net->model.hub : NULL, .url = net->model.cfg->url };
+    const char *path;
+    r = gv_weights_locate(&source, &net->arena, &path, err);
+    if (r < 0)
+        return gv_fail_in(err, "the pretrained weights of '%s' (--model.encoder.no_pretrained starts without)", e->type);
+    return load(net, s, path, true, note, err);
+}
