@@ -8,7 +8,6 @@
     const gv_variant gv_schema_##id = { .name = #id, .class_name = cls, .summary = text, .defaults = id##_defaults, .required = root_dir, .built = is_built }
 
 static const char *const root_dir[] = { "data_root_dir", NULL };
-static const char *const root_and_classes[] = { "data_root_dir", "num_classes", NULL };
 
 NAMED(cifar10, "Cifar10Config", "10", "randaugment", "default", true, "CIFAR-10: 32 px colour images of 10 classes");
 NAMED(cifar100, "Cifar100Config", "100", "randaugment", "default", true, "CIFAR-100: 32 px colour images of 100 classes");
