@@ -3,7 +3,7 @@
 
     models.py            writes tests/golden/models/*.gold and counts.txt
 
-For each: tokens or pooled features and logits in evaluation, and in training logits, loss, the norm of every gradient, a few whole
+For each: tokens or pooled features of the first image and logits in evaluation, and in training logits, loss, the norm of every gradient, a few whole
 gradients, and the running statistics after the step. Batch 2, ten classes, labels 3 and 7, label smoothing 0.1.
 """
 import os, warnings
@@ -21,7 +21,7 @@ MODELS = [  # name, image side, model arguments, whole gradients
     ("test_resnet", 72, {}, ["fc.bias", "layer3.0.bn2.weight"]),
     ("vit_tiny_patch16_224", 48, {}, ["head.bias", "cls_token", "pos_embed", "blocks.0.attn.qkv.bias"]),
     ("test_vit2", 48, {}, ["head.bias", "reg_token", "fc_norm.weight", "blocks.3.ls1.gamma"]),
-    ("vit_wee_patch16_reg1_gap_256", 64, {}, ["head.bias", "pos_embed"]),
+    ("vit_wee_patch16_reg1_gap_256", 48, {}, ["head.bias", "reg_token"]),
     ("vit_small_patch14_reg4_dinov2", 42, {}, ["head.bias", "reg_token", "blocks.5.ls2.gamma"]),
     ("vit_xsmall_patch16_clip_224", 48, {}, ["head.bias", "norm_pre.weight"]),
     ("vit_medium_patch16_gap_240", 48, {}, ["head.bias", "norm.weight"]),
@@ -39,7 +39,7 @@ def one(name, side, args, whole):
     model.eval()
     with torch.no_grad():
         f = model.forward_features(x)
-        out.append(("features", f if f.ndim == 3 else f.mean((2, 3))))
+        out.append(("features", f[0] if f.ndim == 3 else f[0].mean((1, 2))))
         out.append(("eval_logits", model(x)))
     model.train()
     logits = model(x)
