@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { CHUNK = 64 << 10, FIRST_CAP = 256 << 10, HEADER_MAX = 64 << 20 };
+enum { CHUNK = 64 << 10, FIRST_CAP = 256 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 32 << 20 };
 #define ITEMS_MAX ((size_t)GV_MAX_ITEMS * (sizeof(gv_pair) + 64) + (1 << 20))
 
 struct gv_reader {
@@ -257,7 +257,7 @@ int gv_reader_open(gv_reader **out, int fd, const char *name, gv_err *err)
         gv_fail(&mine, GV_ESYS, "out of memory");
     else if (isatty(fd))
         gv_fail(&mine, GV_EUSAGE, "'%s' is a terminal; records are read from a pipe or a file", name);
-    else if (gv_arena_init(&r->items, "record", ITEMS_MAX, &mine) == GV_OK && gv_arena_init(&r->header_items, "header", ITEMS_MAX, &mine) == GV_OK) {
+    else if (gv_arena_init(&r->items, "record", ITEMS_MAX, &mine) == GV_OK && gv_arena_init(&r->header_items, "header", HEADER_ITEMS, &mine) == GV_OK) {
         XXH3_64bits_reset(r->hash);
         (void)read_header(r, &mine);
     }

@@ -93,6 +93,8 @@ void gv_reader_close(gv_reader *r); /* NULL is allowed */
 void gv_reader_tie(gv_reader *r, gv_writer *w);
 
 int gv_writer_open(gv_writer **w, int fd, const char *name, gv_kind kind, gv_err *err) GV_MUST_USE;
+/* A file that appears at `path` when the stream is closed well, and not at all otherwise. */
+int gv_writer_create(gv_writer **w, const char *path, gv_kind kind, gv_err *err) GV_MUST_USE;
 /* Before gv_writer_start: facts of the header; a fact given twice has the later value, nil removes it. gv_writer_inherit takes all
  * header fields and the history of an input. What keys and items point to is borrowed until gv_writer_start. */
 int gv_writer_fact(gv_writer *w, const char *key, gv_item v, gv_err *err) GV_MUST_USE;

@@ -1,5 +1,6 @@
 /* writer: header, records and end record to a descriptor. Small records are gathered; big payloads go by writev. */
 #include "common/fault.h"
+#include "common/file.h"
 #include "stream/internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@ enum { FLUSH_AT = 64 << 10, PIPE_SIZE = 1 << 20, MAX_HISTORY = 64 };
 
 struct gv_writer {
     int fd;
+    gv_out file; /* of gv_writer_create; file.fd is -1 otherwise */
     char name[256];
     gv_kind kind;
     bool started;
@@ -35,6 +37,7 @@ int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_e
     if (!w)
         return GV_ESYS;
     w->fd = fd;
+    w->file.fd = -1;
     snprintf(w->name, sizeof w->name, "%s", name);
     w->kind = kind;
     w->hash = XXH3_createState();
@@ -55,6 +58,18 @@ int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_e
             (void)fcntl(fd, F_SETPIPE_SZ, (int)size); /* EPERM at the limit: the pipe keeps its size */
     }
     return GV_OK;
+}
+
+int gv_writer_create(gv_writer **out, const char *path, gv_kind kind, gv_err *err)
+{
+    gv_out file;
+    *out = NULL;
+    int r = gv_out_open(&file, path, err);
+    if (r == GV_OK && (r = gv_writer_open(out, file.fd, path, kind, err)) == GV_OK)
+        (*out)->file = file;
+    else
+        gv_out_abort(&file);
+    return r;
 }
 
 int gv_writer_fact(gv_writer *w, const char *key, gv_item v, gv_err *err)
@@ -259,7 +274,11 @@ int gv_writer_close(gv_writer **out, bool good, gv_err *err)
         w->err = mine; /* it was to be whole records, so that the reader can name the last one */
     if (mine.code == GV_OK)
         mine = w->err;
-    if (close(w->fd) < 0 && mine.code == GV_OK)
+    if (w->file.fd >= 0) {
+        if (good && mine.code == GV_OK)
+            (void)(gv_out_commit(&w->file, &mine) < 0);
+        gv_out_abort(&w->file);
+    } else if (close(w->fd) < 0 && mine.code == GV_OK)
         gv_fail_sys(&mine, "cannot close '%s'", w->name);
     gv_buf_release(&w->pack.buf);
     XXH3_freeState(w->hash);

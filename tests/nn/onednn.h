@@ -10,7 +10,6 @@
 #include "common/threads.h"
 #include "tests/unit/tap.h"
 #include <math.h>
-#include <stdlib.h>
 
 enum { GUARD = 64 };
 
