@@ -184,6 +184,14 @@ static gv_val named_value(gv_graph *g, gv_value_kind kind, const char *name, gv_
     return v;
 }
 
+gv_val gv_graph_value(gv_graph *g, gv_value_kind kind, const char *full_name, gv_class cls, const int64_t *shape, int ndim)
+{
+    gv_val v = new_value(g, kind, cls, shape, ndim);
+    if (v != GV_NO_VAL)
+        g->value[v]->name = full_name;
+    return v;
+}
+
 gv_val gv_input(gv_graph *g, const char *name, gv_class c, const int64_t *shape, int ndim)
 {
     for (int i = 0; i < g->nvalue; i++)

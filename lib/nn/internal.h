@@ -35,9 +35,21 @@ struct gv_graph {
 
 /* Room for one more element in a list that lives in the graph's arena. False: the graph has failed. */
 bool gv_graph_grow(gv_graph *g, void *list, int n, int *cap, size_t size);
+gv_val gv_graph_value(gv_graph *g, gv_value_kind kind, const char *full_name, gv_class cls, const int64_t *shape, int ndim);
 /* Let every user of `from` use `to`: nodes, outputs, gradients. */
 void gv_graph_replace(gv_graph *g, gv_val from, gv_val to);
 /* Nodes made between save and restore carry this path. */
 void gv_graph_set_path(gv_graph *g, const char *path);
+
+/* The number type of a class. */
+gv_dtype gv_dtype_for(gv_precision p, gv_class c);
+
+/* Memory that all plans of a store share, since one runs at a time: at least `bytes`, 64-byte aligned. It may move when a later plan wants more:
+ * *generation changes then. */
+int gv_store_workspace(gv_store *s, size_t bytes, gv_err *err) GV_MUST_USE;
+char *gv_store_workspace_at(const gv_store *s, unsigned *generation);
+
+/* Fill a tensor from its init text. */
+int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -233,16 +233,19 @@ typedef struct gv_plan_options {
     uint64_t seed;       /* of dropout */
     bool keep_grads;     /* accumulate gradients in the store: grad.<param> += gradient * grad_scale */
     double grad_scale;
+    bool overwrite_grads; /* with keep_grads: grad.<param> = gradient * grad_scale instead (no zeroing between steps needed) */
+    bool guard;          /* for tests: no buffer shares memory, and bytes around each are checked after every node */
     const char *choices; /* NULL, or a plan.json text whose kernel choices are to be used */
 } gv_plan_options;
 
-typedef struct gv_feed { const char *name; const void *data; gv_dtype dtype; } gv_feed; /* shape as declared by gv_input */
+typedef struct gv_feed { const char *name; const void *data; gv_dtype dtype; } gv_feed; /* shape as declared by gv_input; read during the run, not copied. REAL and STAT
+ * inputs also take other floating types, which are converted. */
 
 int gv_plan_make(gv_plan **p, gv_graph *g, gv_store *s, const gv_plan_options *o, gv_err *err) GV_MUST_USE;
 void gv_plan_close(gv_plan *p);
 /* One execution. step keys dropout. GV_ESYS/GV_EDATA when a feed is missing or has the wrong type. */
 int gv_plan_run(gv_plan *p, const gv_feed *feeds, int n, uint64_t step, gv_err *err) GV_MUST_USE;
-/* After a run: the value of a named output; valid until the next run. */
+/* After a run: the value of a named output; valid until the next run of any plan of the same store (they share memory). */
 const gv_stored *gv_plan_output(const gv_plan *p, const char *name);
 /* For a summary: bytes of the arena of intermediates, number of nodes, and the choices as JSON text. */
 size_t gv_plan_bytes(const gv_plan *p);

@@ -21,6 +21,8 @@ gv_val gv_reduce(gv_graph *g, gv_reduce_kind kind, gv_val x, unsigned axes, bool
             shape[m++] = 1;
     }
     gv_reduce_attr a = { kind, axes, keepdims };
+    if (gv_class_of(g, x) == GV_CLASS_STAT && out == GV_CLASS_REAL) /* the kernel narrows nothing */
+        return gv_cast(g, gv_op1(g, GV_OP_reduce, &a, &x, 1, GV_CLASS_STAT, shape, m), out);
     return gv_op1(g, GV_OP_reduce, &a, &x, 1, out, shape, m);
 }
 
