@@ -8,12 +8,9 @@
     const gv_variant gv_schema_##id = { .name = #id, .class_name = cls, .summary = text, .defaults = id##_defaults, .required = root_dir, .built = is_built }
 
 static const char *const root_dir[] = { "data_root_dir", NULL };
-static const char *const root_and_classes[] = { "data_root_dir", "num_classes", NULL };
 
 NAMED(cifar10, "Cifar10Config", "10", "randaugment", "default", true, "CIFAR-10: 32 px colour images of 10 classes");
 NAMED(cifar100, "Cifar100Config", "100", "randaugment", "default", true, "CIFAR-100: 32 px colour images of 100 classes");
-NAMED(mnist, "MnistConfig", "10", "baseline", "default", true, "MNIST: 28 px gray images of digits");
-NAMED(fashion_mnist, "FashionMnistConfig", "10", "baseline", "default", true, "Fashion-MNIST: 28 px gray images of clothes, 10 classes");
 NAMED(imagenet, "ImagenetConfig", "1000", "randaugment_448", "default_448", false, "ImageNet-1k");
 NAMED(pcam, "PCamConfig", "2", "dataset_specific", "shared_default_2d", false, "PatchCamelyon: tumour in 96 px histology patches");
 NAMED(rxrx1, "RxRx1Config", "1139", "dataset_specific", "shared_default_2d", false, "RxRx1: fluorescence microscopy, 1,139 perturbations");
@@ -32,30 +29,7 @@ const gv_variant gv_schema_chestxray14 = {
     .defaults = chest_defaults, .required = root_dir, .built = false,
 };
 
-static const char *const split_sources[] = { "splits_json", "subdirs", NULL };
-static const char *const label_sources[] = { "folder", "json", "csv", NULL };
-static const gv_field generic_fields[] = {
-    GV_STR(struct gv_generic_image_dataset, images_dir, "images", "folder of the images under data_root_dir"),
-    GV_ENUM(struct gv_generic_image_dataset, split_source, GV_SPLITS_JSON, split_sources, "splits from a JSON file, or from the folders train, val and test"),
-    GV_ENUM(struct gv_generic_image_dataset, label_source, GV_LABELS_JSON, label_sources, "labels from class folders, a JSON file, or a CSV table"),
-    GV_STR(struct gv_generic_image_dataset, split_file, "splits.json", "file of the splits, under data_root_dir"),
-    GV_STR(struct gv_generic_image_dataset, labels_file, "labels.json", "file of the labels, under data_root_dir"),
-    GV_STR(struct gv_generic_image_dataset, path_column, "path", "column of the image paths in a CSV table"),
-    GV_STR(struct gv_generic_image_dataset, label_column, "label", "column of the labels in a CSV table"),
-    GV_STR(struct gv_generic_image_dataset, train_split_name, "train", "name of the training split"),
-    GV_STR(struct gv_generic_image_dataset, val_split_name, "val", "name of the validation split"),
-    GV_STR(struct gv_generic_image_dataset, test_split_name, "test", "name of the test split; where it is missing the validation split stands in"),
-    GV_STRS(struct gv_generic_image_dataset, allowed_exts, ".jpg .jpeg .png .bmp .tif .tiff", NULL, "endings of the files that are images"),
-    GV_OPT_STRS(struct gv_generic_image_dataset, class_names, NULL, "class names in the order of their indices; None: sorted names of the data"),
-    GV_BOOL(struct gv_generic_image_dataset, strict, true, "stop at a missing file or label instead of leaving the entry out"),
-    GV_END
-};
 static const char *const generic_defaults[] = { "augmentation.train_policy", "default_2d_2", "augmentation.test_policy", "shared_default_2d", NULL };
-extern const gv_variant gv_schema_generic_image_dataset;
-const gv_variant gv_schema_generic_image_dataset = {
-    .name = "generic_image_dataset", .class_name = "GenericImageDatasetConfig", .summary = "images in folders with labels from folders, JSON or CSV",
-    .fields = generic_fields, .params_size = sizeof(struct gv_generic_image_dataset), .defaults = generic_defaults, .required = root_and_classes, .built = true,
-};
 
 static const gv_field precomputed_fields[] = {
     GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels"),

@@ -5,7 +5,8 @@
  *
  * One JSON line for each: best and median of several calls; "gflops" for convolutions and products (padded taps counted, as
  * benchdnn does), "gbs" (bytes of tensors read and written once) for the rest. The first lines are the roofs measured in the same process:
- * a square product that fits the cache, and a copy. A kernel called "ref" is oneDNN's slow one and makes the program end in 1.
+ * a square product that fits the cache, and a copy. Our own kernels are followed by the plain ones they have to beat. A kernel called
+ * "ref" is oneDNN's slow one and makes the program end in 1.
  */
 #include "tests/nn/onednn.h"
 #include <time.h>
@@ -29,10 +30,29 @@ static int by_size(const void *a, const void *b)
     return d < 0 ? -1 : d > 0;
 }
 
+/* The op's plain kernel: it serves where the backend has none of its own, and is what a kernel of ours has to beat. */
+static bool plain(bench *b, gv_op_id op, const void *attr)
+{
+    const gv_op *o = gv_op_of(op);
+    gv_dtype t = b->call.nin ? b->call.in[0].dtype : GV_F32T;
+    b->node = (gv_node){ .op = op, .attr = attr, .nin = b->call.nin, .nout = b->call.nout, .path = "" };
+    b->call.node = &b->node;
+    b->call.attr = attr;
+    b->call.run = &b->run;
+    b->kernel = (gv_kernel){ .name = "plain", .run = t == GV_BF16 && !(o->flags & GV_OP_ANY_TYPE) ? o->plain_bf16 : o->plain_f32 };
+    size_t n = o->scratch ? o->scratch(&b->call) : 0;
+    b->call.scratch = b->scratch = gv_alloc(n + 64, NULL);
+    return b->scratch && b->kernel.run;
+}
+
+static bool use_plain;
+
 static void measure(bench *b, gv_op_id op, const void *attr, const char *what, const char *name, double flops, double bytes)
 {
     double t[CALLS], start = now();
-    int n = 0, r = bench_compile(b, op, attr);
+    int n = 0, r = use_plain ? GV_UNSUPPORTED : bench_compile(b, op, attr);
+    if (r == GV_UNSUPPORTED)
+        r = plain(b, op, attr) ? GV_OK : GV_UNSUPPORTED;
     if (r != GV_OK) {
         printf("{\"op\":\"%s\",\"name\":\"%s\",\"unsupported\":true}\n", what, name);
         bench_drop(b);
@@ -144,26 +164,71 @@ static void vit(int64_t batch, gv_dtype t)
 }
 
 /* n tensors [R,C] and a vector or three go in, one tensor comes out; passes: reads and writes of a tensor, counted once each */
-static void own(gv_op_id op, const void *attr, const char *what, int64_t R, int64_t C, gv_dtype t, int passes)
+static void one(gv_op_id op, const void *attr, const char *what, int64_t R, int64_t C, gv_dtype t, int passes)
 {
     bench b = fresh();
     int64_t s[] = { R, C }, stat = op == GV_OP_layernorm || op == GV_OP_layernorm_grad ? R : C;
     bool grad = op == GV_OP_batchnorm_grad || op == GV_OP_layernorm_grad;
     char name[64];
     bench_in(&b, t, s, 2);
-    if (op == GV_OP_unary_grad || op == GV_OP_softmax_grad)
+    if (grad || op == GV_OP_unary_grad || op == GV_OP_softmax_grad)
         bench_in(&b, t, s, 2);
-    if (grad || op == GV_OP_batchnorm_train || op == GV_OP_layernorm)
-        bench_in(&b, GV_F32T, &C, 1), bench_in(&b, GV_F32T, grad ? &stat : &C, 1);
     if (grad)
-        bench_in(&b, GV_F32T, &stat, 1), bench_in(&b, t, s, 2);
+        bench_in(&b, GV_F32T, &stat, 1), bench_in(&b, GV_F32T, &stat, 1), bench_in(&b, GV_F32T, &C, 1);
+    if (op == GV_OP_batchnorm_train || op == GV_OP_layernorm)
+        bench_in(&b, GV_F32T, &C, 1), bench_in(&b, GV_F32T, &C, 1);
     bench_out(&b, t, s, 2);
     if (grad)
         bench_out(&b, GV_F32T, &C, 1), bench_out(&b, GV_F32T, &C, 1);
     else if (b.call.nin == 3)
         bench_out(&b, GV_F32T, &stat, 1), bench_out(&b, GV_F32T, &stat, 1);
+    if (op == GV_OP_batchnorm_train)
+        bench_out(&b, GV_F32T, &stat, 1);
     snprintf(name, sizeof name, "%dx%d", (int)R, (int)C);
     measure(&b, op, attr, what, name, 0, (double)passes * (double)(R * C) * (t == GV_BF16 ? 2 : 4));
+}
+
+static void own(gv_op_id op, const void *attr, const char *what, int64_t R, int64_t C, gv_dtype t, int passes)
+{
+    one(op, attr, what, R, C, t, passes);
+    use_plain = true;
+    one(op, attr, what, R, C, t, passes);
+    use_plain = false;
+}
+
+/* Ops that plain kernels serve: is one of them slow? */
+static void others(int64_t batch, gv_dtype t)
+{
+    bench b = fresh();
+    gv_unary_attr relu = { GV_RELU };
+    double real = t == GV_BF16 ? 2 : 4;
+    int64_t big[] = { batch, 56, 56, 256 }, stem[] = { batch, 112, 112, 64 }, pooled[] = { batch, 56, 56, 64 }, tokens[] = { batch, 197, 12, 64 }, heads[] = { batch, 12, 197, 64 };
+    double n = (double)(batch * 56 * 56 * 256);
+    bench_in(&b, t, big, 4), bench_in(&b, t, big, 4), bench_out(&b, t, big, 4);
+    measure(&b, GV_OP_add, NULL, "add", "56x56x256", 0, 3 * n * real);
+    b = fresh(), bench_in(&b, t, big, 4), bench_out(&b, t, big, 4);
+    measure(&b, GV_OP_unary, &relu, "relu", "56x56x256", 0, 2 * n * real);
+    b = fresh(), bench_in(&b, t, big, 4), bench_in(&b, t, big, 4), bench_out(&b, t, big, 4);
+    measure(&b, GV_OP_unary_grad, &relu, "relu_grad", "56x56x256", 0, 3 * n * real);
+    gv_pool_attr pool = { { .dims = 2, .kernel = { 3, 3 }, .stride = { 2, 2 }, .pad = { 1, 1 }, .pad_end = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 } };
+    b = fresh(), bench_in(&b, t, stem, 4), bench_out(&b, t, pooled, 4), bench_out(&b, GV_I32, pooled, 4);
+    measure(&b, GV_OP_maxpool, &pool, "maxpool", "3x3/2 112x112x64", 0, n * real * 1.25 + n);
+    b = fresh(), bench_in(&b, t, pooled, 4), bench_in(&b, GV_I32, pooled, 4), bench_out(&b, t, stem, 4);
+    for (int64_t i = 0; i < b.in[1].d.count; i++) {
+        int64_t p = i / 64 % 3136;
+        ((int32_t *)b.in[1].data)[i] = (int32_t)(p / 56 * 2 * 112 + p % 56 * 2);
+    }
+    measure(&b, GV_OP_maxpool_grad, &pool, "maxpool_grad", "3x3/2 112x112x64", 0, n * real * 1.25 + n);
+    gv_reduce_attr mean = { GV_MEAN, 2 | 4, false }, rows = { GV_SUM, 1, false };
+    b = fresh(), bench_in(&b, t, (int64_t[]){ batch, 7, 7, 2048 }, 4), bench_out(&b, t, (int64_t[]){ batch, 2048 }, 2);
+    measure(&b, GV_OP_reduce, &mean, "reduce", "mean 7x7x2048", 0, (double)batch * 49 * 2048 * real);
+    b = fresh(), bench_in(&b, t, (int64_t[]){ batch * 197, 3072 }, 2), bench_out(&b, GV_F32T, (int64_t[]){ 3072 }, 1);
+    measure(&b, GV_OP_reduce, &rows, "reduce", "rows of [197,3072]", 0, (double)batch * 197 * 3072 * real);
+    gv_permute_attr swap = { { 0, 2, 1, 3 } };
+    b = fresh(), bench_in(&b, t, tokens, 4), bench_out(&b, t, heads, 4);
+    measure(&b, GV_OP_permute, &swap, "permute", "tokens to heads", 0, (double)batch * 2 * 197 * 768 * real);
+    b = fresh(), bench_in(&b, GV_F32T, (int64_t[]){ 768, 3072 }, 2), bench_out(&b, t, (int64_t[]){ 768, 3072 }, 2);
+    measure(&b, GV_OP_cast, NULL, "cast", "768x3072", 0, 768.0 * 3072 * (4 + real));
 }
 
 int main(int argc, char **argv)
@@ -186,6 +251,7 @@ int main(int argc, char **argv)
                 if (pass != 1 || convs[j].c > 3)
                     conv(&convs[j], batch, pass, t);
         vit(batch, t);
+        others(batch, t);
         for (int64_t s = 112, c = 64; s >= 7; s /= 2, c *= 2) {
             own(GV_OP_batchnorm_train, &norm, "batchnorm_train", batch * s * s, c == 64 ? c : c * 2, t, 3);
             own(GV_OP_batchnorm_grad, NULL, "batchnorm_grad", batch * s * s, c == 64 ? c : c * 2, t, 5);

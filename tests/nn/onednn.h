@@ -10,6 +10,7 @@
 #include "common/threads.h"
 #include "tests/unit/tap.h"
 #include <math.h>
+#include <stdlib.h>
 
 enum { GUARD = 64 };
 

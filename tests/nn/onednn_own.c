@@ -76,6 +76,8 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
         b.in[0].v[i] = tensor_at(&b.in[0], i);
     }
     bench_out(&b, t, (int64_t[]){ R, C }, 2), bench_out(&b, GV_F32T, &groups, 1), bench_out(&b, GV_F32T, &groups, 1);
+    if (!layer)
+        bench_out(&b, GV_F32T, &groups, 1);
     bool r = ran(&b, layer ? GV_OP_layernorm : GV_OP_batchnorm_train, &attr);
     double *mean = gv_alloc((size_t)groups * sizeof(double), NULL), *is = gv_alloc((size_t)groups * sizeof(double), NULL);
     if (!mean || !is)
@@ -83,6 +85,8 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
     for (int64_t g = 0; g < groups && r; g++) {
         moments(b.in[0].v + (layer ? g * C : g), n, layer ? 1 : C, attr.eps, &mean[g], &is[g]);
         near(&b.out[1], g, mean[g], 1 + fabs(shift)), near(&b.out[2], g, is[g], is[g] * (1 + fabs(shift)));
+        if (!layer)
+            near(&b.out[3], g, 1 / (is[g] * is[g]) - attr.eps, 1 / (is[g] * is[g]) * (1 + fabs(shift)));
     }
     for (int64_t i = 0; i < R * C && r; i++) {
         int64_t g = layer ? i / C : i % C, p = i % C;
@@ -90,7 +94,7 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
     }
     bench d = { .ctx = ctx, .seed = 88172645463325252u };
     if (r) {
-        rows_2(&d, t, R, C), vector(&d, C, affine), vector(&d, groups, true), vector(&d, groups, true), rows_2(&d, t, R, C);
+        rows_2(&d, t, R, C), rows_2(&d, t, R, C), vector(&d, groups, true), vector(&d, groups, true), vector(&d, C, affine);
         memcpy(d.in[0].data, b.in[0].data, b.in[0].bytes), memcpy(d.in[0].v, b.in[0].v, (size_t)(R * C) * sizeof(double));
         for (int64_t g = 0; g < groups; g++) {
             float m = (float)mean[g], s = (float)is[g];
@@ -101,7 +105,7 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
     if (r) {
         bench_out(&d, t, (int64_t[]){ R, C }, 2), bench_out(&d, GV_F32T, &C, 1), bench_out(&d, GV_F32T, &C, 1);
         r = ran(&d, layer ? GV_OP_layernorm_grad : GV_OP_batchnorm_grad, NULL);
-        const double *x = d.in[0].v, *dy = d.in[4].v;
+        const double *x = d.in[0].v, *dy = d.in[1].v;
         for (int64_t c = 0; c < C && r; c++) {
             double dw = 0, db = 0;
             for (int64_t i = c; i < R * C; i += C) {
@@ -114,12 +118,12 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
             double s = 0, q = 0;
             for (int64_t k = 0; k < n; k++) {
                 int64_t i = layer ? g * C + k : k * C + g;
-                double e = dy[i] * opt(&d, 1, i % C, 1);
+                double e = dy[i] * opt(&d, 4, i % C, 1);
                 s += e / (double)n, q += e * (x[i] - mean[g]) * is[g] / (double)n;
             }
             for (int64_t k = 0; k < n; k++) {
                 int64_t i = layer ? g * C + k : k * C + g;
-                near(&d.out[0], i, is[g] * (dy[i] * opt(&d, 1, i % C, 1) - s - (x[i] - mean[g]) * is[g] * q), 4 * is[g] * (1 + fabs(shift)));
+                near(&d.out[0], i, is[g] * (dy[i] * opt(&d, 4, i % C, 1) - s - (x[i] - mean[g]) * is[g] * q), 4 * is[g] * (1 + fabs(shift)));
             }
         }
         verdict(&d, r, layer ? "layernorm_grad" : "batchnorm_grad", t, R, C);
@@ -131,16 +135,16 @@ static void norm_eval(void *ctx, gv_dtype t, int64_t R, int64_t C, bool affine)
 {
     gv_norm_attr attr = { 1e-3 };
     bench b = { .ctx = ctx, .seed = 77172645463325252u };
-    rows_2(&b, t, R, C), vector(&b, C, affine), vector(&b, C, affine), vector(&b, C, true), vector(&b, C, true);
+    rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, true), vector(&b, C, affine), vector(&b, C, affine);
     for (int64_t i = 0; i < C; i++) {
-        float v = (float)fabs(b.in[4].v[i]);
-        memcpy((float *)b.in[4].data + i, &v, 4), b.in[4].v[i] = v;
+        float v = (float)fabs(b.in[2].v[i]);
+        memcpy((float *)b.in[2].data + i, &v, 4), b.in[2].v[i] = v;
     }
     bench_out(&b, t, (int64_t[]){ R, C }, 2);
     bool r = ran(&b, GV_OP_batchnorm_eval, &attr);
     for (int64_t i = 0; i < R * C && r; i++) {
-        double is = 1 / sqrt(b.in[4].v[i % C] + attr.eps);
-        near(&b.out[0], i, (b.in[0].v[i] - b.in[3].v[i % C]) * is * opt(&b, 1, i % C, 1) + opt(&b, 2, i % C, 0), 4 * is);
+        double is = 1 / sqrt(b.in[2].v[i % C] + attr.eps);
+        near(&b.out[0], i, (b.in[0].v[i] - b.in[1].v[i % C]) * is * opt(&b, 3, i % C, 1) + opt(&b, 4, i % C, 0), 4 * is);
     }
     verdict(&b, r, "batchnorm_eval", t, R, C);
 }

@@ -94,8 +94,8 @@ struct gv_squeeze_excite { double ratio; const char *init; };
 struct gv_eca { char none; };
 #define gv_eca(g, x, name) gv_layer_build(g, &gv_layer_eca, x, name, &(struct gv_eca){ 0 })
 
-/* x [N,H,W,C] -> tokens [N,H/p*W/p,out]; proj.weight [out,C,p,p]. */
-struct gv_patch_embed { int64_t out, patch; bool no_bias; };
+/* x [N,H,W,C] -> tokens [N,H/p*W/p,out]; proj.weight [out,C,p,p]. cut: a rest beyond whole patches is left out, not an error. */
+struct gv_patch_embed { int64_t out, patch; bool no_bias, cut; };
 #define gv_patch_embed(g, x, name, ...) gv_layer_build(g, &gv_layer_patch_embed, x, name, &(struct gv_patch_embed){ __VA_ARGS__ })
 
 /* "uniform -b b" with b = 1/sqrt(fan_in), torch's default for the bias of Linear and Conv. Returns text. */

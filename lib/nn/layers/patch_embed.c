@@ -7,7 +7,7 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
 {
     const struct gv_patch_embed *o = params;
     int64_t n = gv_dim(g, x, 0), h = gv_dim(g, x, 1), w = gv_dim(g, x, 2), p = o->patch;
-    if (p < 1 || h % p || w % p)
+    if (p < 1 || h < p || w < p || (!o->cut && (h % p || w % p)))
         return gv_graph_fail(g, "an image of %" PRId64 "x%" PRId64 " pixels does not divide into patches of %" PRId64 " (set data.augmentation.image_size)", h, w, p);
     x = gv_conv2d(g, x, "proj", .out = o->out, .kernel = p, .stride = p, .bias = !o->no_bias); /* [N,H/p,W/p,out] */
     return gv_reshape(g, x, (int64_t[]){ n, h / p * (w / p), o->out }, 3);

@@ -31,6 +31,7 @@ typedef struct variant {
     double layer_scale;  /* 0: none */
     bool no_qkv_bias, scale_norm, swiglu;
     gv_activation act;
+    bool cut;            /* pixels beyond the last whole patch are left out */
 } variant;
 
 #define CLIP .pre_norm = true, .eps = 1e-5
@@ -141,7 +142,7 @@ static const variant variants[] = {
     { "vit_so400m_patch14_reg1_tipsv2", 14, 1152, 27, 16, .hidden = 4304, .registers = 1, .no_embed_class = true, .layer_scale = 1 },
     { "vit_so400m_patch14_siglip_gap_224", 14, 1152, 27, 16, .hidden = 4304, .no_class = true },
     { "vit_so400m_patch14_siglip_gap_378", 14, 1152, 27, 16, .hidden = 4304, .no_class = true },
-    { "vit_so400m_patch14_siglip_gap_384", 14, 1152, 27, 16, .hidden = 4304, .no_class = true },
+    { "vit_so400m_patch14_siglip_gap_384", 14, 1152, 27, 16, .hidden = 4304, .no_class = true, .cut = true },
     { "vit_so400m_patch14_siglip_gap_448", 14, 1152, 27, 16, .hidden = 4304, .no_class = true },
     { "vit_so400m_patch14_siglip_gap_896", 14, 1152, 27, 16, .hidden = 4304, .no_class = true },
     { "vit_so400m_patch16_siglip_gap_256", 16, 1152, 27, 16, .hidden = 4304, .no_class = true, TANH },
@@ -237,7 +238,7 @@ static gv_features build(gv_graph *g, const void *variant_, const gv_model_optio
     f.grid[0] = gv_dim(g, x, 1) / v->patch;
     f.grid[1] = gv_dim(g, x, 2) / v->patch;
     gv_mark(g, "tokens");
-    x = gv_patch_embed(g, x, "patch_embed", .out = v->width, .patch = v->patch, .no_bias = v->pre_norm);
+    x = gv_patch_embed(g, x, "patch_embed", .out = v->width, .patch = v->patch, .no_bias = v->pre_norm, .cut = v->cut);
     x = embed(g, v, x); /* [N,L,D] */
     gv_enter(g, "pos_drop");
     x = o->pos_drop_rate > 0 ? gv_dropout(g, x, o->pos_drop_rate, false) : x;

@@ -1,5 +1,6 @@
 /*
- * batchnorm_train: x [R,C] (R = N*space) -> y, mean [C], invstd [C]; batchnorm_eval: with given statistics; batchnorm_grad: dx, dw, db.
+ * batchnorm_train: x [R,C] (R = N*space), w, b -> y, mean [C], invstd [C], var [C] (biased); batchnorm_eval: x, mean, var, w, b -> y;
+ * batchnorm_grad: x, dy, mean, invstd, w -> dx, dw, db.
  *
  * Training reads x twice (once from memory, once mostly from cache) and writes y once. Statistics: blocks of rows that stay in
  * the first cache are summed in float, their squares about the block's own mean; blocks are joined in double (Chan's rule), so
@@ -69,7 +70,7 @@ int gv_onednn_batchnorm_train(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv
     const gv_desc *x = &c->in[0];
     int64_t C = channels(x);
     if (C < 1 || !x->count || !dn_real(x) || c->out[0].dtype != x->dtype || !dn_f32_or_absent(&c->in[1]) || !dn_f32_or_absent(&c->in[2]) ||
-        c->out[1].dtype != GV_F32T || c->out[2].dtype != GV_F32T)
+        c->nout != 4 || c->out[1].dtype != GV_F32T || c->out[2].dtype != GV_F32T || c->out[3].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     return dn_own(ctx, k, x->dtype == GV_F32T ? train_f32 : train_bf16, scratch_bytes(ctx, C));
 }
@@ -88,11 +89,11 @@ int gv_onednn_batchnorm_eval(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
 
 int gv_onednn_batchnorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
-    const gv_desc *x = &c->in[0], *dy = &c->in[4];
+    const gv_desc *x = &c->in[0], *dy = &c->in[1];
     int64_t C = channels(x);
     if (C < 1 || !x->count || !dn_real(x) || dy->dtype != x->dtype || c->out[0].dtype != x->dtype)
         return GV_UNSUPPORTED;
-    for (int i = 1; i < 4; i++)
+    for (int i = 2; i < 5; i++)
         if (!dn_f32_or_absent(&c->in[i]))
             return GV_UNSUPPORTED;
     for (int i = 1; i < c->nout; i++)
@@ -168,7 +169,7 @@ static int F(train)(const gv_call *c)
     int64_t C = channels(&c->in[0]), R = c->in[0].count / C, parts = dn_count_parts(c, R, C);
     dn_over_parts(c, parts, F(statistics));
     const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *b = c->in[2].ndim < 0 ? NULL : c->x[2];
-    float *mean = c->y[1], *invstd = c->y[2], *scale = rows_of(c, C, 0), *centre = rows_of(c, C, 1), *bias = rows_of(c, C, 2);
+    float *mean = c->y[1], *invstd = c->y[2], *var = c->y[3], *scale = rows_of(c, C, 0), *centre = rows_of(c, C, 1), *bias = rows_of(c, C, 2);
     for (int64_t i = 0; i < C; i++) {
         double n = 0, m = 0, m2 = 0;
         for (int64_t part = 0; part < parts; part++) {
@@ -179,6 +180,7 @@ static int F(train)(const gv_call *c)
             n += pn;
         }
         mean[i] = centre[i] = (float)m;
+        var[i] = (float)(m2 / n);
         invstd[i] = (float)(1 / sqrt(m2 / n + o->eps));
         scale[i] = invstd[i] * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
@@ -190,7 +192,7 @@ static int F(eval)(const gv_call *c)
 {
     const gv_norm_attr *o = c->attr;
     int64_t C = channels(&c->in[0]);
-    const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *b = c->in[2].ndim < 0 ? NULL : c->x[2], *mean = c->x[3], *var = c->x[4];
+    const float *mean = c->x[1], *var = c->x[2], *w = c->in[3].ndim < 0 ? NULL : c->x[3], *b = c->in[4].ndim < 0 ? NULL : c->x[4];
     float *scale = rows_of(c, C, 0), *centre = rows_of(c, C, 1), *bias = rows_of(c, C, 2);
     for (int64_t i = 0; i < C; i++) {
         scale[i] = (float)(1 / sqrt(var[i] + o->eps)) * (w ? w[i] : 1);
@@ -224,7 +226,7 @@ static void F(grad_sums)(void *p, int64_t begin, int64_t end)
         memset(s.mean, 0, (size_t)C * sizeof *s.mean);
         memset(s.m2, 0, (size_t)C * sizeof *s.m2);
         for (int64_t r = R * part / q->parts, last = R * (part + 1) / q->parts; r < last; r += block) {
-            F(onednn_bn_grad_block)((const T *)c->x[0] + r * C, (const T *)c->x[4] + r * C, dn_min(block, last - r), C, c->x[2], s.sum, s.sq);
+            F(onednn_bn_grad_block)((const T *)c->x[0] + r * C, (const T *)c->x[1] + r * C, dn_min(block, last - r), C, c->x[2], s.sum, s.sq);
             for (int64_t i = 0; i < C; i++) {
                 s.mean[i] += s.sum[i];
                 s.m2[i] += s.sq[i];
@@ -250,7 +252,7 @@ static void F(grad_apply)(void *p, int64_t begin, int64_t end)
 {
     const gv_call *c = p;
     int64_t C = channels(&c->in[0]), at = begin * C;
-    F(onednn_bn_grad_apply)((const T *)c->x[0] + at, (const T *)c->x[4] + at, (T *)c->y[0] + at, end - begin, C, c->x[2], rows_of(c, C, 0), rows_of(c, C, 1),
+    F(onednn_bn_grad_apply)((const T *)c->x[0] + at, (const T *)c->x[1] + at, (T *)c->y[0] + at, end - begin, C, c->x[2], rows_of(c, C, 0), rows_of(c, C, 1),
                             rows_of(c, C, 2));
 }
 
@@ -258,7 +260,7 @@ static int F(grad)(const gv_call *c)
 {
     int64_t C = channels(&c->in[0]), R = c->in[0].count / C, parts = dn_count_parts(c, R, C);
     dn_over_parts(c, parts, F(grad_sums));
-    const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *invstd = c->x[3];
+    const float *w = c->in[4].ndim < 0 ? NULL : c->x[4], *invstd = c->x[3];
     float *scale = rows_of(c, C, 0), *a = rows_of(c, C, 1), *b = rows_of(c, C, 2), *dw = c->nout > 1 ? c->y[1] : NULL, *db = c->nout > 2 ? c->y[2] : NULL;
     for (int64_t i = 0; i < C; i++) {
         double sum = 0, dot = 0;

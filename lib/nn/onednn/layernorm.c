@@ -1,5 +1,5 @@
 /*
- * layernorm: x [R,D] -> y, mean [R], invstd [R]; layernorm_grad: dx, dw [D], db [D].
+ * layernorm: x [R,D], w, b -> y, mean [R], invstd [R]; layernorm_grad: x, dy, mean, invstd, w -> dx, dw [D], db [D].
  *
  * A row stays in the first cache: its mean, then its variance about that mean, then y. Gradients of w and b are summed in float over blocks
  * of BLOCK rows, in double over the blocks of a part, and over the parts in order.
@@ -42,10 +42,13 @@ int gv_onednn_layernorm(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 int gv_onednn_layernorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
     const gv_desc *x = &c->in[0];
-    if (x->ndim < 1 || !x->count || !dn_real(x) || c->in[4].dtype != x->dtype || c->out[0].dtype != x->dtype)
+    if (x->ndim < 1 || !x->count || !dn_real(x) || c->in[1].dtype != x->dtype || c->out[0].dtype != x->dtype)
         return GV_UNSUPPORTED;
-    for (int i = 1; i < 4; i++)
-        if (!dn_f32_or_absent(&c->in[i]) || (i < c->nout && c->out[i].dtype != GV_F32T))
+    for (int i = 2; i < 5; i++)
+        if (!dn_f32_or_absent(&c->in[i]))
+            return GV_UNSUPPORTED;
+    for (int i = 1; i < c->nout; i++)
+        if (c->out[i].dtype != GV_F32T)
             return GV_UNSUPPORTED;
     return dn_own(ctx, k, x->dtype == GV_F32T ? backward_f32 : backward_bf16, (size_t)ctx->threads * part_bytes(x->shape[x->ndim - 1]));
 }
@@ -134,8 +137,8 @@ static void F(grad_part)(void *p, int64_t begin, int64_t end)
         memset(s.w, 0, (size_t)D * sizeof *s.w);
         memset(s.b, 0, (size_t)D * sizeof *s.b);
         for (int64_t r = R * part / a->parts, last = R * (part + 1) / a->parts; r < last; r += BLOCK) {
-            F(onednn_ln_grad_rows)((const T *)c->x[0] + r * D, (const T *)c->x[4] + r * D, (T *)c->y[0] + r * D, dn_min(BLOCK, last - r), D,
-                                   c->in[1].ndim < 0 ? NULL : c->x[1], (const float *)c->x[2] + r, (const float *)c->x[3] + r, s.bw, s.bb);
+            F(onednn_ln_grad_rows)((const T *)c->x[0] + r * D, (const T *)c->x[1] + r * D, (T *)c->y[0] + r * D, dn_min(BLOCK, last - r), D,
+                                   c->in[4].ndim < 0 ? NULL : c->x[4], (const float *)c->x[2] + r, (const float *)c->x[3] + r, s.bw, s.bb);
             for (int64_t i = 0; i < D; i++) {
                 s.w[i] += s.bw[i];
                 s.b[i] += s.bb[i];

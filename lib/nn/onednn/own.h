@@ -38,15 +38,16 @@ static inline int64_t dn_max(int64_t a, int64_t b)
 /* The call and the number of parts, for bodies of gv_parallel over parts. */
 typedef struct dn_parts { const gv_call *c; int64_t parts; } dn_parts;
 
-/* Our own kernels keep nothing but the backend itself. */
 static inline int64_t dn_threads(const gv_call *c)
 {
     return ((const gv_onednn *)c->self)->threads;
 }
 
+/* Our own kernels keep nothing but the backend itself. All of them read an element of their inputs for the last time before they write that
+ * element of out[0], so it may stand in an input's place. */
 static inline int dn_own(gv_onednn *ctx, gv_kernel *k, int (*run)(const gv_call *c), size_t scratch_bytes)
 {
-    *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes };
+    *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes, .in_place = true };
     return GV_OK;
 }
 

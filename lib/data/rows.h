@@ -1,0 +1,33 @@
+/*
+ * Containers: files that hold many samples, one a row. decode keeps them open and reads row by row.
+ *
+ *   gv_rows *f;
+ *   gv_rows_open(&f, fd, "train-images-idx3-ubyte.gz", &err);   // takes fd over; the first bytes and the name decide
+ *   gv_rows_read(f, 12, &x, &arena, &err);                      // x: [28,28,1] uint8
+ *   gv_rows_close(f);
+ *
+ * A container is one file here (lib/data/<name>_rows.c) and one line in containers.def.
+ */
+#ifndef GV_DATA_ROWS_H
+#define GV_DATA_ROWS_H
+
+#include "sample/sample.h"
+
+typedef struct gv_rows gv_rows;
+
+typedef struct gv_container {
+    const char *name;
+    /* True if the file is of this kind: its name, first bytes and size. */
+    bool (*sniff)(const char *name, const unsigned char *head, size_t n, int64_t size);
+    int (*open)(int fd, const char *name, void **state, int64_t *rows, gv_err *err); /* takes fd over, in failure too */
+    int (*read)(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err);
+    void (*close)(void *state);
+} gv_container;
+
+int gv_rows_open(gv_rows **f, int fd, const char *name, gv_err *err) GV_MUST_USE;
+int64_t gv_rows_count(const gv_rows *f);
+/* GV_EDATA for a row that is not there. The sample lives in the arena. */
+int gv_rows_read(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
+void gv_rows_close(gv_rows *f);
+
+#endif
