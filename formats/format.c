@@ -57,7 +57,7 @@ int gv_shape_check(const gv_sample *s, size_t max_output, gv_err *err)
     size_t bytes = gv_sample_bytes(s);
     if (!bytes || bytes > max_output)
         return gv_fail(err, GV_EDATA, "the header claims %" PRId64 " x %" PRId64 " pixels of %" PRId64 " x %zu bytes; at most %zu MiB are decoded",
-                       s->shape[s->ndim - 3], s->shape[s->ndim - 2], c, gv_dtype_of(s->dtype)->size, max_output >> 20);
+                       s->ndim > 2 ? s->shape[s->ndim - 3] : 1, s->ndim > 1 ? s->shape[s->ndim - 2] : 1, c, gv_dtype_of(s->dtype)->size, max_output >> 20);
     return GV_OK;
 }
 

@@ -181,8 +181,7 @@ void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
     }
 }
 
-/* OpenCV turns an exact halving of both sides into the mean of four pixels. h, w: of the output. */
-GV_HOT void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
+GV_HOT static void half(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
 {
     for (int64_t y = 0; y < h; y++) {
         const uint8_t *a = in + (size_t)(2 * y) * (size_t)(2 * w * c), *b = a + 2 * w * c;
@@ -190,4 +189,10 @@ GV_HOT void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_
             for (int64_t k = 0; k < c; k++)
                 *out++ = (uint8_t)((a[k] + a[k + c] + b[k] + b[k + c] + 2) >> 2);
     }
+}
+
+/* OpenCV turns an exact halving of both sides into the mean of four pixels. h, w: of the output. */
+void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
+{
+    half(in, out, h, w, c);
 }

@@ -2,13 +2,14 @@
 """Golden values of image formats and augmentation, from Pillow, OpenCV 4 and torchvision's own calls of them.
 
 Writes tests/golden/augment/*.txt and tests/fixtures/images/*. Images come from a formula both sides know; a golden value is
-the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5'.
+the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5' tifffile albumentations.
 """
 import os
 import zlib
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 import cv2
+import tifffile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 GOLD = os.path.join(ROOT, "tests/golden/augment")
@@ -95,6 +96,14 @@ def randaugment(out):
                     out.append(("randaugment", h, w, c, i, mag, sign, crc(arr(randaugment_op(pil(a), op, mag, sign)))))
 
 
+def policies(out):
+    """shared_default_2d as albumentations runs it: h, w, resize_size, image_size."""
+    import albumentations as A
+    for h, w, resize, size in [(125, 94, 64, 56), (94, 125, 64, 56), (64, 64, 32, 28), (50, 333, 80, 71), (301, 200, 256, 224)]:
+        t = A.Compose([A.SmallestMaxSize(resize), A.CenterCrop(size, size)])
+        out.append((h, w, resize, size, crc(t(image=formula(h, w, 3))["image"])))
+
+
 def write(path, rows):
     with open(path, "w") as f:
         for r in rows:
@@ -152,6 +161,27 @@ def images():
     add("lossy.webp", lambda p: rgb.save(p, quality=70))
     add("lossless.webp", lambda p: c3.save(p, lossless=True))
     add("alpha.webp", lambda p: Image.fromarray(small).save(p, lossless=True, exact=True))
+    f32 = small[:, :, :1].astype(np.float32) / 7 - 3
+    add("rgb.tif", lambda p: c3.save(p))
+    add("lzw.tif", lambda p: c3.save(p, compression="tiff_lzw"))
+    add("deflate.tif", lambda p: c3.save(p, compression="tiff_adobe_deflate"))
+    add("jpeg.tif", lambda p: rgb.save(p, compression="jpeg", quality=80))
+    add("group4.tif", lambda p: c1.convert("1").save(p, compression="group4"))
+    add("palette.tif", lambda p: c3.quantize(40).save(p))
+    add("rgba.tif", lambda p: Image.fromarray(small).save(p))
+    add("cmyk.tif", lambda p: c3.convert("CMYK").save(p))
+    add("grey16.tif", lambda p: Image.fromarray(wide).save(p, compression="tiff_lzw"), wide[:, :, None])
+    add("float.tif", lambda p: Image.fromarray(f32[:, :, 0]).save(p), f32)
+    add("tiled.tif", lambda p: tifffile.imwrite(p, big, tile=(32, 16), photometric="rgb"))
+    add("planar.tif", lambda p: tifffile.imwrite(p, np.moveaxis(small[:, :, :3], 2, 0), planarconfig="separate", photometric="rgb", rowsperstrip=5))
+    add("tiledplanar.tif", lambda p: tifffile.imwrite(p, np.moveaxis(rgb16, 2, 0), planarconfig="separate", photometric="rgb", tile=(16, 16)), rgb16)
+    add("white.tif", lambda p: tifffile.imwrite(p, small[:, :, 0], photometric="miniswhite"))
+    add("big.tif", lambda p: tifffile.imwrite(p, small[:, :, :3], bigtiff=True, photometric="rgb", byteorder=">"), small[:, :, :3])
+    i16 = wide.astype(np.int32).astype(np.int16)[:, :, None]
+    add("int16.tif", lambda p: tifffile.imwrite(p, i16[:, :, 0], photometric="minisblack", byteorder=">"), i16)
+    with open(os.path.join(FIX, "float.npy"), "wb") as f:
+        np.save(f, f32.astype(">f4"))
+    rows.append(("float.npy", *f32.shape, "float32", crc(f32)))
     write(os.path.join(GOLD, "images.txt"), rows)
 
 
@@ -163,6 +193,9 @@ def main():
     rotations(rows)
     randaugment(rows)
     write(os.path.join(GOLD, "sample.txt"), rows)
+    rows = []
+    policies(rows)
+    write(os.path.join(GOLD, "default_2d_1.txt"), rows)
     images()
 
 

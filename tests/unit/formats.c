@@ -1,6 +1,8 @@
 /* formats: pixels as Pillow reads them, parts equal to crops, cut files refused, limits before memory. */
 #include "formats/format.h"
+#include "common/file.h"
 #include "common/rng.h"
+#include "formats/idx.h"
 #include "tests/unit/picture.h"
 #include "tests/unit/tap.h"
 #include <inttypes.h>
@@ -136,7 +138,7 @@ static void regions(void)
 static void cut(void)
 {
     static const char *const names[] = { "rgb420.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "rgb.png", "palette.png", "grey16.png", "rgb.bmp", "bit.bmp",
-                                         "palette.gif", "animated.gif", "lossy.webp", "lossless.webp" };
+                                         "palette.gif", "animated.gif", "lossy.webp", "lossless.webp", "rgb.tif", "jpeg.tif", "lzw.tif", "tiled.tif", "tiledplanar.tif", "float.npy" };
     for (size_t i = 0; i < GV_COUNT(names); i++) {
         char path[128];
         gv_bytes b;
@@ -235,10 +237,73 @@ static void bombs(void)
     ok(gv_decode_file(IMAGES "rgb.png", &x, &arena, &tight, &err) == GV_EDATA && strstr(err.text, "at most"), "max_input: %s", err.text);
 }
 
+/* A TIFF of 500 x 500 pixels that claims `samples` of `bits` each in one strip. */
+static void tiff_claim(unsigned samples, unsigned bits, unsigned rows, uint32_t strip_bytes)
+{
+    uint8_t p[256] = "II*\0\x08\0\0\0";
+    const uint32_t tags[][2] = { { 256, 500 }, { 257, 500 }, { 258, bits }, { 259, 5 }, { 262, samples > 2 ? 2 : 1 }, { 273, 200 }, { 277, samples }, { 278, rows }, { 279, strip_bytes } };
+    uint8_t *q = p + 8;
+    *q++ = GV_COUNT(tags);
+    *q++ = 0;
+    for (size_t i = 0; i < GV_COUNT(tags); i++, q += 12) {
+        memcpy(q, (uint8_t[]){ (uint8_t)tags[i][0], (uint8_t)(tags[i][0] >> 8), 4, 0, 1, 0, 0, 0 }, 8);
+        memcpy(q + 8, &tags[i][1], 4);
+    }
+    gv_sample x;
+    gv_decode_options o = { .max_output = 16 << 20 };
+    gv_arena_reset(&arena);
+    gv_err_clear(&err);
+    ok(gv_decode_bytes((gv_bytes){ p, 192 }, &x, &arena, &o, &err) == GV_EDATA && arena.used < (33 << 20), "TIFF of %u samples, %u bits, %u rows a strip: %s", samples, bits, rows, err.text);
+}
+
+static void idx(void)
+{
+    char path[64];
+    gv_idx x;
+    snprintf(path, sizeof path, "/tmp/gv-idx-%ld", (long)getpid());
+    uint8_t plain[16 + 12] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+    ok(gv_file_write(path, plain, sizeof plain, &err) == GV_OK && gv_idx_open(&x, path, &err) == GV_OK && x.n == 2 && x.ndim == 2 && x.shape[0] == 3 && x.shape[1] == 2 && x.mapped &&
+       gv_idx_row(&x, 1)[0] == 7 && !gv_idx_row(&x, 2) && !gv_idx_row(&x, -1), "a plain IDX file is mapped");
+    gv_idx_close(&x);
+    gv_err_clear(&err);
+    ok(gv_file_write(path, plain, sizeof plain - 1, NULL) == GV_OK && gv_idx_open(&x, path, &err) == GV_EDATA && strstr(err.text, "claims 2 rows of 6 bytes"), "%s", err.text);
+    uint8_t floats[12 + 8] = { 0, 0, 13, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0 };
+    float v[2] = { 0 };
+    gv_err_clear(&err);
+    if (gv_file_write(path, floats, sizeof floats, &err) == GV_OK && gv_idx_open(&x, path, &err) == GV_OK)
+        memcpy(v, x.data, 8);
+    ok(v[0] == 1 && v[1] == -2 && x.dtype == GV_F32T, "floats get the machine's byte order");
+    gv_idx_close(&x);
+
+    static uint8_t big[16 + 60000], packed[2][4096];
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(9);
+    memcpy(big, (uint8_t[]){ 0, 0, 8, 1, 0, 0, 0xea, 0x60 }, 8);
+    size_t n = libdeflate_gzip_compress(c, big, 8 + 60000, packed[0], 4096);
+    size_t m = libdeflate_gzip_compress(c, big + 8, 30000, packed[1], 4096);
+    gv_err_clear(&err);
+    ok(gv_file_write(path, packed[0], n, NULL) == GV_OK && gv_idx_open(&x, path, &err) == GV_OK && x.n == 60000 && x.ndim == 0 && x.row_bytes == 1 && !x.mapped, "gzip is inflated %s", err.text);
+    gv_idx_close(&x);
+    ok(gv_file_write(path, packed[0], n - 9, NULL) == GV_OK && gv_idx_open(&x, path, &err) == GV_EDATA && strstr(err.text, path), "%s", err.text);
+    gv_err_clear(&err);
+    packed[0][n - 1] = 0x7f;
+    ok(gv_file_write(path, packed[0], n, NULL) == GV_OK && gv_idx_open(&x, path, &err) == GV_EDATA, "%s", err.text);
+    gv_err_clear(&err);
+    n = libdeflate_gzip_compress(c, big, 8 + 30000, packed[0], 4096);
+    memcpy(packed[0] + n, packed[1], m);
+    uint8_t *data = NULL;
+    ok(gv_file_write(path, packed[0], n + m, NULL) == GV_OK && gv_read_gz(path, 1 << 20, &data, &m, &err) == GV_OK && m == 8 + 60000 && !memcmp(data, big, m), "two gzip members are one file");
+    gv_free(data);
+    ok(gv_read_gz(path, 50000, &data, &m, &err) == GV_EDATA && strstr(err.text, "50000"), "%s", err.text);
+    libdeflate_free_compressor(c);
+    unlink(path);
+    gv_err_clear(&err);
+    ok(gv_idx_open(&x, path, &err) == GV_ESYS && !x.map, "%s", err.text);
+}
+
 /* Random bytes changed in real files: any answer but a crash. */
 static void damage(void)
 {
-    static const char *const names[] = { "rgb420.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "palette.png", "bit.bmp", "rgb.bmp", "palette.gif", "lossy.webp", "lossless.webp" };
+    static const char *const names[] = { "rgb420.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "palette.png", "bit.bmp", "rgb.bmp", "palette.gif", "lossy.webp", "lossless.webp", "lzw.tif", "jpeg.tif", "tiled.tif", "group4.tif", "deflate.tif", "float.npy" };
     gv_rng rng;
     gv_rng_init(&rng, 11, GV_RNG_TEST, 0, 0, 0);
     int answers = 0, tried = 0;
@@ -270,6 +335,13 @@ int main(void)
     cut();
     paths();
     bombs();
+    tiff_claim(65000, 8, 500, 60);
+    tiff_claim(64, 8, 500, 60);
+    tiff_claim(3, 64, 500, 60);
+    tiff_claim(1, 8, 0, 60);
+    tiff_claim(1, 8, 0xffffffffu, 60);
+    tiff_claim(1, 8, 500, 0xfffffff0u);
+    idx();
     damage();
     gv_arena_release(&arena);
     return done();

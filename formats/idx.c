@@ -1,0 +1,208 @@
+/* idx: MNIST's container, and reading of gzip files whole. */
+#include "formats/idx.h"
+#include "common/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libdeflate.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_RATIO = 1040 }; /* deflate cannot do better than 1032:1 */
+static const size_t max_bytes = (size_t)4 << 30;
+
+static int open_regular(const char *path, int *fd, size_t *n, gv_err *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd < 0)
+        return gv_fail_sys(err, "cannot open '%s'", path);
+    int r = fstat(*fd, &st) < 0 ? gv_fail_sys(err, "cannot stat '%s'", path) : !S_ISREG(st.st_mode) ? gv_fail(err, GV_EDATA, "'%s' is not a regular file", path) : GV_OK;
+    if (r < 0)
+        close(*fd);
+    else
+        *n = (size_t)st.st_size;
+    return r;
+}
+
+/* One gzip member after another. The last four bytes of a member give its length modulo 2^32, which is only a first guess. */
+static int inflate(const char *path, const uint8_t *in, size_t n, size_t cap, uint8_t **data, size_t *len, gv_err *err)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    size_t guess = n >= 18 ? in[n - 4] | (size_t)in[n - 3] << 8 | (size_t)in[n - 2] << 16 | (size_t)in[n - 1] << 24 : 0, used = 0, done = 0;
+    uint8_t *out = NULL;
+    int r = d ? GV_OK : gv_fail(err, GV_ESYS, "out of memory for inflating '%s'", path);
+    if (r == GV_OK && guess / MAX_RATIO > n)
+        r = gv_fail(err, GV_EDATA, "'%s' is damaged or cut: its last bytes claim that %zu bytes inflate to %zu", path, n, guess);
+    else if (r == GV_OK && guess > cap)
+        r = gv_fail(err, GV_EDATA, "'%s' claims to inflate from %zu to %zu bytes; at most %zu are read", path, n, guess, cap);
+    size_t room = guess + 1;
+    if (r == GV_OK && !(out = gv_alloc(room, err)))
+        r = GV_ESYS;
+    while (r == GV_OK && used < n) {
+        size_t in_used = 0, out_used = 0;
+        enum libdeflate_result q = libdeflate_gzip_decompress_ex(d, in + used, n - used, out + done, room - done, &in_used, &out_used);
+        if (q == LIBDEFLATE_INSUFFICIENT_SPACE && room <= cap && room / 2 < n * MAX_RATIO) { /* several members, or a wrong length */
+            size_t more = room * 2 > cap ? cap + 1 : room * 2;
+            uint8_t *p = gv_alloc(more, err);
+            if (!p) {
+                r = GV_ESYS;
+                break;
+            }
+            memcpy(p, out, done);
+            gv_free(out);
+            out = p;
+            room = more;
+        } else if (q != LIBDEFLATE_SUCCESS)
+            r = q == LIBDEFLATE_INSUFFICIENT_SPACE ? gv_fail(err, GV_EDATA, "'%s' inflates to more than %zu bytes", path, cap)
+                                                   : gv_fail(err, GV_EDATA, "'%s' is damaged or cut: its gzip data of %zu bytes do not inflate", path, n);
+        else {
+            used += in_used;
+            done += out_used;
+        }
+    }
+    libdeflate_free_decompressor(d);
+    if (r == GV_OK && done > cap)
+        r = gv_fail(err, GV_EDATA, "'%s' inflates to more than %zu bytes", path, cap);
+    if (r < 0) {
+        gv_free(out);
+        return r;
+    }
+    *data = out;
+    *len = done;
+    return GV_OK;
+}
+
+int gv_read_gz(const char *path, size_t cap, uint8_t **data, size_t *len, gv_err *err)
+{
+    int fd;
+    size_t n = 0;
+    int r = open_regular(path, &fd, &n, err);
+    if (r < 0)
+        return r;
+    uint8_t *in = NULL;
+    if (n > cap)
+        r = gv_fail(err, GV_EDATA, "'%s' has %zu bytes; at most %zu are read", path, n, cap);
+    else if (!(in = gv_alloc(n + 1, err)))
+        r = GV_ESYS;
+    else {
+        int64_t got = gv_read_full(fd, in, n, err);
+        if (got < 0)
+            r = gv_fail_in(err, "'%s'", path);
+        else
+            n = (size_t)got;
+    }
+    close(fd);
+    if (r == GV_OK && n >= 2 && in[0] == 0x1f && in[1] == 0x8b) {
+        r = inflate(path, in, n, cap, data, len, err);
+        gv_free(in);
+    } else if (r == GV_OK) {
+        *data = in;
+        *len = n;
+    } else
+        gv_free(in);
+    return r;
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int parse(gv_idx *x, const char *path, const uint8_t *p, size_t n, gv_err *err)
+{
+    static const struct { uint8_t code; gv_dtype type; } types[] = { { 8, GV_U8 }, { 9, GV_I8 }, { 0xb, GV_I16 }, { 0xc, GV_I32 }, { 0xd, GV_F32T }, { 0xe, GV_F64T } };
+    if (n < 4 || p[0] || p[1])
+        return gv_fail(err, GV_EDATA, "'%s' is not an IDX file: it does not begin with two zero bytes", path);
+    int dims = p[3];
+    bool known = false;
+    for (size_t i = 0; i < GV_COUNT(types); i++)
+        if (types[i].code == p[2]) {
+            x->dtype = types[i].type;
+            known = true;
+        }
+    if (!known || dims < 1 || dims > GV_MAX_DIMS)
+        return gv_fail(err, GV_EDATA, "'%s' has element type %d and %d dimensions; types 8 to 14 and 1 to %d dimensions are read", path, p[2], dims, GV_MAX_DIMS);
+    size_t head = 4 + 4 * (size_t)dims, bytes = gv_dtype_of(x->dtype)->size;
+    if (n < head)
+        return gv_fail(err, GV_EDATA, "'%s' ends after %zu bytes, inside its header", path, n);
+    x->n = be32(p + 4);
+    x->ndim = dims - 1;
+    for (int i = 0; i < x->ndim; i++) {
+        x->shape[i] = be32(p + 8 + 4 * i);
+        if (gv_mul_size(bytes, (size_t)x->shape[i], &bytes) < 0 || bytes > max_bytes || !bytes)
+            return gv_fail(err, GV_EDATA, "'%s' claims rows of no or too many bytes", path);
+    }
+    x->row_bytes = bytes;
+    size_t all;
+    if (gv_mul_size(bytes, (size_t)x->n, &all) < 0 || all != n - head)
+        return gv_fail(err, GV_EDATA, "'%s' claims %" PRId64 " rows of %zu bytes, but %zu bytes follow the header", path, x->n, bytes, n - head);
+    x->data = p + head;
+    return GV_OK;
+}
+
+static void turn(uint8_t *p, size_t n, size_t size)
+{
+    for (size_t i = 0; i + size <= n; i += size)
+        for (size_t k = 0; k < size / 2; k++) {
+            uint8_t t = p[i + k];
+            p[i + k] = p[i + size - 1 - k];
+            p[i + size - 1 - k] = t;
+        }
+}
+
+/* A plain file of bytes is used where the kernel keeps it: all strands share its pages. 1 if it was. */
+static int map_plain(gv_idx *x, const char *path, gv_err *err)
+{
+    int fd;
+    size_t n = 0;
+    int r = open_regular(path, &fd, &n, err);
+    if (r < 0)
+        return r;
+    uint8_t first[4] = { 0 };
+    if (n > max_bytes)
+        r = gv_fail(err, GV_EDATA, "'%s' has %zu bytes; at most %zu are read", path, n, max_bytes);
+    else if (n >= 8 && pread(fd, first, 4, 0) == 4 && !first[0] && !first[1] && (first[2] == 8 || first[2] == 9)) {
+        void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            r = gv_fail_sys(err, "cannot map '%s'", path);
+        else {
+            x->map = p;
+            x->map_size = n;
+            x->mapped = true;
+            r = parse(x, path, p, n, err);
+            r = r < 0 ? r : 1;
+        }
+    }
+    close(fd);
+    return r;
+}
+
+int gv_idx_open(gv_idx *x, const char *path, gv_err *err)
+{
+    uint8_t *p;
+    size_t n;
+    memset(x, 0, sizeof *x);
+    int r = map_plain(x, path, err);
+    if (r == 0 && (r = gv_read_gz(path, max_bytes, &p, &n, err)) == GV_OK) {
+        x->map = p;
+        x->map_size = n;
+        r = parse(x, path, p, n, err);
+        size_t size = gv_dtype_of(x->dtype)->size;
+        if (r == GV_OK && size > 1)
+            turn(p + (x->data - p), (size_t)x->n * x->row_bytes, size);
+    }
+    if (r < 0)
+        gv_idx_close(x);
+    return r < 0 ? r : GV_OK;
+}
+
+void gv_idx_close(gv_idx *x)
+{
+    if (x->mapped && x->map)
+        munmap(x->map, x->map_size);
+    else
+        gv_free(x->map);
+    memset(x, 0, sizeof *x);
+}
