@@ -10,6 +10,8 @@
 #if defined(__x86_64__)
 #include <mm_malloc.h> /* calls malloc; must be read before the poison */
 #endif
+#undef sprintf /* macros where clang reads the fortified headers */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
 #ifndef GV_MAY_MALLOC /* lib/common owns memory: gv_alloc, gv_buf and arenas */
 #pragma GCC poison malloc calloc realloc
