@@ -1,0 +1,206 @@
+/* decode: open what sample records name and decode it. A sample that cannot be decoded goes on as an error record.
+ *
+ * Images become uint8 (or uint16) [H,W,C] with model.encoder.input_channels channels, gray repeated; rows of IDX and CIFAR
+ * files the same; rows of HDF5 files float32 [D] or [N,D]. With the augmentation that follows (--split, data.augmentation) a
+ * leading crop is drawn from the size in the file's header and only that part of a JPEG is decoded: then `region` and `full`
+ * tell augment so, and its output is the same bytes. */
+#include "augment/augment.h"
+#include "common/file.h"
+#include "data/data.h"
+#include "data/open.h"
+#include "data/rows.h"
+#include "formats/format.h"
+#include "data/policy.h"
+#include "stage/stage.h"
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPEN_ROWS = 64 };
+
+struct decode { int split; gv_strs root; };
+
+static const char *const kinds[] = { "train", "test", NULL };
+static const gv_field fields[] = {
+    GV_ENUM(struct decode, split, 0, kinds, "whose leading crop to decode: that of the train or of the test policy"),
+    GV_STRS(struct decode, root, "", NULL, "further directories files may lie in, beside the data root and GLOVITA_ROOTS"),
+    GV_END
+};
+
+struct run {
+    gv_stage_ctx *st;
+    gv_roots roots;
+    gv_pipeline *policy; /* NULL: everything is decoded */
+    int64_t channels;
+    uint64_t seed;
+    struct { char *name; gv_rows *rows; uint64_t used; } open[OPEN_ROWS]; /* containers, kept open */
+    uint64_t clock;
+};
+
+/* ---- rows ---- */
+
+static int rows_of(struct run *r, const char *file, gv_rows **out, gv_err *err)
+{
+    int at = 0;
+    for (int i = 0; i < OPEN_ROWS; i++) {
+        if (r->open[i].name && !strcmp(r->open[i].name, file)) {
+            r->open[i].used = ++r->clock;
+            *out = r->open[i].rows;
+            return GV_OK;
+        }
+        if (r->open[i].used < r->open[at].used)
+            at = i;
+    }
+    int fd = gv_roots_open(&r->roots, file, 0, err);
+    if (fd < 0)
+        return fd;
+    gv_rows_close(r->open[at].rows);
+    r->open[at].rows = NULL;
+    gv_free(r->open[at].name);
+    size_t n = strlen(file) + 1;
+    r->open[at].name = gv_alloc(n, err);
+    if (!r->open[at].name) {
+        close(fd);
+        return GV_ESYS;
+    }
+    memcpy(r->open[at].name, file, n);
+    if (gv_rows_open(&r->open[at].rows, fd, file, err) < 0) {
+        gv_free(r->open[at].name);
+        r->open[at].name = NULL;
+        return err->code;
+    }
+    r->open[at].used = ++r->clock;
+    *out = r->open[at].rows;
+    return GV_OK;
+}
+
+static int decode_row(struct run *r, const gv_record *rec, const char *file, gv_sample *x, gv_err *err)
+{
+    int64_t row;
+    gv_rows *rows = NULL;
+    if (!gv_get_i64(rec, "row", &row))
+        return gv_fail(err, GV_EDATA, "the sample names the file '%s' but no row of it", file);
+    if (rows_of(r, file, &rows, err) < 0)
+        return err->code;
+    if (gv_rows_read(rows, row, x, &r->st->scratch, err) < 0)
+        return gv_fail_in(err, "row %" PRId64 " of '%s'", row, file);
+    if (x->ndim == 3 && x->dtype == GV_U8)
+        return gv_sample_channels(x, r->channels, &r->st->scratch, err);
+    return GV_OK;
+}
+
+/* ---- files ---- */
+
+struct place { const struct run *r; int64_t epoch, index, draw; };
+
+static int leading_crop(void *arg, int64_t h, int64_t w, gv_region *region)
+{
+    const struct place *p = arg;
+    return gv_pipeline_crop(p->r->policy, h, w, p->r->seed, p->epoch, p->index, p->draw, region);
+}
+
+static int decode_file(struct run *r, const gv_record *rec, const char *path, gv_sample *x, gv_decode_info *info, gv_err *err)
+{
+    struct place p = { .r = r };
+    struct stat st;
+    int fd = gv_roots_open(&r->roots, path, GV_MAX_INPUT, err);
+    if (fd < 0)
+        return fd;
+    uint8_t *bytes = fstat(fd, &st) == 0 ? gv_arena_alloc_dirty(&r->st->scratch, (size_t)st.st_size + 64, err) : NULL;
+    int64_t n = bytes ? gv_read_full(fd, bytes, (size_t)st.st_size, err) : -1;
+    close(fd);
+    if (n < 0)
+        return gv_fail_in(err, "cannot read '%s'", path);
+    memset(bytes + n, 0, 64);
+    (void)gv_get_i64(rec, "epoch", &p.epoch);
+    (void)gv_get_i64(rec, "index", &p.index);
+    (void)gv_get_i64(rec, "draw", &p.draw);
+    gv_decode_options o = { .channels = r->channels, .crop = r->policy ? leading_crop : NULL, .crop_arg = &p, .info = info };
+    if (gv_decode_bytes((gv_bytes){ bytes, (size_t)n }, x, &r->st->scratch, &o, err) < 0)
+        return gv_fail_in(err, "cannot decode '%s'", path);
+    return GV_OK;
+}
+
+static int decode(struct run *r, gv_record *rec, gv_err *err)
+{
+    static const char *const gone[] = { "path", "file", "row" };
+    gv_sample x = { 0 };
+    gv_decode_info info = { 0 };
+    const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
+    if (!path && !file)
+        return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
+    if ((path ? decode_file(r, rec, path, &x, &info, err) : decode_row(r, rec, file, &x, err)) < 0)
+        return err->code;
+    for (size_t i = 0; i < GV_COUNT(gone); i++)
+        gv_unset(rec, gone[i]);
+    rec->kind = GV_TENSOR;
+    if (gv_set_tensor(rec, "x", x.dtype, x.shape, x.ndim, x.data, err) < 0)
+        return err->code;
+    if (info.cropped) {
+        gv_item region = gv_item_i64s((int64_t[]){ info.region.y, info.region.x, info.region.h, info.region.w }, 4, &r->st->scratch, err);
+        gv_item full = gv_item_i64s((int64_t[]){ info.full_h, info.full_w }, 2, &r->st->scratch, err);
+        if (region.type == GV_NIL || full.type == GV_NIL || gv_set(rec, "region", region, err) < 0 || gv_set(rec, "full", full, err) < 0)
+            return err->code;
+    }
+    return GV_OK;
+}
+
+/* ---- the stage ---- */
+
+static int open_roots(struct run *r, gv_err *err)
+{
+    const struct decode *o = r->st->params;
+    const char *root = r->st->config->data.data_root_dir;
+    if (!root)
+        root = gv_get_text(gv_reader_header(r->st->in), "data_root");
+    if (gv_roots_add(&r->roots, root ? root : ".", err) < 0 || gv_roots_add_list(&r->roots, getenv("GLOVITA_ROOTS"), err) < 0)
+        return err->code;
+    for (size_t i = 0; i < o->root.n; i++)
+        if (gv_roots_add(&r->roots, o->root.v[i], err) < 0)
+            return err->code;
+    return GV_OK;
+}
+
+static int loop(struct run *r, gv_err *err)
+{
+    gv_stage_ctx *st = r->st;
+    gv_record rec;
+    int got;
+    while ((got = gv_next(st->in, &rec, err)) > 0) {
+        gv_arena_reset(&st->scratch);
+        if (rec.kind == GV_SAMPLE && decode(r, &rec, err) < 0 && gv_record_to_error(&rec, "decode", err, &st->scratch) < 0)
+            return err->code;
+        if (gv_put(st->out, &rec, err) < 0)
+            return err->code;
+        gv_stage_done(st, 1);
+    }
+    return got;
+}
+
+static int run(gv_stage_ctx *st, gv_err *err)
+{
+    struct run r = { .st = st, .seed = st->config->training.seed == GV_NONE_U64 ? 0 : st->config->training.seed };
+    const struct decode *o = st->params;
+    bool train = o->split == 0;
+    r.channels = gv_input_channels(st->config);
+    int code = open_roots(&r, err);
+    if (code == GV_OK && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
+        code = gv_stage_policy(st->config, gv_reader_header(st->in), train, &r.policy, &st->run, err);
+    if (code == GV_OK)
+        code = gv_stage_start(st, err);
+    if (code == GV_OK)
+        code = loop(&r, err);
+    for (int i = 0; i < OPEN_ROWS; i++) {
+        gv_rows_close(r.open[i].rows);
+        gv_free(r.open[i].name);
+    }
+    gv_roots_release(&r.roots);
+    return code;
+}
+
+static const char *const blocks[] = { "data", "data.augmentation", "model.encoder", "training.seed", NULL };
+
+const gv_stage gv_this_stage = {
+    .name = "decode", .summary = "decode the files that sample records name",
+    .reads = GV_SAMPLE, .writes = GV_TENSOR, .blocks = blocks, .fields = fields, .params_size = sizeof(struct decode), .run = run,
+};
