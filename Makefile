@@ -32,7 +32,8 @@ endif
 
 CPPFLAGS += -Ilib -I. -D_GNU_SOURCE -DGV_VERSION='"$(VERSION)"' -include lib/common/banned.h
 CFLAGS   += -std=gnu11 $(OPT) $(WARN) $(WERROR) -fno-math-errno -ffp-contract=off -fopenmp-simd -ffunction-sections -fdata-sections -fstack-protector-strong -pthread
-LDFLAGS  += -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
+# No --gc-sections: GNU ld 2.40 aborts on debug information that takes the address of a GV_HOT function in a dropped section.
+LDFLAGS  += -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
 ifdef SAN
 CFLAGS   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DGV_SANITIZED
 LDFLAGS  += -fsanitize=$(SAN)
