@@ -140,6 +140,9 @@ static int check_model(const gv_config *c, gv_err *err)
         return GV_OK;
     if (regression != is_variant(c->model.head, "regression"))
         return gv_fail(err, GV_EUSAGE, "'--model.head.head_type %s' does not go with '--data.task %s'", c->model.head->name, regression ? "Regression" : "Classification");
+    gv_slot s;
+    if (gv_slot_find(c, "model.head.out_dim", false, &s) && *(const int64_t *)((const char *)s.params + s.field->offset) != c->data.num_classes)
+        return gv_fail(err, GV_EUSAGE, "'--model.head.out_dim' is not '--data.num_classes' (%lld)", (long long)c->data.num_classes);
     if (stored != is_variant(c->model.encoder, "precomputed"))
         return gv_fail(err, GV_EUSAGE, "'--model.encoder.encoder_type %s' does not go with '--data.dataset %s'", c->model.encoder->name, c->data.dataset->name);
     return GV_OK;

@@ -18,19 +18,8 @@
 #ifndef GV_CONFIG_CONFIG_H
 #define GV_CONFIG_CONFIG_H
 
-#include "common/field.h"
+#include "common/variant.h"
 #include <jansson.h>
-
-typedef struct gv_variant {            /* one member of a union */
-    const char *name;                  /* "cifar10": the discriminator's value */
-    const char *class_name;            /* "Cifar10Config": gives the subcommand's name, "cifar10-config" */
-    const char *summary;
-    const gv_field *fields;            /* its own fields, or NULL */
-    size_t params_size;
-    const char *const *defaults;       /* pairs "field","words" for fields common to the block, NULL-terminated, or NULL */
-    const char *const *required;       /* fields of the block that must be given, NULL-terminated, or NULL */
-    bool built;                        /* false: known to the schema, refused by name when typed */
-} gv_variant;
 
 enum { GV_TASK_CLASSIFICATION, GV_TASK_REGRESSION };
 enum { GV_SUBTASK_MULTICLASS, GV_SUBTASK_MULTILABEL, GV_SUBTASK_REGRESSION };
@@ -82,7 +71,12 @@ struct gv_peft_config {
     void *params;
 };
 
-enum { GV_OPTIMIZER_SGD, GV_OPTIMIZER_ADAM, GV_OPTIMIZER_ADAMW, GV_OPTIMIZER_RMSPROP, GV_OPTIMIZER_MADGRAD, GV_OPTIMIZER_MUON };
+enum { /* GV_OPTIMIZER_SGD, …: those of nn/optim/optims.def, in its order; others are never run */
+#define GV_OPTIM(name, n) GV_OPTIMIZER_##name,
+#include "nn/optim/optims.def"
+#undef GV_OPTIM
+};
+extern const char *const gv_optimizer_names[]; /* by that number */
 enum { GV_SCHEDULER_NONE = -1, GV_SCHEDULER_COSINE_ANNEAL, GV_SCHEDULER_STEP, GV_SCHEDULER_MULTI_STEP };
 
 struct gv_optimizer_config {
@@ -157,8 +151,6 @@ struct gv_generic_image_dataset {
 struct gv_precomputed_features { const char *train_features_file, *val_features_file, *test_features_file; };
 struct gv_timm_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; const char *weights; };
 struct gv_precomputed_encoder { int64_t feature_dim; }; /* GV_NONE_I64: from the files */
-struct gv_classification_head { double dropout; };
-struct gv_regression_head { double dropout; int64_t out_dim; };
 struct gv_wandb_logger { const char *entity, *project; gv_strs tags; const char *name; bool offline; };
 struct gv_mlflow_logger { const char *tracking_uri, *experiment_name, *run_name; gv_strs tags; };
 

@@ -1,5 +1,4 @@
-/* data: which data set, where it lies, how much of it. The variants of data sets with a loader come from their units
- * (data/datasets.def), the others from lib/config/datasets.c. */
+/* data: which data set, where it lies, how much of it. The data sets are in datasets.c. */
 #include "config/internal.h"
 
 static const char *const tasks[] = { "Classification", "Regression", NULL };
@@ -20,25 +19,8 @@ static const gv_field fields[] = {
     GV_END
 };
 
-#define GV_DATASET(n) extern const gv_variant gv_dataset_variant_##n;
-#include "data/datasets.def"
-#undef GV_DATASET
-#define GV_DATASET(n) extern const gv_variant n;
-#include "config/datasets.def"
-#undef GV_DATASET
-
-static const gv_variant *const variants[] = {
-#define GV_DATASET(n) &gv_dataset_variant_##n,
-#include "data/datasets.def"
-#undef GV_DATASET
-#define GV_DATASET(n) &n,
-#include "config/datasets.def"
-#undef GV_DATASET
-    NULL
-};
-
 static const gv_union uni = {
-    .field = "dataset", .help = "the data set", .variants = variants, .def = NULL,
+    .field = "dataset", .help = "the data set", .variants = gv_datasets, .def = NULL,
     .chosen = offsetof(struct gv_data_config, dataset), .params = offsetof(struct gv_data_config, params),
 };
 

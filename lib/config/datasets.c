@@ -1,11 +1,11 @@
-/* datasets: rows of the data sets whose loader is not in lib/data. A data set that gets a loader moves there with its row.
+/* datasets: the choices of data.dataset. Data sets with a loader come from data/datasets.def, where each brings its row; the
+ * others are declared here, and move to their loader when they get one.
  * Class counts, tasks and policies are those of the Python GloViTa; its data_fraction of 0.1 is not taken over. */
-#include "config/config.h"
+#include "config/internal.h"
 
 #define NAMED(id, cls, classes, train, test, is_built, text) \
     static const char *const id##_defaults[] = { "num_classes", classes, "augmentation.train_policy", train, "augmentation.test_policy", test, NULL }; \
-    extern const gv_variant gv_schema_##id; \
-    const gv_variant gv_schema_##id = { .name = #id, .class_name = cls, .summary = text, .defaults = id##_defaults, .required = root_dir, .built = is_built }
+    static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .defaults = id##_defaults, .required = root_dir, .built = is_built }
 
 static const char *const root_dir[] = { "data_root_dir", NULL };
 
@@ -23,8 +23,7 @@ NAMED(fgvc_aircraft, "FGVCAircraftConfig", "100", "dataset_specific", "shared_de
 NAMED(diabetic_retina, "DiabeticRetinaConfig", "5", "dataset_specific", "shared_default_2d", false, "diabetic retinopathy, 5 grades");
 
 static const char *const chest_defaults[] = { "num_classes", "14", "subtask", "multilabel", "augmentation.train_policy", "default_2d_2", "augmentation.test_policy", "shared_default_2d", NULL };
-extern const gv_variant gv_schema_chestxray14;
-const gv_variant gv_schema_chestxray14 = {
+static const gv_variant chestxray14 = {
     .name = "chestxray14", .class_name = "ChestXRay14Config", .summary = "ChestX-ray14: 14 findings, any number of them in an image",
     .defaults = chest_defaults, .required = root_dir, .built = false,
 };
@@ -38,22 +37,30 @@ static const gv_field precomputed_fields[] = {
     GV_END
 };
 static const char *const precomputed_required[] = { "num_classes", "train_features_file", "val_features_file", NULL };
-extern const gv_variant gv_schema_precomputed_features;
-const gv_variant gv_schema_precomputed_features = {
+static const gv_variant precomputed_features = {
     .name = "precomputed_features", .class_name = "PrecomputedFeaturesConfig", .summary = "features in HDF5 files, one vector or one bag a sample",
     .fields = precomputed_fields, .params_size = sizeof(struct gv_precomputed_features), .required = precomputed_required, .built = true,
 };
 
 static const char *const command_required[] = { "command", "num_classes", NULL };
-extern const gv_variant gv_schema_command;
-const gv_variant gv_schema_command = {
+static const gv_variant command = {
     .name = "command", .class_name = "CommandConfig", .summary = "a program of yours that writes sample records (--data.command)",
     .defaults = generic_defaults, .required = command_required, .built = true,
 };
 
 static const char *const volume_defaults[] = { "augmentation.train_policy", "default_nnunet", "augmentation.test_policy", "shared_default_3d", NULL };
-extern const gv_variant gv_schema_generic_3d_dataset;
-const gv_variant gv_schema_generic_3d_dataset = {
+static const gv_variant generic_3d_dataset = {
     .name = "generic_3d_dataset", .class_name = "Generic3DDatasetConfig", .summary = "volumes (.b2nd) with dataset.json, labels.json and splits.json",
     .defaults = volume_defaults, .required = root_dir, .built = false,
+};
+
+#define GV_DATASET(n) extern const gv_variant gv_dataset_variant_##n;
+#include "data/datasets.def"
+#undef GV_DATASET
+const gv_variant *const gv_datasets[] = {
+#define GV_DATASET(n) &gv_dataset_variant_##n,
+#include "data/datasets.def"
+#undef GV_DATASET
+    &cifar10, &cifar100, &precomputed_features, &command, &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
+    &chestxray14, &resisc45, &flowers102, &fgvc_aircraft, &diabetic_retina, &generic_3d_dataset, NULL
 };

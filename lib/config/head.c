@@ -1,22 +1,5 @@
-/* head: what turns features into predictions. */
+/* head: what turns features into predictions. Heads with a unit come from nn/heads/heads.def, the others are declared here. */
 #include "config/internal.h"
-
-#define DROPOUT(T) GV_F64(T, dropout, 0, 0, GV_BELOW_1, "probability", "dropout before the head")
-static const gv_field classification_fields[] = { DROPOUT(struct gv_classification_head), GV_END };
-static const gv_variant classification = {
-    .name = "classification", .class_name = "ClassificationHeadConfig", .summary = "dropout and a linear layer",
-    .fields = classification_fields, .params_size = sizeof(struct gv_classification_head), .built = true,
-};
-
-static const gv_field regression_fields[] = {
-    DROPOUT(struct gv_regression_head),
-    GV_I64(struct gv_regression_head, out_dim, 1, 1, 1 << 16, "", "numbers predicted for a sample"),
-    GV_END
-};
-static const gv_variant regression = {
-    .name = "regression", .class_name = "RegressionHeadConfig", .summary = "dropout and a linear layer, for numbers",
-    .fields = regression_fields, .params_size = sizeof(struct gv_regression_head), .built = true,
-};
 
 static const char *const branches[] = { "sb", "mb", NULL };
 static const char *const sizes[] = { "tiny", "small", "big", NULL };
@@ -76,7 +59,15 @@ static const gv_variant framewise = {
     .fields = framewise_fields, .params_size = sizeof(struct framewise), .built = false,
 };
 
-static const gv_variant *const variants[] = { &classification, &clam, &framewise, &regression, NULL };
+#define GV_HEAD(n) extern const gv_variant gv_head_variant_##n;
+#include "nn/heads/heads.def"
+#undef GV_HEAD
+static const gv_variant *const variants[] = {
+#define GV_HEAD(n) &gv_head_variant_##n,
+#include "nn/heads/heads.def"
+#undef GV_HEAD
+    &clam, &framewise, NULL
+};
 static const gv_union uni = {
     .field = "head_type", .help = "head; untouched in regression it is the regression head", .variants = variants, .def = "classification",
     .chosen = offsetof(struct gv_model_config, head), .params = offsetof(struct gv_model_config, head_params),

@@ -31,6 +31,7 @@ typedef struct gv_block {
 extern const gv_block *const gv_blocks[];
 extern const gv_block gv_block_root, gv_block_data, gv_block_augmentation, gv_block_dataloading, gv_block_model, gv_block_encoder, gv_block_head,
     gv_block_peft, gv_block_optimizer, gv_block_training, gv_block_task, gv_block_logger;
+extern const gv_variant *const gv_datasets[];
 extern const char *const gv_metric_names[], *const gv_on_error_names[], *const gv_backend_names[], *const gv_backends_built[];
 
 enum { GV_PATH_MAX = 256 };

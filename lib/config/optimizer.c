@@ -1,14 +1,23 @@
 /* optimizer: the rule of the step and the schedule of its rate. */
 #include "config/internal.h"
 
-static const char *const names[] = { "SGD", "Adam", "AdamW", "RMSprop", "Madgrad", "Muon", NULL };
-static const char *const names_built[] = { "SGD", "Adam", "AdamW", NULL };
+/* Those with a unit, and those the schema knows; one that gets its unit leaves the second line. */
+#define GV_OPTIM(name, n) #name,
+const char *const gv_optimizer_names[] = {
+#include "nn/optim/optims.def"
+    "RMSprop", "Madgrad", "Muon", NULL
+};
+static const char *const names_built[] = {
+#include "nn/optim/optims.def"
+    NULL
+};
+#undef GV_OPTIM
 static const char *const schedulers[] = { "CosineAnneal", "Step", "MultiStep", NULL };
 static const char *const adjust[] = { "original", "match_rms_adamw", NULL };
 
 #define O struct gv_optimizer_config
 static const gv_field fields[] = {
-    GV_ENUM(O, name, GV_OPTIMIZER_ADAMW, names, "optimizer; SGD has a momentum of 0.9"),
+    GV_ENUM(O, name, GV_OPTIMIZER_AdamW, gv_optimizer_names, "optimizer; SGD has a momentum of 0.9"),
     GV_F64(O, lr, 2e-5, GV_ABOVE_0, INFINITY, "", "base learning rate"),
     GV_F64(O, weight_decay, 0.05, 0.0, INFINITY, "", "weight decay"),
     GV_BOOL(O, nesterov, false, "Nesterov momentum (SGD)"),

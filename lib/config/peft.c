@@ -1,5 +1,5 @@
-/* peft: which parameters are trained and what is added to the encoder. Fields and defaults are those of the Python GloViTa;
- * the two methods with an implementation have no fields, so the structs stay here until a unit needs its own. */
+/* peft: which parameters are trained and what is added to the encoder. Methods with a unit come from nn/peft/peft.def; the
+ * others are declared here with the fields and defaults of the Python GloViTa, and move to their unit when they get one. */
 #include "config/internal.h"
 
 #define LINEAR_TARGETS "attn.q_proj attn.k_proj attn.v_proj attn.proj mlp.fc1_g mlp.fc1_x mlp.fc2"
@@ -14,7 +14,7 @@
 #define LORA_BIAS(T, c) GV_ENUM(T, lora_bias, 0, c, "biases that are trained")
 #define FREEZE(T) GV_BOOL(T, freeze_backbone, true, "train only adapters and head")
 
-#define METHOD(id, cls, text, is_built) static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .built = is_built }
+#define METHOD(id, cls, text) static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .built = false }
 #define METHOD_WITH(id, cls, text, ...) \
     static const gv_field id##_fields[] = { __VA_ARGS__, GV_END }; \
     static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .fields = id##_fields, .params_size = sizeof(struct id), .built = false }
@@ -25,17 +25,14 @@ static const char *const modes[] = { "parallel", "sequential", NULL };
 static const char *const inits[] = { "lora", "bert", NULL };
 static const char *const layernorms[] = { "in", "out", "none", NULL };
 
-METHOD(linear_probing, "LinearProbingConfig", "train the head on a frozen encoder", true);
-METHOD(full_finetuning, "FullFinetuningConfig", "train every parameter", true);
-
 struct partial_finetuning { int64_t num_frozen_layers; };
 METHOD_WITH(partial_finetuning, "PartialFinetuningConfig", "freeze the first blocks",
     GV_I64(struct partial_finetuning, num_frozen_layers, 6, 0, 1 << 16, "block", "blocks that stay frozen"));
 
-METHOD(bitfit, "BitFitConfig", "train biases and head", false);
-METHOD(ln_tuning, "LNTuningConfig", "train layer norms and head", false);
-METHOD(ssf, "SSFConfig", "scale and shift every activation", false);
-METHOD(difffit, "DiffFitConfig", "train biases and a scale a block", false);
+METHOD(bitfit, "BitFitConfig", "train biases and head");
+METHOD(ln_tuning, "LNTuningConfig", "train layer norms and head");
+METHOD(ssf, "SSFConfig", "scale and shift every activation");
+METHOD(difffit, "DiffFitConfig", "train biases and a scale a block");
 
 struct lora { int64_t lora_rank; double lora_alpha, lora_dropout; gv_strs lora_target_modules; bool use_dora, use_rslora, init_lora_weights; int lora_bias; };
 METHOD_WITH(lora, "LoraConfig", "LoRA and DoRA: low-rank updates",
@@ -89,7 +86,7 @@ METHOD_WITH(vera, "VeRAConfig", "VeRA: shared random matrices, trained vectors",
     RANK(struct vera, vera_rank, 8), DROPOUT(struct vera, vera_dropout, 0.01), TARGETS(struct vera, vera_target_modules, LINEAR_TARGETS),
     GV_I64(struct vera, vera_projection_prng_key, 0, 0, INT64_MAX, "", "seed of the shared matrices"));
 
-METHOD(ia3, "IA3Config", "IA3: scales of keys, values and hidden units", false);
+METHOD(ia3, "IA3Config", "IA3: scales of keys, values and hidden units");
 
 struct fourierft { int64_t fourierft_n_frequency; double fourierft_scaling; gv_strs fourierft_target_modules; };
 METHOD_WITH(fourierft, "FourierFTConfig", "FourierFT: updates with few frequencies",
@@ -125,8 +122,14 @@ METHOD_WITH(visual_prompt_tuning, "VisualPromptTuningConfig", "VPT: learned toke
     GV_F64(struct visual_prompt_tuning, init_scale, 1, -INFINITY, INFINITY, "", "scale at the start"),
     GV_OPT_INTS(struct visual_prompt_tuning, deep_layers, 0, 1 << 16, "block", "blocks with tokens; None: all"));
 
+#define GV_PEFT(n) extern const gv_variant gv_peft_variant_##n;
+#include "nn/peft/peft.def"
+#undef GV_PEFT
 static const gv_variant *const variants[] = {
-    &linear_probing, &full_finetuning, &partial_finetuning, &bitfit, &ln_tuning, &ssf, &difffit, &lora, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
+#define GV_PEFT(n) &gv_peft_variant_##n,
+#include "nn/peft/peft.def"
+#undef GV_PEFT
+    &partial_finetuning, &bitfit, &ln_tuning, &ssf, &difffit, &lora, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
     &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, &visual_prompt_tuning, NULL
 };
 static const gv_union uni = {

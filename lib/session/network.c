@@ -77,11 +77,8 @@ static gv_val head(gv_network *net, const gv_config *c, const gv_facts *f, gv_va
         gv_fail(err, GV_EUSAGE, "the head '%s' is not built yet", c->model.head->name);
         return GV_NO_VAL;
     }
-    gv_head_options o = { .out_dim = f->num_classes };
-    if (!strcmp(c->model.head->name, "classification"))
-        o.dropout = ((const struct gv_classification_head *)c->model.head_params)->dropout;
-    else if (!strcmp(c->model.head->name, "regression"))
-        o.dropout = ((const struct gv_regression_head *)c->model.head_params)->dropout;
+    gv_head_options o = *(const gv_head_options *)c->model.head_params;
+    o.out_dim = f->num_classes;
     return gv_head_build(net->graph, h, v, net->classifier, &o);
 }
 

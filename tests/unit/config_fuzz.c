@@ -1,5 +1,6 @@
 /* Random command lines and config files: always an answer, never a crash, and a refusal has its message. */
 #include "config/internal.h"
+#include "common/log.h"
 #include "json/json.h"
 #include "tests/unit/tap.h"
 
@@ -42,6 +43,9 @@ static void try_line(size_t *accepted, size_t *bad)
     gv_err e = { 0 };
     for (int i = 1; i < argc; i++)
         argv[i] = word(bufs[i]);
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "-h"))
+            return; /* an answer on stdout, not a parse */
     const gv_command *cmd = draw(4) ? gv_commands[draw(4)] : NULL;
     int r = gv_config_init(&c, &arena, &e);
     r = r == GV_OK ? gv_config_parse(&c, cmd, argc, argv, &e) : r;
@@ -86,6 +90,7 @@ static void try_file(const char *whole, size_t n, size_t *accepted, size_t *bad)
 int main(int argc, char **argv)
 {
     gv_err e = { 0 };
+    gv_log_init("config_fuzz", "error");
     size_t lines = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000, accepted = 0, bad = 0;
     if (gv_arena_init(&arena, "run", 16 << 20, &e) < 0)
         return 1;

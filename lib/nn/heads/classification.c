@@ -4,8 +4,7 @@
 #include "nn/layers/layers.h"
 
 static const gv_field fields[] = {
-    GV_F64(gv_head_options, dropout, 0, 0, 0.99, "probability", "chance that a feature is left out while training"),
-
+    GV_F64(gv_head_options, dropout, 0, 0, GV_BELOW_1, "probability", "chance that a feature is left out while training"),
     GV_END
 };
 
@@ -15,6 +14,8 @@ static gv_val build(gv_graph *g, gv_val x, const gv_head_options *o)
     return gv_linear(g, x, "", .out = o->out_dim, .bias = true);
 }
 
-const gv_head gv_head_classification = {
-    .name = "classification", .summary = "dropout, then a linear layer to one logit per class", .fields = fields, .build = build,
+const gv_variant gv_head_variant_classification = {
+    .name = "classification", .class_name = "ClassificationHeadConfig", .summary = "dropout, then a linear layer to one logit per class",
+    .fields = fields, .params_size = sizeof(gv_head_options), .built = true,
 };
+const gv_head gv_head_classification = { .variant = &gv_head_variant_classification, .build = build };

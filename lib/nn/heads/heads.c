@@ -11,7 +11,7 @@ static const gv_head *const heads[] = {
 const gv_head *gv_head_find(const char *name)
 {
     for (size_t i = 0; i < GV_COUNT(heads); i++)
-        if (!strcmp(heads[i]->name, name))
+        if (!strcmp(heads[i]->variant->name, name))
             return heads[i];
     return NULL;
 }

@@ -9,7 +9,7 @@
 #ifndef GV_NN_HEADS_HEADS_H
 #define GV_NN_HEADS_HEADS_H
 
-#include "common/field.h"
+#include "common/variant.h"
 #include "nn/nn.h"
 
 typedef struct gv_head_options {
@@ -18,12 +18,11 @@ typedef struct gv_head_options {
 } gv_head_options;
 
 typedef struct gv_head {
-    const char *name, *summary;
-    const gv_field *fields; /* of gv_head_options, as the config block model.head has them */
+    const gv_variant *variant; /* gv_head_variant_<name>: its choice in the config, with fields of gv_head_options */
     gv_val (*build)(gv_graph *g, gv_val x, const gv_head_options *o); /* x [N,D] -> [N,out] */
 } gv_head;
 
-#define GV_HEAD(n) extern const gv_head gv_head_##n;
+#define GV_HEAD(n) extern const gv_variant gv_head_variant_##n; extern const gv_head gv_head_##n;
 #include "nn/heads/heads.def"
 #undef GV_HEAD
 

@@ -7,6 +7,5 @@ static bool trainable(const char *name, const char *mark)
     return true;
 }
 
-const gv_peft gv_peft_full_finetuning = {
-    .name = "full_finetuning", .summary = "every parameter trains", .trainable = trainable,
-};
+const gv_variant gv_peft_variant_full_finetuning = { .name = "full_finetuning", .class_name = "FullFinetuningConfig", .summary = "every parameter trains", .built = true };
+const gv_peft gv_peft_full_finetuning = { .variant = &gv_peft_variant_full_finetuning, .trainable = trainable };

@@ -9,6 +9,5 @@ static bool trainable(const char *name, const char *mark)
     return false; /* the classifier is added for every method */
 }
 
-const gv_peft gv_peft_linear_probing = {
-    .name = "linear_probing", .summary = "the head alone trains", .trainable = trainable,
-};
+const gv_variant gv_peft_variant_linear_probing = { .name = "linear_probing", .class_name = "LinearProbingConfig", .summary = "the head alone trains, on a frozen encoder", .built = true };
+const gv_peft gv_peft_linear_probing = { .variant = &gv_peft_variant_linear_probing, .trainable = trainable };

@@ -11,7 +11,7 @@ static const gv_peft *const methods[] = {
 const gv_peft *gv_peft_find(const char *name)
 {
     for (size_t i = 0; i < GV_COUNT(methods); i++)
-        if (!strcmp(methods[i]->name, name))
+        if (!strcmp(methods[i]->variant->name, name))
             return methods[i];
     return NULL;
 }

@@ -9,16 +9,15 @@
 #ifndef GV_NN_PEFT_PEFT_H
 #define GV_NN_PEFT_PEFT_H
 
-#include "common/field.h"
+#include "common/variant.h"
 #include "nn/nn.h"
 
 typedef struct gv_peft {
-    const char *name, *summary;
-    const gv_field *fields;                           /* NULL: none */
+    const gv_variant *variant; /* gv_peft_variant_<name>: its choice in the config, with its fields */
     bool (*trainable)(const char *name, const char *mark); /* a parameter of the encoder; mark may be NULL */
 } gv_peft;
 
-#define GV_PEFT(n) extern const gv_peft gv_peft_##n;
+#define GV_PEFT(n) extern const gv_variant gv_peft_variant_##n; extern const gv_peft gv_peft_##n;
 #include "nn/peft/peft.def"
 #undef GV_PEFT
 
