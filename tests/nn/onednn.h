@@ -130,6 +130,34 @@ static inline int bench_compile(bench *b, gv_op_id op, const void *attr)
     return r;
 }
 
+/* After a run: the largest difference to what the op's plain kernel makes of the same call, by 1e-4 (bf16: 1/64) of 1 + |value|. Coarse:
+ * it shows where the two understand a call differently (order of inputs, meaning of an attribute), not how a sum is rounded. */
+static inline double bench_apart(const bench *b)
+{
+    const gv_op *o = gv_op_of(b->node.op);
+    bool narrow = b->call.in[0].dtype == GV_BF16;
+    gv_call c = b->call;
+    tensor out[GV_MAX_OUT];
+    size_t n = o->scratch ? o->scratch(&c) : 0;
+    void *scratch = gv_alloc(n + 64, NULL);
+    if (!scratch)
+        abort();
+    c.scratch = scratch;
+    c.self = NULL;
+    for (int i = 0; i < c.nout; i++)
+        tensor_make(&out[i], c.out[i].dtype, c.out[i].shape, c.out[i].ndim), c.y[i] = out[i].data;
+    double worst = (narrow ? o->plain_bf16 : o->plain_f32)(&c) == GV_OK ? 0 : INFINITY;
+    for (int i = 0; i < c.nout; i++) {
+        for (int64_t j = 0; j < out[i].d.count; j++) {
+            double v = tensor_at(&out[i], j), bad = fabs(v - tensor_at(&b->out[i], j)) / ((narrow ? 1.0 / 64 : 1e-4) * (1 + fabs(v)));
+            worst = bad <= worst ? worst : bad;
+        }
+        gv_free(out[i].base);
+    }
+    gv_free(scratch);
+    return worst;
+}
+
 static inline bool bench_guarded(const bench *b)
 {
     bool good = true;

@@ -169,6 +169,9 @@ static void one(void *ctx, const struct row *r, int pass, gv_dtype t, gv_dtype w
     ok(e == GV_OK && worst <= 1, "%s %s %s%s: within tolerance (%.2f of it, %s)", r->name, names[pass], gv_dtype_of(t)->name, wt != t ? " f32 weights" : "", worst,
        e == GV_OK ? b.kernel.name : "no kernel");
     if (e == GV_OK) {
+        double apart = !r->real && wt == t ? bench_apart(&b) : 0;
+        if (!(apart <= 1))
+            ok(0, "%s %s %s: as the plain kernel (%g times the tolerance)", r->name, names[pass], gv_dtype_of(t)->name, apart);
         if (!bench_guarded(&b))
             ok(0, "%s %s: the bytes around every buffer are untouched", r->name, names[pass]);
         if (r->real && !strncmp(b.kernel.name, "ref", 3))

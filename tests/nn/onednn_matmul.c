@@ -61,6 +61,9 @@ static void check(bench *b, const char *name, gv_dtype t, gv_dtype wt, bool real
     }
     ok(e == GV_OK && worst <= 1, "%s %s%s: within tolerance (%.2f of it, %s)", name, gv_dtype_of(t)->name, wt != t ? " f32 weights" : "", worst,
        e == GV_OK ? b->kernel.name : "no kernel");
+    double apart = e == GV_OK && !real && wt == t ? bench_apart(b) : 0;
+    if (!(apart <= 1))
+        ok(0, "%s %s: as the plain kernel (%g times the tolerance)", name, gv_dtype_of(t)->name, apart);
     if (e == GV_OK && !bench_guarded(b))
         ok(0, "%s: the bytes around every buffer are untouched", name);
     if (e == GV_OK && real && !strncmp(b->kernel.name, "ref", 3))

@@ -27,6 +27,9 @@ static bool ran(bench *b, gv_op_id op, const void *attr)
 static void verdict(bench *b, bool run, const char *op, gv_dtype t, int64_t rows, int64_t width)
 {
     ok(run && worst <= 1, "%s %s [%d,%d]: within tolerance (%.2f of it)", op, gv_dtype_of(t)->name, (int)rows, (int)width, worst);
+    double apart = run ? bench_apart(b) : 0;
+    if (!(apart <= 1))
+        ok(0, "%s %s [%d,%d]: as the plain kernel (%g times the tolerance)", op, gv_dtype_of(t)->name, (int)rows, (int)width, apart);
     if (run && !bench_guarded(b))
         ok(0, "%s: the bytes around every buffer are untouched", op);
     bench_drop(b);
