@@ -61,7 +61,7 @@ static inline void tensor_make(tensor *t, gv_dtype type, const int64_t *shape, i
     if (!t->base)
         abort();
     t->data = t->base + GUARD + (64 - ((uintptr_t)t->base + GUARD) % 64) % 64;
-    memset(t->base, 0xa5, t->bytes + 2 * GUARD + 64);
+    memset(t->base, 0xff, t->bytes + 2 * GUARD + 64);
     memset(t->data, 0xff, t->bytes); /* NaN: a place that is not written shows */
 }
 
@@ -69,10 +69,10 @@ static inline bool guarded(const tensor *t)
 {
     const unsigned char *a = t->base, *d = t->data;
     for (const unsigned char *p = a; p < d; p++)
-        if (*p != 0xa5)
+        if (*p != 0xff)
             return false;
     for (const unsigned char *p = d + t->bytes; p < a + t->bytes + 2 * GUARD + 64; p++)
-        if (*p != 0xa5)
+        if (*p != 0xff)
             return false;
     return true;
 }
@@ -123,7 +123,7 @@ static inline int bench_compile(bench *b, gv_op_id op, const void *attr)
         if (!b->scratch)
             abort();
         memset(b->scratch, 0xff, n);
-        memset(b->scratch + n, 0xa5, 2 * GUARD);
+        memset(b->scratch + n, 0xff, 2 * GUARD);
         b->call.scratch = b->scratch;
         b->call.self = b->kernel.self;
     }
@@ -166,7 +166,7 @@ static inline bool bench_guarded(const bench *b)
     for (int i = 0; i < b->call.nout; i++)
         good &= guarded(&b->out[i]);
     for (int i = 0; i < 2 * GUARD; i++)
-        good &= b->scratch[b->kernel.scratch_bytes + (size_t)i] == 0xa5;
+        good &= b->scratch[b->kernel.scratch_bytes + (size_t)i] == 0xff;
     return good;
 }
 

@@ -27,6 +27,7 @@ static const struct row rows[] = {
     { "one b", 3, 5, 7, 3, false, false, true, true, 1, false },
     { "one b a'", 3, 5, 7, 3, true, false, true, false, 1, false },
     { "one b b'", 3, 50, 7, 3, false, true, true, true, 1, false },
+    { "head dx", 0, 8, 10, 64, false, false, false, false, 1, false },
     { "one row", 0, 1, 512, 10, false, true, false, true, 1, false },
     { "one column", 0, 70, 512, 1, false, true, false, true, 1, false },
     { "one term", 0, 70, 1, 20, false, true, false, false, 1, false },
