@@ -50,7 +50,7 @@ static inline void formula_store(gv_store *s, const gv_graph *g)
     }
 }
 
-typedef struct golden { char *text; char *data; } golden; /* from gv_alloc, never freed by a test */
+typedef struct golden { char *text; char *data; } golden; /* gv_free(text) frees both */
 
 static inline int golden_open(golden *g, const char *path)
 {

@@ -24,10 +24,8 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
     if (n < 2)
         return gv_graph_fail(g, "batch norm needs more than one value per channel in training: raise the batch or the image size, or drop the last batch");
     gv_norm_out r = gv_batchnorm_train(g, x, weight, bias, eps);
-    /* var + eps = (1/invstd)^2; the square root of a square first, so that no power above 2 can leave the range */
-    gv_val v = gv_affine(g, gv_unary(g, GV_SQUARE, gv_unary(g, GV_RSQRT, gv_unary(g, GV_SQUARE, r.invstd))), 1, -eps);
     gv_update(g, mean, 1 - m, m, r.mean);
-    gv_update(g, var, 1 - m, m * n / (n - 1), v);
+    gv_update(g, var, 1 - m, m * n / (n - 1), r.var); /* unbiased */
     gv_count(g, count);
     return r.y;
 }

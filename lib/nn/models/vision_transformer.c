@@ -8,8 +8,7 @@
  *
  * Any image size that the patch divides builds; pos_embed gets its size from the image, and published weights are resampled
  * (adapt.h). vit_base_patch16_224 has 86,567,656 parameters with its classifier `head` of 1,000 classes.
- * Initialised as timm does: linear weights, pos_embed normal with deviation 0.02 (timm truncates at ±2, not at ±2 deviations,
- * which leaves the normal as it is), tokens 1e-6, biases 0. timm lets a SwiGLU gate start near zero; here it starts as the rest.
+ * Initialised as timm does: linear weights and pos_embed normal with deviation 0.02, tokens 1e-6, biases 0. timm lets a SwiGLU gate start near zero; here it starts as the rest.
  *
  * Left out: pooling by attention (SigLIP with `map`), RMS norm (AIMv2, xp), parallel and differential blocks, RADIO, FlexiViT.
  *
@@ -199,7 +198,7 @@ static gv_val embed(gv_graph *g, const variant *v, gv_val x)
         parts[k++] = token(g, "cls_token", n, 1, d);
     if (v->registers)
         parts[k++] = token(g, "reg_token", n, v->registers, d);
-    gv_val pos = gv_param(g, "pos_embed", (int64_t[]){ 1, len, d }, 3, "normal 0.02");
+    gv_val pos = gv_param(g, "pos_embed", (int64_t[]){ 1, len, d }, 3, "trunc_normal 0.02");
     if (v->no_embed_class)
         x = gv_add(g, x, pos);
     parts[k++] = x;
@@ -216,7 +215,7 @@ static gv_val scaled(gv_graph *g, const variant *v, gv_val x, const char *ls, co
 
 static gv_val block(gv_graph *g, const variant *v, const gv_model_options *o, gv_val x, double drop)
 {
-    static const char init[] = "normal 0.02";
+    static const char init[] = "trunc_normal 0.02";
     gv_mark(g, "block");
     gv_val y = gv_layer_norm(g, x, "norm1", .eps = v->eps);
     y = gv_attention(g, y, "attn", .heads = v->heads, .no_qkv_bias = v->no_qkv_bias, .qk_norm = o->qk_norm, .scale_norm = v->scale_norm,

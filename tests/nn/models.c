@@ -1,0 +1,184 @@
+/* Whole models against timm in float64: features, logits, loss, every gradient's norm, some whole gradients, running statistics.
+ * Weights come from a formula on both sides (tests/golden/formula.h); scripts/golden/models.py made the golden files. */
+#include "nn/heads/heads.h"
+#include "nn/losses/losses.h"
+#include "nn/models/models.h"
+#include "tests/golden/formula.h"
+#include "tests/unit/tap.h"
+#include <stdlib.h>
+
+enum { CLASSES = 10, BATCH = 2 };
+
+static const struct model { const char *name, *file; int64_t side; bool qk_norm; } models[] = {
+    { "test_resnet", "test_resnet", 72, false }, { "resnet18", "resnet18", 64, false }, { "resnet50d", "resnet50d", 64, false },
+    { "seresnext26t_32x4d", "seresnext26t_32x4d", 64, false }, { "ecaresnet26t", "ecaresnet26t", 64, false },
+    { "resnetblur18", "resnetblur18", 64, false }, { "resnetaa34d", "resnetaa34d", 64, false },
+    { "test_vit", "test_vit_qknorm", 32, true }, { "test_vit2", "test_vit2", 48, false }, { "vit_tiny_patch16_224", "vit_tiny_patch16_224", 48, false },
+    { "vit_wee_patch16_reg1_gap_256", "vit_wee_patch16_reg1_gap_256", 48, false }, { "vit_small_patch14_reg4_dinov2", "vit_small_patch14_reg4_dinov2", 42, false },
+    { "vit_xsmall_patch16_clip_224", "vit_xsmall_patch16_clip_224", 48, false }, { "vit_medium_patch16_gap_240", "vit_medium_patch16_gap_240", 48, false },
+};
+
+/* Encoder, pooling, head and loss; outputs features, logits, loss. */
+static gv_graph *network(gv_arena *a, const struct model *c, gv_phase phase, gv_val *loss, gv_err *err)
+{
+    gv_model_ref m;
+    gv_graph *g = gv_graph_new(a, phase, err);
+    if (!g || gv_model_find(c->name, &m, err) < 0)
+        return NULL;
+    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ BATCH, c->side, c->side, 3 }, 4);
+    gv_val y = gv_input(g, "y", GV_CLASS_I64, (int64_t[]){ BATCH }, 1);
+    gv_features f = gv_model_build(g, &m, &(gv_model_options){ .qk_norm = c->qk_norm }, x);
+    gv_val v = gv_pool(g, &m, &f, GV_AGG_CLS_TOKEN, false, NULL);
+    gv_output(g, "features", f.kind == GV_TOKENS ? f.value : v);
+    v = gv_head_build(g, gv_head_find("classification"), v, m.family->classifier, &(gv_head_options){ .out_dim = CLASSES });
+    gv_output(g, "logits", v);
+    gv_loss_inputs in = { .target = y, .lam = GV_NO_VAL, .perm = GV_NO_VAL };
+    *loss = gv_loss_find("cross_entropy")->build(g, v, &in, &(gv_loss_options){ .label_smoothing = 0.1 });
+    gv_output(g, "loss", *loss);
+    if (gv_graph_error(g)) {
+        *err = *gv_graph_error(g);
+        return NULL;
+    }
+    return g;
+}
+
+static double compare(const golden *gold, const char *entry, const gv_stored *have)
+{
+    static double want[1 << 20];
+    int64_t n = golden_get(gold, entry, want, 1 << 20);
+    if (!have || n < 1 || have->dtype != GV_F64T || gv_shape_count(have->shape, have->ndim) < n)
+        return 1;
+    return relative(have->data, want, n);
+}
+
+static int run(gv_graph *g, gv_store *s, gv_plan **p, const struct model *c, gv_err *err)
+{
+    static double x[BATCH * 96 * 96 * 3];
+    static const int64_t y[BATCH] = { 3, 7 };
+    for (int64_t i = 0; i < BATCH * c->side * c->side * 3; i++)
+        x[i] = formula_uniform(gv_hash_name("x"), i);
+    gv_feed feeds[] = { { "x", x, GV_F64T }, { "y", y, GV_I64T } };
+    int r = gv_plan_make(p, g, s, &(gv_plan_options){ .precision = GV_FP64, .backend = "reference", .keep_grads = true, .grad_scale = 1 }, err);
+    return r == GV_OK ? gv_plan_run(*p, feeds, 2, 1, err) : r;
+}
+
+static void evaluation(gv_arena *a, const struct model *c, const golden *gold)
+{
+    gv_err err = { 0 };
+    gv_store *s = NULL;
+    gv_plan *p = NULL;
+    gv_val loss;
+    gv_graph *g = network(a, c, GV_EVAL, &loss, &err);
+    int r = g ? gv_store_open(&s, GV_FP64, &err) : -1;
+    if (r == GV_OK && (r = gv_store_init(s, g, 1, &err)) == GV_OK) {
+        formula_store(s, g);
+        r = run(g, s, &p, c, &err);
+    }
+    double f = r == GV_OK ? compare(gold, "features", gv_plan_output(p, "features")) : 1;
+    double l = r == GV_OK ? compare(gold, "eval_logits", gv_plan_output(p, "logits")) : 1;
+    ok(r == GV_OK && f < 1e-11 && l < 1e-11, "%s: features (%.0e) and logits (%.0e) in evaluation%s%s", c->file, f, l, r ? ": " : "", err.text);
+    gv_plan_close(p);
+    gv_store_close(s);
+}
+
+/* The norm of every gradient, and whole ones. */
+static void gradients(const struct model *c, const golden *gold, gv_graph *g, gv_store *s)
+{
+    int wrong = 0, wholes = 0;
+    double worst = 0, worst_whole = 0;
+    for (int i = 0; i < gv_param_count(g); i++) {
+        const gv_param_info *p = gv_param_at(g, i);
+        char name[256], entry[256];
+        double want, sum = 0;
+        if (p->buffer)
+            continue;
+        snprintf(name, sizeof name, "grad.%s", p->name);
+        snprintf(entry, sizeof entry, "norm:%s", p->name);
+        const gv_stored *t = gv_store_find(s, name);
+        if (!t || golden_get(gold, entry, &want, 1) != 1) {
+            printf("# '%s' has no gradient\n", p->name);
+            wrong++;
+            continue;
+        }
+        for (int64_t k = 0; k < gv_shape_count(t->shape, t->ndim); k++)
+            sum += ((double *)t->data)[k] * ((double *)t->data)[k];
+        /* a gradient that is zero in theory (a bias before a norm) is rounding on both sides */
+        double d = want > 1e-12 ? fabs(sqrt(sum) - want) / want : sqrt(sum) < 1e-11 ? 0 : 1;
+        if (d > 1e-8)
+            printf("# '%s': norm %.12g, golden %.12g\n", p->name, sqrt(sum), want);
+        worst = d > worst ? d : worst;
+        snprintf(entry, sizeof entry, "grad:%s", p->name);
+        double w = compare(gold, entry, t);
+        wholes += w < 1;
+        worst_whole = w < 1 && w > worst_whole ? w : worst_whole;
+    }
+    ok(wrong == 0 && worst < 1e-8, "%s: the norm of every gradient (%.0e)", c->file, worst);
+    int stored = 0;
+    for (const char *l = gold->text; (l = strstr(l, "grad:")); l++)
+        stored++;
+    ok(wholes == stored && stored > 1 && worst_whole < 1e-8, "%s: %d whole gradients (%.0e)", c->file, wholes, worst_whole);
+}
+
+static void statistics(const struct model *c, const golden *gold, gv_graph *g, gv_store *s)
+{
+    double worst = 0;
+    int n = 0;
+    for (int i = 0; i < gv_param_count(g); i++) {
+        const gv_param_info *p = gv_param_at(g, i);
+        char entry[256];
+        if (!p->buffer || p->cls == GV_CLASS_I64 || p->shape[0] > 64)
+            continue;
+        snprintf(entry, sizeof entry, "buffer:%s", p->name);
+        double d = compare(gold, entry, gv_store_find(s, p->name));
+        worst = d > worst ? d : worst;
+        n++;
+    }
+    const gv_stored *t = gv_store_find(s, "bn1.num_batches_tracked");
+    ok(n > 1 && worst < 1e-12 && t && *(int64_t *)t->data == 1, "%s: running statistics after one step (%.0e)", c->file, worst);
+}
+
+static void training(gv_arena *a, const struct model *c, const golden *gold)
+{
+    gv_err err = { 0 };
+    gv_store *s = NULL;
+    gv_plan *p = NULL;
+    gv_val loss;
+    gv_graph *g = network(a, c, GV_TRAIN, &loss, &err);
+    int r = g ? gv_differentiate(g, loss, NULL, NULL, &err) : -1;
+    if (r == GV_OK && (r = gv_store_open(&s, GV_FP64, &err)) == GV_OK && (r = gv_store_init(s, g, 1, &err)) == GV_OK) {
+        formula_store(s, g);
+        r = run(g, s, &p, c, &err);
+    }
+    double l = r == GV_OK ? compare(gold, "train_logits", gv_plan_output(p, "logits")) : 1;
+    double e = r == GV_OK ? compare(gold, "loss", gv_plan_output(p, "loss")) : 1;
+    if (ok(r == GV_OK && l < 1e-10 && e < 1e-11, "%s: logits (%.0e) and loss (%.0e) in training%s%s", c->file, l, e, r ? ": " : "", err.text)) {
+        gradients(c, gold, g, s);
+        if (!strstr(c->name, "vit"))
+            statistics(c, gold, g, s);
+    }
+    gv_plan_close(p);
+    gv_store_close(s);
+}
+
+int main(int argc, char **argv)
+{
+    gv_arena a = { 0 };
+    gv_err err = { 0 };
+    ok(gv_arena_init(&a, "graph", (size_t)1 << 30, &err) == GV_OK, "arena");
+    for (size_t i = 0; i < GV_COUNT(models); i++) {
+        golden gold;
+        char path[256];
+        if (argc > 1 && strcmp(argv[1], models[i].file))
+            continue;
+        snprintf(path, sizeof path, "tests/golden/models/%s.gold", models[i].file);
+        if (!ok(golden_open(&gold, path) == 0, "%s", path))
+            continue;
+        gv_arena_reset(&a);
+        evaluation(&a, &models[i], &gold);
+        gv_arena_reset(&a);
+        training(&a, &models[i], &gold);
+        gv_free(gold.text);
+    }
+    gv_arena_release(&a);
+    return done();
+}
