@@ -234,7 +234,7 @@ int gv_generic_classes_set(gv_generic *g, const char **names, size_t n, const ch
         n = kept;
     }
     if ((int64_t)n > d->num_classes || (g->o->class_names.v && (int64_t)n != d->num_classes))
-        return gv_fail(err, GV_EUSAGE, "data.num_classes is %" PRId64 ", but %s has %zu class names ('%s'%s)", d->num_classes, from, n, n ? names[0] : "", n > 1 ? ", …" : "");
+        return gv_fail(err, GV_EUSAGE, "data.num_classes is %" PRId64 ", but there are %zu class names in %s ('%s'%s)", d->num_classes, n, from, n ? names[0] : "", n > 1 ? ", …" : "");
     const char **all = gv_arena_alloc(g->arena, (size_t)d->num_classes * sizeof *all, err);
     if (!all)
         return GV_ESYS;
