@@ -28,6 +28,8 @@ int gv_metric_set_add(gv_metric_set *m, const float *logits, int64_t n, const in
 /* Add another set's state (same names and classes). */
 int gv_metric_set_merge(gv_metric_set *m, const gv_metric_set *other, gv_err *err) GV_MUST_USE;
 int64_t gv_metric_set_seen(const gv_metric_set *m);
+/* [classes, classes] rows by true class, columns by answer; NULL when not multiclass, or of more than 1024 classes. Borrowed. */
+const int64_t *gv_metric_set_confusion(const gv_metric_set *m);
 typedef void gv_metric_each(void *arg, const char *key, double value, bool higher_is_better);
 /* Calls each(…) for every key, in the order of the names. */
 int gv_metric_set_values(const gv_metric_set *m, gv_metric_each *each, void *arg, gv_err *err) GV_MUST_USE;
