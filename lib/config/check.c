@@ -148,19 +148,19 @@ static int check_model(const gv_config *c, gv_err *err)
     return GV_OK;
 }
 
-/* Of numbers mse and mae, of classes all others. */
+/* The original's metrics of the other task are refused by name; what newer ones take is lib/metric's to say. */
 static int check_metrics(const gv_config *c, const gv_strs *metrics, const char *path, gv_err *err)
 {
+    static const char *const of_numbers[] = { "mse", "mae", NULL };
+    static const char *const of_classes[] = { "acc", "balanced_acc", "f1", "f1_per_class", "pr", "top5acc", "auroc", "ap", NULL };
     bool regression = c->data.task == GV_TASK_REGRESSION;
     if (!c->data.dataset)
         return GV_OK;
     if (!metrics->n)
         return gv_fail(err, GV_EUSAGE, "'--%s' is empty; at least one metric is wanted", path);
-    for (size_t i = 0; i < metrics->n; i++) {
-        bool of_numbers = !strcmp(metrics->v[i], "mse") || !strcmp(metrics->v[i], "mae");
-        if (of_numbers != regression)
+    for (size_t i = 0; i < metrics->n; i++)
+        if (gv_in_list(regression ? of_classes : of_numbers, metrics->v[i]))
             return gv_fail(err, GV_EUSAGE, "'--%s' has '%s', which is not defined for '--data.task %s'", path, metrics->v[i], regression ? "Regression" : "Classification");
-    }
     return GV_OK;
 }
 

@@ -113,7 +113,7 @@ static int put_row(gv_buf *out, const char *path, const gv_field *f, const void 
     const char *leaf = strrchr(path, '.');
     leaf = leaf ? leaf + 1 : path;
     int r = gv_buf_printf(&left, err, "--%s", path);
-    if (r == GV_OK && f->type == GV_TYPE_BOOL)
+    if (r == GV_OK && f->type == GV_TYPE_BOOL && strncmp(leaf, "no_", 3)) /* some stages have a row of that name */
         r = gv_buf_printf(&left, err, ", --%.*sno_%s", (int)(leaf - path), path, leaf);
     if (r == GV_OK)
         r = put_metavar(&left, f, err);

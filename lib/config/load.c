@@ -34,9 +34,15 @@ static int unknown_key(const reader *rd, const char *path, gv_err *err)
     snprintf(option, sizeof option, "--%s", path);
     gv_unknown_option(rd->c, "", option, &near);
     rd->c->command = cmd;
+    const char *names[64], *block;
+    size_t n = 0;
+    for (size_t i = 0; gv_blocks[i] && n < 64; i++)
+        names[n++] = gv_blocks[i]->path;
     const char *hint = strstr(near.text, " (did you mean '--");
     if (hint)
         return gv_fail(err, GV_EUSAGE, "unknown field '%s' (did you mean '%s", path, hint + strlen(" (did you mean '--"));
+    if ((block = gv_nearest(path, names, n)) && *block)
+        return gv_fail(err, GV_EUSAGE, "unknown field '%s' (did you mean '%s'?)", path, block);
     return gv_fail(err, GV_EUSAGE, "unknown field '%s'", path);
 }
 

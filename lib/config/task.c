@@ -1,7 +1,12 @@
 /* task: what is measured, and the losses' options. */
 #include "config/internal.h"
 
-const char *const gv_metric_names[] = { "acc", "balanced_acc", "f1", "f1_per_class", "pr", "top5acc", "auroc", "ap", "mse", "mae", NULL };
+const char *const gv_metric_names[] = {
+#define GV_METRIC(n) #n,
+#include "metric/metrics.def"
+#undef GV_METRIC
+    NULL
+};
 static const char *const modes[] = { "epochwise", "stepwise", NULL };
 static const char *const plots[] = { "val", "all", NULL };
 

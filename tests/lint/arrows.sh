@@ -6,7 +6,7 @@ allowed() { # from to
 	*:common) return 0 ;;
 	json:stream) return 1 ;;
 	stage:config | stage:stream | stage:json) return 0 ;;
-	config:json | config:data | config:nn) return 0 ;; # the units' tables through the .def lists
+	config:json | config:data | config:nn | config:metric) return 0 ;; # the units' tables through the .def lists
 	weights:json | weights:nn) return 0 ;;
 	data:config | data:json | data:formats | data:sample | data:augment | data:stream) return 0 ;;
 	augment:sample | augment:json) return 0 ;;

@@ -56,7 +56,7 @@ static void test_files(void)
     ok(put("{\"wandb\":{\"project\":\"x\"},\"data\":{\"dataset\":\"cifar10\",\"num_classes\":10,\"data_fraction\":null,\"task\":\"Classification\"},\"model\":{\"encoder\":{\"encoder_type\":\"timm\",\"model_kwargs\":{\"a\":1}}},\"optimizer\":{\"muon_ns_coefficients\":[3.4445,-4.775,2.0315],\"scheduler\":null},\"add_log\":{\"a\":{\"b\":1}}}") &&
        PARSE("train", (char *)"--config", path) == GV_OK && !strcmp(((struct gv_wandb_logger *)c.logger.params)->project, "x") && c.optimizer.scheduler == GV_SCHEDULER_NONE && json_object_get(json_object_get(c.add_log, "a"), "b"), "a file of the original, old key included (%s)", e.text);
     ok(refused("{\"training\":{\"sede\":4}}", "unknown field 'training.sede' (did you mean 'training.seed'?)"), "an unknown key is refused with its path");
-    ok(refused("{\"trainin\":{\"seed\":4}}", "unknown field 'trainin'"), "an unknown block");
+    ok(refused("{\"trainin\":{\"seed\":4}}", "unknown field 'trainin' (did you mean 'training'?)"), "an unknown block");
     ok(refused("{\"training\":3}", "'training' is not an object"), "a block that is none");
     ok(refused("{\"training\":{\"epochs\":\"x\"}}", "'training.epochs' is \"x\"; a whole number"), "a wrong type");
     ok(refused("{\"training\":{\"epochs\":0}}", "range is 1 to"), "a wrong number");
