@@ -85,7 +85,8 @@ static int in_double(const gv_sample *x, const gv_sample *y, const gv_frames *f,
 static int in_bytes(const gv_sample *x, const gv_sample *y, const gv_frames *f, const gv_taps *ty, const gv_taps *tx, gv_interpolation how, gv_arena *arena, gv_err *err)
 {
     size_t a = (size_t)(f->h * f->w * f->c), b = (size_t)(ty->out * tx->out * f->c), mark = arena->used;
-    size_t need = how == GV_LINEAR ? 2 * ((size_t)(tx->out * f->c) + 4) * sizeof(int32_t) : (size_t)((f->h * tx->out + f->w) * f->c) + 4;
+    size_t wide = (size_t)(f->w * f->c) + 4, mid = (size_t)(tx->out * f->c) + 4; /* rows of ints */
+    size_t need = how == GV_LINEAR ? (2 * mid + wide) * sizeof(int32_t) : (size_t)(f->h * tx->out * f->c) + 64 + (mid + wide) * sizeof(int32_t);
     void *scratch = gv_arena_alloc_dirty(arena, need, err);
     if (!scratch)
         return GV_ESYS;

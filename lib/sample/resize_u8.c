@@ -1,8 +1,8 @@
 /* resize_u8: the passes of resizing over 8-bit pixels, in Pillow's and OpenCV's fixed point.
- * Four channels of a pixel fit one 128-bit vector of ints, so a pixel is one multiplication per tap. */
+ * A row of three channels is first widened to ints; then one unaligned vector holds a pixel (and a stranger), which makes
+ * one multiplication per tap. Stores overlap in the same way, and the row is narrowed again as a whole. */
 #include "sample/taps.h"
 
-typedef uint8_t u8x4 __attribute__((vector_size(4)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
 
 static inline uint8_t clip8(int32_t v)
@@ -10,26 +10,37 @@ static inline uint8_t clip8(int32_t v)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static inline i32x4 load4(const uint8_t *p)
+static inline i32x4 load4(const int32_t *p)
 {
-    u8x4 v;
-    memcpy(&v, p, 4);
-    return __builtin_convertvector(v, i32x4);
+    i32x4 v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
-/* in: a row of tx->in pixels of 3 channels with at least one readable byte behind it. */
-GV_HOT static void across3(const uint8_t *restrict in, uint8_t *restrict out, const gv_taps *t)
+GV_HOT static void widen(const uint8_t *restrict in, int32_t *restrict out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = in[i];
+}
+
+GV_HOT static void narrow(const int32_t *restrict in, uint8_t *restrict out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int32_t v = in[i] >> GV_TAPS_PILLOW_BITS;
+        v = v < 0 ? 0 : v;
+        out[i] = (uint8_t)(v > 255 ? 255 : v);
+    }
+}
+
+/* in, out: rows of tx->in and tx->out pixels of 3 ints, each with one more int behind. */
+GV_HOT static void across3(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
 {
     for (int64_t x = 0; x < t->out; x++) {
-        const uint8_t *p = in + 3 * (int64_t)t->first[x];
-        const int32_t *q = t->fixed + x * t->width;
+        const int32_t *p = in + 3 * (int64_t)t->first[x], *q = t->fixed + x * t->width;
         i32x4 s = { 1 << 21, 1 << 21, 1 << 21, 1 << 21 };
         for (int k = 0, n = t->count[x]; k < n; k++)
             s += load4(p + 3 * k) * q[k];
-        s >>= GV_TAPS_PILLOW_BITS;
-        out[3 * x] = clip8(s[0]);
-        out[3 * x + 1] = clip8(s[1]);
-        out[3 * x + 2] = clip8(s[2]);
+        memcpy(out + 3 * x, &s, sizeof s);
     }
 }
 
@@ -76,24 +87,24 @@ GV_HOT static void down(const uint8_t *restrict in, size_t step, uint8_t *restri
     }
 }
 
-/* scratch: ty->in * tx->out * c bytes and one padded input row behind them. Pillow's order: across first, rounded to 8 bits. */
+/* scratch: ty->in * tx->out * c bytes, then (aligned) a row of tx->in * c + 4 and one of tx->out * c + 4 ints.
+ * Pillow's order: across first, rounded to 8 bits. */
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch)
 {
     size_t row = (size_t)(tx->in * c), mid = (size_t)(tx->out * c);
     if (tx->in != tx->out) {
         int64_t lo = ty->first[0], hi = ty->first[ty->out - 1] + ty->count[ty->out - 1];
-        uint8_t *padded = scratch + (size_t)ty->in * mid;
+        int32_t *wide = (int32_t *)(void *)(scratch + (((size_t)ty->in * mid + 63) & ~(size_t)63)), *sums = wide + row + 4;
+        wide[row] = 0;
         for (int64_t y = lo; y < hi; y++) {
             const uint8_t *p = in + (size_t)y * row;
-            if (c == 3 && y == ty->in - 1) { /* four bytes are read for the last pixel of three */
-                memcpy(padded, p, row);
-                padded[row] = 0;
-                p = padded;
-            }
-            if (c == 3)
-                across3(p, scratch + (size_t)y * mid, tx);
-            else
-                across(p, scratch + (size_t)y * mid, tx, c);
+            uint8_t *to = scratch + (size_t)y * mid;
+            if (c == 3) {
+                widen(p, wide, row);
+                across3(wide, sums, tx);
+                narrow(sums, to, mid);
+            } else
+                across(p, to, tx, c);
         }
         in = scratch;
     }
@@ -121,27 +132,17 @@ GV_HOT static void across_linear(const uint8_t *restrict in, int32_t *restrict o
     }
 }
 
-GV_HOT static void across_linear3(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t)
+/* in: a widened row with one int behind it; out has room for one more. */
+GV_HOT static void across_linear3(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
 {
-    /* Whole vectors are stored, so each pixel writes one int into the next one; out has room for one more. Reading stays in
-     * the row: the second source of the last position is not behind position in - 1, where 4 bytes would leave the row. */
     int64_t n = t->out, last = t->in - 1;
     for (int64_t x = 0; x < n; x++) {
         int64_t s = t->first[x];
-        if (s < 0 || s >= last - 1) {
-            int32_t a = t->fixed[2 * x], b = t->fixed[2 * x + 1];
-            if (s < 0 || s >= last) {
-                a = 1 << GV_TAPS_OPENCV_BITS;
-                b = 0;
-                s = s < 0 ? 0 : last;
-            }
-            const uint8_t *p = in + 3 * s, *p1 = s < last ? p + 3 : p;
-            for (int k = 0; k < 3; k++)
-                out[3 * x + k] = p[k] * a + p1[k] * b;
-            continue;
-        }
-        const uint8_t *p = in + 3 * s;
-        i32x4 v = load4(p) * t->fixed[2 * x] + load4(p + 3) * t->fixed[2 * x + 1];
+        i32x4 v;
+        if (s < 0 || s >= last) /* the end pixel alone */
+            v = load4(in + 3 * (s < 0 ? 0 : last)) << GV_TAPS_OPENCV_BITS;
+        else
+            v = load4(in + 3 * s) * t->fixed[2 * x] + load4(in + 3 * s + 3) * t->fixed[2 * x + 1];
         memcpy(out + 3 * x, &v, sizeof v);
     }
 }
@@ -152,11 +153,12 @@ GV_HOT static void blend(const int32_t *restrict s0, const int32_t *restrict s1,
         out[i] = clip8((((b0 * (s0[i] >> 4)) >> 16) + ((b1 * (s1[i] >> 4)) >> 16) + 2) >> 2);
 }
 
-/* rows: two rows of tx->out * c + 4 ints. */
+/* rows: two rows of tx->out * c + 4 ints and one of tx->in * c + 4. */
 void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, int32_t *rows)
 {
     size_t row = (size_t)(tx->in * c), mid = (size_t)(tx->out * c);
-    int32_t *buf[2] = { rows, rows + mid + 4 };
+    int32_t *buf[2] = { rows, rows + mid + 4 }, *wide = rows + 2 * (mid + 4);
+    wide[row] = 0;
     int64_t held[2] = { -1, -1 };
     for (int64_t y = 0; y < ty->out; y++) {
         int64_t want[2] = { ty->first[y], ty->first[y] + 1 };
@@ -171,9 +173,10 @@ void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
         }
         for (int k = 0; k < 2; k++)
             if (held[k] != want[k]) {
-                if (c == 3)
-                    across_linear3(in + (size_t)want[k] * row, buf[k], tx);
-                else
+                if (c == 3) {
+                    widen(in + (size_t)want[k] * row, wide, row);
+                    across_linear3(wide, buf[k], tx);
+                } else
                     across_linear(in + (size_t)want[k] * row, buf[k], tx, c);
                 held[k] = want[k];
             }

@@ -65,6 +65,10 @@ int64_t gv_border_index(gv_border b, int64_t i, int64_t n)
     case GV_BORDER_EDGE:
         return i < 0 ? 0 : n - 1;
     case GV_BORDER_REFLECT:
+        if (i < 0 && i >= -n) /* the usual case, without a division */
+            return -1 - i;
+        if (i >= n && i < 2 * n)
+            return 2 * n - 1 - i;
         i %= 2 * n;
         i += i < 0 ? 2 * n : 0;
         return i < n ? i : 2 * n - 1 - i;
