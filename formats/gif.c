@@ -1,4 +1,6 @@
-/* gif: the first frame, as RGB. Transparent pixels show their palette colour, as in Pillow's conversion. */
+/* gif: the first frame, as RGB. Transparent pixels show their palette colour, and what the frame leaves of the screen the
+ * transparent or else the first colour, as in Pillow's conversion.
+ * Source: GIF89a specification. */
 #include "formats/lavimage.h"
 
 static bool sniff(const uint8_t *p, size_t n)
@@ -27,6 +29,54 @@ static size_t blocks(const uint8_t *p, size_t n, size_t at)
     return 0;
 }
 
+struct first { size_t end; const uint8_t *palette; unsigned colours, outside; int64_t x, y, w, h; };
+
+/* Find the first frame of q, make it opaque; end stays 0 when the file ends before it does. */
+static void find(uint8_t *q, size_t n, struct first *f)
+{
+    size_t at = 13;
+    if (q[10] & 0x80) {
+        f->palette = q + 13;
+        f->colours = 2u << (q[10] & 7);
+        at += 3 * (size_t)f->colours;
+    }
+    while (at && at + 10 < n) {
+        if (q[at] == 0x21) { /* an extension; 0xf9 is graphic control, bit 0 of its flags is transparency */
+            if (q[at + 1] == 0xf9 && q[at + 2] == 4 && q[at + 3] & 1) {
+                f->outside = q[at + 6];
+                q[at + 3] &= 0xfe;
+            }
+            at = blocks(q, n, at + 2);
+        } else if (q[at] == 0x2c) {
+            const uint8_t *d = q + at;
+            f->x = gv_le16(d + 1);
+            f->y = gv_le16(d + 3);
+            f->w = gv_le16(d + 5);
+            f->h = gv_le16(d + 7);
+            at += 10;
+            if (d[9] & 0x80) {
+                f->palette = q + at;
+                f->colours = 2u << (d[9] & 7);
+                at += 3 * (size_t)f->colours;
+            }
+            f->end = at < n ? blocks(q, n, at + 1) : 0;
+            return;
+        } else
+            return;
+    }
+}
+
+static void fill_outside(gv_sample *s, const struct first *f)
+{
+    static const uint8_t black[3];
+    const uint8_t *c = f->palette && f->outside < f->colours ? f->palette + 3 * f->outside : black;
+    uint8_t *p = s->data;
+    for (int64_t y = 0; y < s->shape[0]; y++)
+        for (int64_t x = 0; x < s->shape[1]; x++, p += 3)
+            if (y < f->y || y >= f->y + f->h || x < f->x || x >= f->x + f->w)
+                memcpy(p, c, 3);
+}
+
 static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *part, size_t max_output, gv_arena *arena, gv_err *err)
 {
     gv_sample shape;
@@ -39,22 +89,14 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
         return GV_ESYS;
     memcpy(q, p, n);
     memset(q + n, 0, 64);
-    size_t at = 13 + (p[10] & 0x80 ? 3u << ((p[10] & 7) + 1) : 0), end = 0;
-    while (at && at + 1 < n && !end) {
-        if (q[at] == 0x21) { /* extension; 0xf9 is graphic control, bit 0 of its flags is transparency */
-            if (q[at + 1] == 0xf9 && at + 3 < n)
-                q[at + 3] &= 0xfe;
-            at = blocks(q, n, at + 2);
-        } else if (q[at] == 0x2c && at + 10 < n) {
-            size_t data = at + 10 + (q[at + 9] & 0x80 ? 3u << ((q[at + 9] & 7) + 1) : 0) + 1;
-            end = blocks(q, n, data);
-            break;
-        } else
-            break;
-    }
-    if (!end)
+    struct first f = { 0 };
+    find(q, n, &f);
+    if (!f.end)
         return gv_fail(err, GV_EDATA, "GIF ends after %zu bytes", n);
-    return gv_lav_image(AV_CODEC_ID_GIF, "GIF", q, end, &shape, s, arena, err);
+    int r = gv_lav_image(AV_CODEC_ID_GIF, "GIF", q, f.end, &shape, s, arena, err);
+    if (r == GV_OK && (f.x || f.y || f.w < shape.shape[1] || f.h < shape.shape[0]))
+        fill_outside(s, &f);
+    return r;
 }
 
 const gv_format gv_format_gif = {

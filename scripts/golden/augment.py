@@ -2,13 +2,14 @@
 """Golden values of image formats and augmentation, from Pillow, OpenCV 4 and torchvision's own calls of them.
 
 Writes tests/golden/augment/*.txt and tests/fixtures/images/*. Images come from a formula both sides know; a golden value is
-the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5' tifffile albumentations.
+the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5' tifffile albumentations pypng.
 """
 import os
 import zlib
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 import cv2
+import png
 import tifffile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -143,6 +144,7 @@ def images():
     add("grey.png", lambda p: c1.save(p))
     add("la.png", lambda p: Image.fromarray(small[:, :, :2]).save(p))
     add("palette.png", lambda p: c3.quantize(40).save(p))
+    add("interlaced.png", lambda p: png.Writer(83, 70, greyscale=False, interlace=True).write(open(p, "wb"), big.reshape(70, -1)))
     add("palette4.png", lambda p: c3.quantize(7).save(p, bits=4))
     add("bit.png", lambda p: c1.convert("1").save(p))
     wide = small[:, :, 0].astype(np.uint16) * 200 + 77
@@ -158,6 +160,14 @@ def images():
     add("palette.gif", lambda p: c3.quantize(60).save(p))
     add("transparent.gif", lambda p: c3.quantize(60).save(p, transparency=5))
     add("animated.gif", lambda p: c3.quantize(60).save(p, save_all=True, append_images=[c3.transpose(0).quantize(60)]))
+
+    def small_frame(p):
+        c3.quantize(60).save(p, transparency=5)
+        with open(p, "r+b") as f:
+            f.seek(6)
+            f.write(bytes([40, 0, 30, 0]))  # a screen of 40 x 30 around a frame of 19 x 21
+
+    add("small.gif", small_frame)
     add("lossy.webp", lambda p: rgb.save(p, quality=70))
     add("lossless.webp", lambda p: c3.save(p, lossless=True))
     add("alpha.webp", lambda p: Image.fromarray(small).save(p, lossless=True, exact=True))
