@@ -15,6 +15,9 @@
 #define GV_HOT
 #endif
 
+/* A type of several numbers that are computed with at once: typedef float v GV_VECTOR(64); */
+#define GV_VECTOR(bytes) __attribute__((vector_size(bytes)))
+
 #define GV_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

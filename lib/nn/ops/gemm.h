@@ -11,7 +11,8 @@ typedef struct F(GEMM(args)) {
     A alpha;
 } F(GEMM(args));
 
-enum { F(GEMM(MR)) = 4, F(GEMM(NR)) = 128 / sizeof(A) };
+typedef A F(GEMM(vec)) GV_VECTOR(64);
+enum { F(GEMM(MR)) = 4, F(GEMM(NR)) = 128 / sizeof(A) }; /* two vectors wide */
 
 GV_HOT static void F(GEMM(body))(void *p, int64_t begin, int64_t end)
 {
@@ -26,14 +27,17 @@ GV_HOT static void F(GEMM(body))(void *p, int64_t begin, int64_t end)
             A acc[F(GEMM(MR))][F(GEMM(NR))] = { { 0 } };
             const A *b = o->b + batch * o->bb + n0;
             if (mr == F(GEMM(MR)) && nr == F(GEMM(NR))) {
+                F(GEMM(vec)) s[F(GEMM(MR))][2] = { { { 0 } } }, v0, v1;
                 for (int64_t k = 0; k < o->K; k++, b += N) {
-                    A v[F(GEMM(MR))];
-                    for (int i = 0; i < F(GEMM(MR)); i++)
-                        v[i] = LD(a[i * o->am + k * o->ak]);
-                    for (int i = 0; i < F(GEMM(MR)); i++)
-                        for (int j = 0; j < F(GEMM(NR)); j++)
-                            acc[i][j] += v[i] * b[j];
+                    memcpy(&v0, b, sizeof v0);
+                    memcpy(&v1, b + F(GEMM(NR)) / 2, sizeof v1);
+                    for (int i = 0; i < F(GEMM(MR)); i++) {
+                        A v = LD(a[i * o->am + k * o->ak]);
+                        s[i][0] += v * v0;
+                        s[i][1] += v * v1;
+                    }
                 }
+                memcpy(acc, s, sizeof acc);
             } else {
                 for (int64_t k = 0; k < o->K; k++, b += N)
                     for (int64_t i = 0; i < mr; i++) {
