@@ -8,7 +8,7 @@
 #include "common/file.h"
 
 /* One GET. Redirects are followed, from https to https alone; the token goes to the first host alone. */
-typedef struct gv_get {
+typedef struct gv_transfer {
     const char *url, *token; /* token NULL: none */
     const char *sha256;      /* 8 to 64 hex digits the body's digest must begin with, or NULL */
     const char *label;       /* in the progress line */
@@ -20,11 +20,11 @@ typedef struct gv_get {
     char commit[48];         /* X-Repo-Commit, "" */
     char reason[200];        /* X-Error-Message, "" */
     int64_t bytes;
-} gv_get;
+} gv_transfer;
 
 /* The body into `out`, which is open; the caller commits it. GV_OK means status 200 and the digest holds. Else out holds
  * nothing of use: GV_EDATA (status, digest, cut), GV_ESYS (network, disk), GV_ESAVED (stopped). */
-int gv_http_get(gv_get *g, gv_out *out, gv_err *err) GV_MUST_USE;
+int gv_http_get(gv_transfer *g, gv_out *out, gv_err *err) GV_MUST_USE;
 
 /* Fetch the usual file of a repository into the Hugging Face cache, in huggingface_hub's layout, and give its path.
  * sha256 NULL: what the server promises is checked. */

@@ -5,8 +5,8 @@
 #include <strings.h>
 #include <time.h>
 
-struct transfer {
-    gv_get *g;
+struct job {
+    gv_transfer *g;
     gv_out *out;
     CURL *curl;
     EVP_MD_CTX *digest;
@@ -52,7 +52,7 @@ static int header_is(const char *line, size_t n, const char *name, char *to, siz
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
-    struct transfer *t = arg;
+    struct job *t = arg;
     n *= size;
     if (n > 5 && !strncmp(line, "HTTP/", 5))
         t->tag[0] = 0; /* the next response of a chain of redirects */
@@ -64,7 +64,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
-    struct transfer *t = arg;
+    struct job *t = arg;
     long status = 0;
     n *= size;
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -78,7 +78,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 
 static int on_progress(void *arg, curl_off_t total, curl_off_t got, curl_off_t up_total, curl_off_t up)
 {
-    struct transfer *t = arg;
+    struct job *t = arg;
     (void)up_total, (void)up;
     if (t->g->stop && *t->g->stop)
         return 1;
@@ -94,9 +94,9 @@ static int on_progress(void *arg, curl_off_t total, curl_off_t got, curl_off_t u
     return 0;
 }
 
-static int setup(struct transfer *t, char *why)
+static int setup(struct job *t, char *why)
 {
-    gv_get *g = t->g;
+    gv_transfer *g = t->g;
     const char *protocols = !strncasecmp(g->url, "https:", 6) ? "https" : "http,https";
     CURLcode r = CURLE_OK;
 #define SET(option, value) (r = r == CURLE_OK ? curl_easy_setopt(t->curl, option, value) : r)
@@ -131,9 +131,9 @@ static int setup(struct transfer *t, char *why)
     return r == CURLE_OK ? 0 : -1;
 }
 
-static int judge(struct transfer *t, CURLcode r, const char *why)
+static int judge(struct job *t, CURLcode r, const char *why)
 {
-    gv_get *g = t->g;
+    gv_transfer *g = t->g;
     if (t->err && t->err->code < 0) /* the disk */
         return t->err->code;
     if (r == CURLE_ABORTED_BY_CALLBACK)
@@ -162,10 +162,10 @@ static int judge(struct transfer *t, CURLcode r, const char *why)
     return GV_OK;
 }
 
-int gv_http_get(gv_get *g, gv_out *out, gv_err *err)
+int gv_http_get(gv_transfer *g, gv_out *out, gv_err *err)
 {
     char why[CURL_ERROR_SIZE] = "";
-    struct transfer t = { .g = g, .out = out, .err = err, .started = now() };
+    struct job t = { .g = g, .out = out, .err = err, .started = now() };
     g->bytes = 0;
     g->status = 0;
     g->etag[0] = g->commit[0] = g->reason[0] = 0;

@@ -225,7 +225,7 @@ static int is_commit(const char *s)
 }
 
 /* blobs/<tag>, snapshots/<commit>/<file> -> blob, refs/<revision>. */
-static int file_away(gv_get *g, gv_out *out, const char *dir, const char *revision, const char *file, gv_arena *a, const char **path, gv_err *err)
+static int file_away(gv_transfer *g, gv_out *out, const char *dir, const char *revision, const char *file, gv_arena *a, const char **path, gv_err *err)
 {
     if (!is_commit(g->commit) || !plain(g->etag, 0))
         return gv_fail(err, GV_EDATA, "'%s' came without its commit or tag (X-Repo-Commit, ETag), so it has no place in the cache: is HF_ENDPOINT a mirror of the hub?", g->url);
@@ -259,7 +259,7 @@ int gv_hub_fetch(const char *repo, const char *revision, const char *sha256, int
         return GV_ESYS;
     for (int i = 0; gv_usual_names[i]; i++) {
         const char *file = gv_usual_names[i], *place = gv_arena_printf(a, err, "%s/%s", blobs, file);
-        gv_get g = { .url = gv_hub_url(repo, revision, file, a, err), .token = secret, .sha256 = sha256, .label = repo, .progress = progress, .stop = stop };
+        gv_transfer g = { .url = gv_hub_url(repo, revision, file, a, err), .token = secret, .sha256 = sha256, .label = repo, .progress = progress, .stop = stop };
         gv_out out = { .fd = -1 };
         gv_err one = { 0 };
         if (!place || !g.url)

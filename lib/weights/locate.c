@@ -44,15 +44,19 @@ static void drain(int fd, char *to, size_t most)
 static int run_fetch(const char **args, const char *token, char *said, size_t most, gv_err *err)
 {
     char program[4200], bearer[4200], progress[32], complaint[2000];
-    const char *argv[16] = { "glovita-fetch", "--progress", progress }, *env[1024];
+    const char *argv[16] = { "glovita-fetch" }, *env[1024];
     int out[2] = { -1, -1 }, mistake[2] = { -1, -1 }, terminal = isatty(2) ? fcntl(2, F_DUPFD, 3) : -1;
-    size_t n = 3, ne = 0;
+    size_t n = 1, ne = 0;
     snprintf(program, sizeof program, "%s/glovita-fetch", gv_self_dir());
     snprintf(progress, sizeof progress, "%d", terminal);
+    if (terminal >= 0) {
+        argv[n++] = "--progress";
+        argv[n++] = progress;
+    }
     for (; *args && n < 15; args++)
         argv[n++] = *args;
     for (char **e = environ; *e && ne < 1022; e++)
-        if (strncmp(*e, "GLOVITA_FETCH_TOKEN=", 20))
+        if (strncmp(*e, "GLOVITA_FETCH_TOKEN=", 20) && strncmp(*e, "GLOVITA_EVENTS=", 15)) /* events are the caller's to send */
             env[ne++] = *e;
     snprintf(bearer, sizeof bearer, "GLOVITA_FETCH_TOKEN=%s", token ? token : ""); /* not an argument: those are seen by all */
     env[ne++] = bearer;

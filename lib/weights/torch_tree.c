@@ -1,7 +1,7 @@
 /* torch_tree: from the values of a pickle to named tensors and texts. */
 #include "weights/pickle.h"
 
-enum { DEPTH_MOST = 8, STEPS_MOST = 1 << 20, NAME_MOST = 1024, TEXT_MOST = 65536 };
+enum { DEPTH_MOST = 8, STEPS_MOST = 1 << 18, NAME_MOST = 1024, TEXT_MOST = 65536 };
 
 struct walk {
     gv_weights *w;

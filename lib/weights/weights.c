@@ -180,7 +180,7 @@ int gv_weights_open(gv_weights **out, const char *path, gv_err *err)
     int r = map_file(w, err);
     /* Names and texts; those of an optimizer are made of several keys. Addresses only: pages come with use. */
     if (r == GV_OK)
-        r = gv_arena_init(&w->arena, "weights", ((size_t)256 << 20) + (w->size < ((size_t)1 << 30) / 100 ? 100 * w->size : (size_t)1 << 30), err);
+        r = gv_arena_init(&w->arena, "weights", ((size_t)64 << 20) + (w->size < ((size_t)1 << 30) / 100 ? 100 * w->size : (size_t)1 << 30), err);
     if (r == GV_OK && !(w->path = gv_arena_strdup(&w->arena, path, err)))
         r = GV_ESYS;
     if (r == GV_OK && (r = read_any(w, err)) < 0)

@@ -125,7 +125,8 @@ int gv_weights_locate(const gv_source *s, gv_arena *arena, const char **path, gv
 /*
  * Fetch url into dest_path, in a process of its own (glovita-fetch, beside the running program). http and https; the directory
  * must exist. sha256_or_prefix (hex, NULL: unchecked) is compared before the file appears under its name. The token is sent
- * to the address's own host alone, also when it redirects. Progress on a terminal. Nothing is resumed.
+ * to the address's own host alone, also when it redirects. Progress on a terminal. Nothing is resumed. gv_offline() is for the
+ * caller to ask.
  */
 int gv_download(const char *url, const char *dest_path, const char *sha256_or_prefix, const char *bearer_token_or_NULL, gv_err *err) GV_MUST_USE;
 

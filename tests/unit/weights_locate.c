@@ -44,7 +44,7 @@ static int found(const gv_source *s, const char *sub, gv_err *err)
 
 static void hub(void)
 {
-    gv_err err;
+    gv_err err = { 0 };
     gv_source s = { .hf_repo = "timm/tiny.a1" };
     const char *path;
     setenv("HF_HUB_CACHE", in("hub"), 1);
