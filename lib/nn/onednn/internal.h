@@ -11,4 +11,7 @@ struct gv_onednn {
     void (*set_threads)(int); /* omp_set_num_threads of the OpenMP library that oneDNN brought; NULL: built without */
 };
 
+/* How long OpenMP's threads spin (spin.c). */
+extern const int gv_onednn_spins;
+
 #endif

@@ -1,5 +1,6 @@
 /* The backend's table, its engine and its threads. */
 #include "nn/onednn/onednn.h"
+#include "common/log.h"
 #include "common/threads.h"
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
@@ -61,6 +62,8 @@ static int start(void **out, int threads, gv_err *err)
     gv_onednn *ctx = gv_alloc(sizeof *ctx, err);
     if (!ctx)
         return GV_ESYS;
+    if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
+        gv_log(GV_DEBUG, "OpenMP's threads spin as long as they like: GOMP_SPINCOUNT=%d could not be set", gv_onednn_spins);
     ctx->threads = threads > 0 ? threads : gv_threads_available();
     find_openmp();
     ctx->set_threads = omp.set;
