@@ -9,8 +9,6 @@
 
 static const char *const root_dir[] = { "data_root_dir", NULL };
 
-NAMED(cifar10, "Cifar10Config", "10", "randaugment", "default", true, "CIFAR-10: 32 px colour images of 10 classes");
-NAMED(cifar100, "Cifar100Config", "100", "randaugment", "default", true, "CIFAR-100: 32 px colour images of 100 classes");
 NAMED(imagenet, "ImagenetConfig", "1000", "randaugment_448", "default_448", false, "ImageNet-1k");
 NAMED(pcam, "PCamConfig", "2", "dataset_specific", "shared_default_2d", false, "PatchCamelyon: tumour in 96 px histology patches");
 NAMED(rxrx1, "RxRx1Config", "1139", "dataset_specific", "shared_default_2d", false, "RxRx1: fluorescence microscopy, 1,139 perturbations");
@@ -61,6 +59,6 @@ const gv_variant *const gv_datasets[] = {
 #define GV_DATASET(n) &gv_dataset_variant_##n,
 #include "data/datasets.def"
 #undef GV_DATASET
-    &cifar10, &cifar100, &precomputed_features, &command, &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
+    &precomputed_features, &command, &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
     &chestxray14, &resisc45, &flowers102, &fgvc_aircraft, &diabetic_retina, &generic_3d_dataset, NULL
 };

@@ -84,6 +84,7 @@ static int read_set(const struct kind *k, const gv_config *c, const gv_data_want
     d->num_classes = 10;
     d->class_names = (const char **)k->classes;
     d->native_size = 28;
+    d->fixed = true;
     d->mean = k->mean;
     d->std = k->std;
     d->content = "image";
