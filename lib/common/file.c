@@ -48,6 +48,12 @@ int gv_out_open(gv_out *o, const char *path, gv_err *err)
     o->fd = -1;
     if ((size_t)snprintf(o->path, sizeof o->path, "%s", path) >= sizeof o->path)
         return gv_fail(err, GV_EUSAGE, "the path is longer than %zu bytes: '%.80s…'", sizeof o->path - 1, path);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) { /* a device or FIFO is written, never replaced */
+        o->part[0] = 0;
+        o->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return o->fd < 0 ? gv_fail_sys(err, "cannot open '%s'", path) : GV_OK;
+    }
     snprintf(o->part, sizeof o->part, "%s.part-%ld", path, (long)getpid());
     o->fd = open(o->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (o->fd < 0)
@@ -76,6 +82,12 @@ static void sync_dir_of(const char *path)
 int gv_out_commit(gv_out *o, gv_err *err)
 {
     int r = GV_OK;
+    if (!o->part[0]) {
+        if (close(o->fd) < 0)
+            r = gv_fail_sys(err, "cannot close '%s'", o->path);
+        o->fd = -1;
+        return r;
+    }
     if (fdatasync(o->fd) < 0 && errno != EINVAL && errno != EROFS)
         r = gv_fail_sys(err, "cannot sync '%s'", o->part);
     if (close(o->fd) < 0 && r == GV_OK)
@@ -94,7 +106,8 @@ void gv_out_abort(gv_out *o)
 {
     if (o->fd >= 0) {
         close(o->fd);
-        unlink(o->part);
+        if (o->part[0])
+            unlink(o->part);
         o->fd = -1;
     }
 }

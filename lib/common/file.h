@@ -6,6 +6,7 @@
  *   gv_out_write(&o, p, n, &err);
  *   gv_out_commit(&o, &err);                      // fdatasync, close, rename, sync of the directory
  *   gv_out_abort(&o);                             // after commit: does nothing; before: removes the part file
+ * A path that is a device or FIFO (/dev/stdout) is written as it is.
  */
 #ifndef GV_COMMON_FILE_H
 #define GV_COMMON_FILE_H

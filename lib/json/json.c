@@ -132,12 +132,16 @@ int gv_json_text(const json_t *j, gv_buf *out, gv_err *err)
     return put_value(out, j, -1, 0, err);
 }
 
+int gv_json_pretty(const json_t *j, gv_buf *out, gv_err *err)
+{
+    int r = put_value(out, j, 2, 0, err);
+    return r == GV_OK ? put(out, "\n", err) : r;
+}
+
 int gv_json_write(const char *path, const json_t *j, gv_err *err)
 {
     gv_buf b = { 0 };
-    int r = put_value(&b, j, 2, 0, err);
-    if (r == GV_OK)
-        r = put(&b, "\n", err);
+    int r = gv_json_pretty(j, &b, err);
     if (r == GV_OK)
         r = gv_file_write(path, b.data, b.len, err);
     gv_buf_release(&b);

@@ -16,6 +16,8 @@
 json_t *gv_json_read(const char *path, size_t cap, gv_err *err) GV_MUST_USE;
 json_t *gv_json_parse(const char *text, size_t n, const char *what, gv_err *err) GV_MUST_USE;
 int gv_json_write(const char *path, const json_t *j, gv_err *err) GV_MUST_USE;
+/* The text gv_json_write writes, appended to out. */
+int gv_json_pretty(const json_t *j, gv_buf *out, gv_err *err) GV_MUST_USE;
 /* One line, no blanks, appended to out. */
 int gv_json_text(const json_t *j, gv_buf *out, gv_err *err) GV_MUST_USE;
 
