@@ -59,8 +59,18 @@ static void compare(const json_t *golden, const char *name, const char *a, const
         e = gv_metric_set_add(m, x, 1, &v->label, NULL, &err);
     }
     ok(worst < 1e-12, "%s: probabilities are those of NumPy (to %.1e)", name, worst);
-    struct { double v[3]; int n; } got = { .n = 0 };
-    extern static void test_ids(void)
+    struct three got = { .n = 0 };
+    e = e < 0 ? e : gv_metric_set_values(m, take, &got, &err);
+    static const char *const keys[] = { "Accuracy", "F1", "AUROC" };
+    for (int k = 0; k < 3; k++) {
+        double w = json_number_value(json_object_get(metrics, keys[k]));
+        ok(e == GV_OK && got.n == 3 && fabs(got.v[k] - w) < 1e-6, "%s: %s is %.6f", name, keys[k], w);
+    }
+    gv_metric_set_close(m);
+    gv_cases_close(c);
+}
+
+static void test_ids(void)
 {
     gv_cases *c;
     float a[2] = { 1, 0 }, b[2] = { 0, 3 };
