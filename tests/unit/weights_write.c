@@ -33,7 +33,7 @@ static int same_tensor(const gv_named *a, const gv_named *b)
 
 static void safetensors(void)
 {
-    gv_weights *w, *v;
+    gv_weights *w = NULL, *v = NULL;
     gv_err err = { 0 };
     if (!ok(gv_weights_open(&w, "tests/fixtures/weights/types.safetensors", &err) == GV_OK, "the fixture opens"))
         return;
@@ -53,6 +53,7 @@ static void safetensors(void)
     ok(v && !strcmp(gv_weights_meta(v, "place"), meta[0].value) && !strcmp(gv_weights_meta(v, "empty"), "") && !strcmp(gv_weights_meta(v, "format"), "pt"),
        "and every text");
     gv_weights_close(v);
+    v = NULL;
     t[1] = t[0];
     ok(gv_safetensors_write(in_dir("c.safetensors"), t, 2, NULL, 0, &err) == GV_EUSAGE && strstr(err.text, "twice"), "a name that occurs twice is refused");
     err = (gv_err){ 0 };
@@ -63,6 +64,7 @@ static void safetensors(void)
     ok(gv_safetensors_write(in_dir("c.safetensors"), NULL, 0, NULL, 0, &err) == GV_OK && gv_weights_open(&v, in_dir("c.safetensors"), &err) == GV_OK &&
        !gv_weights_count(v), "no tensors at all");
     gv_weights_close(v);
+    v = NULL;
     ok(gv_safetensors_write("/dev/full/x", t, 1, NULL, 0, &err) == GV_ESYS && strstr(err.text, "/dev/full/x"), "a place that cannot be written is named");
     gv_weights_close(w);
 }
@@ -93,8 +95,10 @@ static void pt(void)
     const gv_pt_optimizer o = { s, 2, &g, 1 };
     ok(gv_pt_write(in_dir("a.pt"), 41, t, n, &o, &err) == GV_OK, "written %s", err.text);
     ok(gv_pt_write(in_dir("b.pt"), 41, t, n, &o, &err) == GV_OK && same_file(in_dir("a.pt"), in_dir("b.pt")), "equal input gives equal bytes");
-    if (!ok(gv_weights_open(&v, in_dir("a.pt"), &err) == GV_OK, "and read %s", err.text))
+    if (!ok(gv_weights_open(&v, in_dir("a.pt"), &err) == GV_OK, "and read %s", err.text)) {
+        gv_weights_close(w);
         return;
+    }
     int good = gv_weights_count(v) == n && !strcmp(gv_weights_format(v), "torch zip");
     for (size_t i = 0; i < n; i++)
         good &= same_tensor(&t[i], gv_weights_find(v, t[i].name)) && !strcmp(gv_weights_at(v, i)->name, t[i].name);
@@ -113,9 +117,11 @@ static void pt(void)
     ok(strtod(gv_weights_meta(v, "optimizer.param_groups.0.betas.1"), NULL) == 0.999, "betas come back to the bit");
     ok(same_tensor(&state[1], gv_weights_find(v, "optimizer.state.300.exp_avg")), "a moment of the optimizer comes back");
     gv_weights_close(v);
+    v = NULL;
     ok(gv_pt_write(in_dir("c.pt"), 0, t, 3, NULL, &err) == GV_OK && gv_weights_open(&v, in_dir("c.pt"), &err) == GV_OK && gv_weights_count(v) == 3,
        "without an optimizer");
     gv_weights_close(v);
+    v = NULL;
     gv_weights_close(w);
 }
 
