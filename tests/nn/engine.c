@@ -1,5 +1,6 @@
 /* Graphs, gradients, plans and the store: what holds for all of them. */
 #include "nn/graph.h"
+#include "common/rng.h"
 #include "common/threads.h"
 #include "tests/unit/tap.h"
 #include <math.h>
@@ -192,6 +193,12 @@ static void test_dropout(void)
     ok(same == N, "forward and backward draw the same");
     ok(twin < N * 0.75, "two in one module draw differently");
     ok(whole == N && samples > 8 && samples < 32, "drop path takes whole samples (%d of 40 kept)", samples);
+    gv_rng r;
+    int agree = 0;
+    gv_rng_init(&r, 3, GV_RNG_DROPOUT, gv_hash_name("drop"), 5, 0);
+    for (int i = 0; i < N; i++)
+        agree += (gv_rng_u32(&r) < 0x40000000u) == (first[i] == 0);
+    ok(agree == N, "element i takes word i of the stream (seed, step, path) (%d of %d)", agree, N);
     ok(gv_plan_run(p, NULL, 0, 6, &err) == GV_OK, "another step");
     int again = 0;
     for (int i = 0; i < N; i++)

@@ -38,6 +38,31 @@ static uint32_t bound_of(double p)
     return b >= 4294967295.0 ? UINT32_MAX : (uint32_t)b;
 }
 
+enum { WIDE = 16 }; /* Philox calls made together */
+
+/* word[k][l]: word k of the call with counter first + l; the same as gv_philox gives, in loops that become vector instructions. */
+static inline void draw(const gv_rng *r, uint32_t first, uint32_t word[4][WIDE])
+{
+    uint32_t k0 = r->key[0], k1 = r->key[1];
+    for (int l = 0; l < WIDE; l++) {
+        word[0][l] = first + (uint32_t)l;
+        word[1][l] = r->ctr[1];
+        word[2][l] = r->ctr[2];
+        word[3][l] = r->ctr[3];
+    }
+    for (int round = 0; round < 10; round++) {
+        for (int l = 0; l < WIDE; l++) {
+            uint64_t a = (uint64_t)word[0][l] * 0xD2511F53u, b = (uint64_t)word[2][l] * 0xCD9E8D57u;
+            word[0][l] = (uint32_t)(b >> 32) ^ word[1][l] ^ k0;
+            word[2][l] = (uint32_t)(a >> 32) ^ word[3][l] ^ k1;
+            word[1][l] = (uint32_t)b;
+            word[3][l] = (uint32_t)a;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
 #define GV_KERNELS "nn/ops/dropout.c"
 #include "nn/ops/types.h"
 
@@ -48,22 +73,28 @@ const gv_op gv_op_dropout = {
 #else
 typedef struct F(dropout_args) { const gv_call *c; gv_rng r; int64_t per; uint32_t bound; bool all; A scale; } F(dropout_args);
 
-/* Pieces are blocks of four elements (one Philox call each), or samples. */
-static void F(dropout_body)(void *p, int64_t begin, int64_t end)
+/* Pieces are WIDE Philox calls of four words: one word for each element, or for each sample. */
+GV_HOT static void F(dropout_body)(void *p, int64_t begin, int64_t end)
 {
     const F(dropout_args) *o = p;
     const T *x = o->c->x[0];
     T *y = o->c->y[0];
     int64_t count = o->c->out[0].count;
     for (int64_t q = begin; q < end; q++) {
-        uint32_t ctr[4] = { (uint32_t)q, o->r.ctr[1], o->r.ctr[2], o->r.ctr[3] }, word[4];
-        gv_philox(o->r.key, ctr, word);
-        for (int k = 0; k < 4; k++) {
-            int64_t i = q * 4 + k, a = i * o->per, b = a + o->per;
-            A scale = o->all || word[k] < o->bound ? 0 : o->scale;
-            for (int64_t e = a; e < b && e < count; e++)
-                y[e] = scale == 0 ? ST((A)0) : ST(LD(x[e]) * scale);
-        }
+        uint32_t word[4][WIDE];
+        A scale[4 * WIDE];
+        draw(&o->r, (uint32_t)(q * WIDE), word);
+        for (int l = 0; l < WIDE; l++)
+            for (int k = 0; k < 4; k++)
+                scale[l * 4 + k] = o->all || word[k][l] < o->bound ? 0 : o->scale;
+        int64_t first = q * 4 * WIDE, n = gv_min64(4 * WIDE, count / o->per - first);
+        if (o->per == 1) {
+            GV_IVDEP
+            for (int64_t i = 0; i < n; i++) /* 0 also where x is Inf or NaN */
+                y[first + i] = ST(scale[i] == 0 ? 0 : LD(x[first + i]) * scale[i]);
+        } else
+            for (int64_t i = 0; i < n * o->per; i++)
+                y[first * o->per + i] = ST(scale[i / o->per] == 0 ? 0 : LD(x[first * o->per + i]) * scale[i / o->per]);
     }
 }
 
@@ -75,7 +106,7 @@ static int F(dropout_run)(const gv_call *c)
     if (a->per_sample)
         o.per = c->out[0].count / c->out[0].shape[0];
     int64_t pieces = c->out[0].count / o.per;
-    gv_parallel((pieces + 3) / 4, gv_row_grain(o.per * 4), F(dropout_body), &o);
+    gv_parallel((pieces + 4 * WIDE - 1) / (4 * WIDE), gv_row_grain(o.per * 4 * WIDE), F(dropout_body), &o);
     return GV_OK;
 }
 #endif

@@ -32,9 +32,18 @@ GV_HOT static void F(softmax_rows)(void *p, int64_t begin, int64_t end)
     for (int64_t r = begin; r < end; r++) {
         const T *x = (const T *)c->x[0] + r * C;
         T *y = (T *)c->y[0] + r * C;
-        A most = LD(x[0]), sum = 0;
-        for (int64_t i = 1; i < C; i++)
-            most = LD(x[i]) > most ? LD(x[i]) : most;
+        A lane[16], most, sum = 0;
+        for (int l = 0; l < 16; l++)
+            lane[l] = LD(x[0]);
+        int64_t k = 0;
+        for (; k + 16 <= C; k += 16)
+            for (int l = 0; l < 16; l++)
+                lane[l] = LD(x[k + l]) > lane[l] ? LD(x[k + l]) : lane[l];
+        most = lane[0];
+        for (int l = 1; l < 16; l++)
+            most = lane[l] > most ? lane[l] : most;
+        for (; k < C; k++)
+            most = LD(x[k]) > most ? LD(x[k]) : most;
         if (sizeof(T) == sizeof(A)) { /* the exponentials wait in y */
             GV_IVDEP
             for (int64_t i = 0; i < C; i++)
