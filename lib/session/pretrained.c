@@ -74,6 +74,12 @@ int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *e
     return r == GV_OK ? load(net, s, path, false, NULL, err) : r;
 }
 
+int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, gv_buf *note, gv_err *err)
+{
+    int r = gv_store_init(s, net->graph, 0, err);
+    return r == GV_OK ? load(net, s, path, true, note, err) : r;
+}
+
 int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err)
 {
     int r = gv_store_init(s, net->graph, seed, err);

@@ -61,6 +61,8 @@ int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t s
 
 /* A checkpoint of this network: ours, or the original's with its aliased keys. Strict: what is missing or left over is named. */
 int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
+/* The encoder of a checkpoint; tensors of its head are left out. */
+int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, gv_buf *note, gv_err *err) GV_MUST_USE;
 /* The model alone, under published names (safetensors), or as the original's dictionary (pt, with the optimizer). */
 int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, int64_t epoch, int64_t step, gv_err *err) GV_MUST_USE;
 int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimizer *opt, const gv_config *c, const char *path, int64_t epoch, double lr, gv_err *err) GV_MUST_USE;
