@@ -1,0 +1,81 @@
+/* augmentation: the policies with every number in them, from data set, encoder and fields; passed on as train_kwargs and
+ * test_kwargs, which name every key of the policy, so that a stage derives nothing. */
+#include "augment/augment.h"
+#include "run/run.h"
+#include <inttypes.h>
+
+static void from_encoder(const gv_resolved *r, gv_policy_request *q)
+{
+    if (!r->has_model || !r->model.cfg)
+        return;
+    const struct gv_timm_encoder *e = r->c.model.encoder_params;
+    if (!e->pretrained) /* the original: only the patch size is taken over */
+        return;
+    const gv_pretrained_cfg *f = r->model.cfg;
+    q->encoder.image_size = f->input_size;
+    q->encoder.resize_size = (int64_t)(f->input_size / f->crop_pct + 0.5);
+    q->encoder.mean = (gv_f64s){ 3, (double *)(uintptr_t)f->mean };
+    q->encoder.std = (gv_f64s){ 3, (double *)(uintptr_t)f->std };
+    q->encoder.interpolation = f->interpolation;
+}
+
+/* Every resolved key as a kwarg. */
+static int to_kwargs(const gv_pipeline *p, gv_dict *d, gv_arena *arena, gv_err *err)
+{
+    d->n = p->keys;
+    d->key = gv_arena_alloc(arena, (p->keys + 1) * sizeof *d->key, err);
+    d->json = gv_arena_alloc(arena, (p->keys + 1) * sizeof *d->json, err);
+    if (!d->key || !d->json)
+        return GV_ESYS;
+    for (size_t i = 0; i < p->keys; i++) {
+        const char *v = p->value[i];
+        bool numeric = *v && strspn(v, "0123456789+-.e,") == strlen(v), list = strchr(v, ',') != NULL;
+        d->key[i] = p->key[i];
+        d->json[i] = gv_arena_printf(arena, err, numeric ? (list ? "[%s]" : "%s") : "\"%s\"", v);
+        if (!d->json[i])
+            return GV_ESYS;
+    }
+    return GV_OK;
+}
+
+int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
+{
+    struct gv_augmentation_config *a = &r->c.augmentation;
+    const char *policies[2] = { a->test_policy ? a->test_policy : r->data.set->test_policy, a->train_policy ? a->train_policy : r->data.set->train_policy };
+    const gv_pipeline *last = NULL;
+    for (int train = 1; train >= 0; train--) {
+        gv_policy_request q = {
+            .dataset = r->c.data.dataset->name, .train = train, .policy = policies[train], .other_policy = policies[!train],
+            .image_size = a->image_size, .resize_size = a->resize_size, .crop_size = a->crop_size, .cutout_size = a->cutout_size,
+            .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std, .kwargs = train ? a->train_kwargs : a->test_kwargs,
+            .native_size = r->data.native_size,
+        };
+        if (r->data.mean && !a->mean.v) { /* of the data set's own */
+            q.encoder.mean = (gv_f64s){ 3, (double *)(uintptr_t)r->data.mean };
+            q.encoder.std = (gv_f64s){ 3, (double *)(uintptr_t)r->data.std };
+        }
+        from_encoder(r, &q);
+        if (r->has_model)
+            q.channels = ((const struct gv_timm_encoder *)r->c.model.encoder_params)->input_channels;
+        gv_pipeline *p;
+        int code = gv_policy_resolve(&q, &p, arena, err);
+        if (code == GV_OK)
+            code = gv_buf_printf(&r->notes, err, "%s", train ? "train        " : "test         ");
+        if (code == GV_OK)
+            code = gv_pipeline_text(p, &r->notes, err);
+        if (code == GV_OK)
+            code = gv_buf_add(&r->notes, "\n", 1, err);
+        if (code == GV_OK)
+            code = to_kwargs(p, train ? &a->train_kwargs : &a->test_kwargs, arena, err);
+        if (code < 0)
+            return code;
+        last = p;
+    }
+    a->train_policy = policies[1];
+    a->test_policy = policies[0];
+    /* For the record: what comes out of the test policy. */
+    a->image_size = last->image_size;
+    a->mean = last->mean;
+    a->std = last->std;
+    return GV_OK;
+}

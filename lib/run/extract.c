@@ -1,0 +1,179 @@
+/* extract: an encoder's features of each split, as HDF5 files under the original's names. */
+#include "common/file.h"
+#include "common/log.h"
+#include "json/json.h"
+#include "run/runs.h"
+#include "run/spawn.h"
+#include <inttypes.h>
+#include <libgen.h>
+#include <unistd.h>
+
+static const char *const split_names[] = { "train", "val", "test" };
+
+/* checkpoint_path is RUN/checkpoints/NAME.safetensors: the run's configuration applies. */
+static int base_config(gv_config *c, const gv_config *user, int argc, char **argv, gv_arena *arena, gv_err *err)
+{
+    const struct gv_extract_options *o = user->own;
+    if (!o->checkpoint_path) {
+        int r = gv_config_copy(c, user, arena, err);
+        c->own = user->own;
+        return r;
+    }
+    if (!gv_file_exists(o->checkpoint_path))
+        return gv_fail(err, GV_EUSAGE, "'--checkpoint_path' is '%s', which does not exist", o->checkpoint_path);
+    char *path = gv_arena_strdup(arena, o->checkpoint_path, err), *dir = path ? dirname(dirname(path)) : NULL;
+    if (!dir)
+        return GV_ESYS;
+    return gv_runs_config(c, user->command, dir, argc, argv, arena, err);
+}
+
+static int apply_options(gv_config *c, const struct gv_extract_options *o, gv_err *err)
+{
+    static const int precisions[] = { GV_PRECISION_NO, GV_PRECISION_BF16, GV_PRECISION_FP64 };
+    c->training.precision = precisions[o->compute_precision];
+    c->training.backend = o->backend;
+    c->training.threads = o->threads;
+    c->on_error = o->on_error;
+    c->dataloading.shuffle_train = c->dataloading.shuffle_eval = false;
+    if (c->training.seed == GV_NONE_U64)
+        c->training.seed = 0;
+    if (o->checkpoint_path && c->model.encoder && !strcmp(c->model.encoder->name, "timm"))
+        ((struct gv_timm_encoder *)c->model.encoder_params)->weights = NULL;
+    /* An untouched joint becomes the mean where there is no class token; a typed one is an error there. */
+    const char *word = gv_aggregations[o->method];
+    return gv_config_set(c, "model.feature_aggregation_method", &word, 1, gv_config_typed(c, "method"), err);
+}
+
+static int add_name(gv_buf *b, const char *template, const char *const (*keys)[2], size_t n, gv_err *err)
+{
+    int r = GV_OK;
+    for (const char *s = template; *s && r == GV_OK;) {
+        const char *end = *s == '{' ? strchr(s, '}') : NULL;
+        size_t k = 0;
+        while (end && k < n && (strlen(keys[k][0]) != (size_t)(end - s - 1) || strncmp(keys[k][0], s + 1, (size_t)(end - s - 1))))
+            k++;
+        if (end && k == n)
+            return gv_fail(err, GV_EUSAGE, "'--output_filename' has '%.*s'; known are {method} {model} {dataset} {split} {imgsize} {precision} {checkpoint}", (int)(end - s + 1), s);
+        r = end ? gv_buf_add(b, keys[k][1], strlen(keys[k][1]), err) : gv_buf_add(b, s, 1, err);
+        s = end ? end + 1 : s + 1;
+    }
+    return r;
+}
+
+/* agg_{method}_{model}_{dataset}_{split}_size{imgsize}_float{precision}[_{checkpoint}].h5 */
+static char *file_name(const gv_resolved *r, const struct gv_extract_options *o, int split, gv_arena *arena, gv_err *err)
+{
+    char size[24], ckpt[256] = "", model[256];
+    snprintf(size, sizeof size, "%" PRId64, r->c.augmentation.image_size == GV_NONE_I64 ? 0 : r->c.augmentation.image_size);
+    if (o->checkpoint_path) {
+        const char *b = strrchr(o->checkpoint_path, '/');
+        snprintf(ckpt, sizeof ckpt, "%s", b ? b + 1 : o->checkpoint_path);
+        char *dot = strrchr(ckpt, '.');
+        if (dot)
+            *dot = 0;
+    }
+    snprintf(model, sizeof model, "%s", r->has_model ? ((const struct gv_timm_encoder *)r->c.model.encoder_params)->type : r->c.model.encoder->name);
+    for (char *p = model; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    const char *const keys[][2] = { { "method", gv_aggregations[o->method] }, { "model", model }, { "dataset", r->c.data.dataset->name }, { "split", split_names[split] },
+                                    { "imgsize", size }, { "precision", o->precision ? "32" : "16" }, { "checkpoint", ckpt } };
+    const char *template = o->output_filename ? o->output_filename : *ckpt ? "agg_{method}_{model}_{dataset}_{split}_size{imgsize}_float{precision}_{checkpoint}.h5" : "agg_{method}_{model}_{dataset}_{split}_size{imgsize}_float{precision}.h5";
+    gv_buf b = { 0 };
+    char *path = NULL;
+    if (add_name(&b, template, keys, GV_COUNT(keys), err) == GV_OK)
+        path = gv_arena_printf(arena, err, "%s/%s", o->output_dir, b.data);
+    gv_buf_release(&b);
+    return path;
+}
+
+/* The resolved configuration without paths and transport: an attribute of the file. */
+static int attributes(const gv_resolved *r, gv_buf *out, gv_err *err)
+{
+    json_t *j = gv_config_json(&r->c, err);
+    if (!j)
+        return err->code;
+    static const char *const away[] = { "typed", "exp_dir", "dataloading", "logger", "add_log", "training", "optimizer", "task", "on_error" };
+    for (size_t i = 0; i < GV_COUNT(away); i++)
+        json_object_del(j, away[i]);
+    json_t *data = json_object_get(j, "data");
+    json_object_del(data, "data_root_dir");
+    json_object_del(data, "command");
+    json_object_del(json_object_get(json_object_get(j, "model"), "encoder"), "weights");
+    int code = gv_json_text(j, out, err);
+    json_decref(j);
+    return code;
+}
+
+static int one_split(const gv_config *c, const struct gv_extract_options *o, int split, int *status, gv_arena *arena, gv_err *err)
+{
+    gv_resolved r;
+    gv_pipeline_plan *p = gv_alloc(sizeof *p, err);
+    gv_buf attrs = { 0 };
+    if (!p)
+        return GV_ESYS;
+    gv_pipe_init(p, arena);
+    int code = gv_resolve(&r, c, o->split >= 0 ? 1u << split : 0, true, arena, err);
+    char *path = NULL;
+    if (code == GV_OK && (r.data.split[split].n < 0 || (split == GV_SPLIT_TEST && r.data.test_is_val && o->split < 0)))
+        goto out; /* no such split of its own: val holds the same samples */
+    if (code == GV_OK && !(path = file_name(&r, o, split, arena, err)))
+        code = err->code;
+    if (code == GV_OK && !c->driver.print_pipeline && !c->driver.dry_run)
+        code = gv_mkdirs(o->output_dir, err);
+    const char *augment = split == GV_SPLIT_TRAIN && !o->use_eval_transform_for_train ? "train" : "test";
+    int f = code == GV_OK ? gv_runs_forward(p, &r.c, split_names[split], split_names[split], augment, o->checkpoint_path, true, err) : code;
+    int e = f >= 0 ? gv_pipe_stage(p, "export", "export", err) : f;
+    code = e < 0 ? e : gv_pipe_connect(p, f, e, NULL, err);
+    char level[8];
+    snprintf(level, sizeof level, "%d", (int)o->compression);
+    if (code == GV_OK)
+        code = gv_pipe_option(p, e, "--to", path, err);
+    if (code == GV_OK)
+        code = gv_pipe_option(p, e, "--precision", o->precision ? "32" : "16", err);
+    if (code == GV_OK)
+        code = gv_pipe_option(p, e, "--compression", level, err);
+    if (code == GV_OK)
+        code = attributes(&r, &attrs, err);
+    if (code == GV_OK)
+        code = gv_pipe_option(p, e, "--attributes", attrs.data, err);
+    if (code == GV_OK && (c->driver.print_pipeline || c->driver.dry_run)) {
+        gv_buf text = { 0 };
+        code = gv_pipe_print(p, &text, err);
+        if (code == GV_OK)
+            fwrite(text.data, 1, text.len, stdout);
+        gv_buf_release(&text);
+    } else if (code == GV_OK) {
+        code = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .what = "extracting" }, status, err);
+        if (code == GV_OK)
+            printf("%s\n", path);
+    }
+out:
+    gv_pipe_release(p);
+    gv_free(p);
+    gv_buf_release(&attrs);
+    gv_resolved_release(&r);
+    return code;
+}
+
+int gv_driver_extract(gv_config *user, int argc, char **argv, gv_err *err)
+{
+    const struct gv_extract_options *o = user->own;
+    gv_config c;
+    int status = 0, r = gv_config_check_built(user, err);
+    if (r == GV_OK)
+        r = base_config(&c, user, argc, argv, user->arena, err);
+    if (r < 0)
+        return gv_exit_status(r);
+    r = apply_options(&c, o, err);
+    if (r == GV_OK)
+        r = gv_config_check(&c, err);
+    c.driver = user->driver;
+    for (int split = 0; split < 3 && r == GV_OK; split++)
+        if (o->split < 0 || o->split == split)
+            r = one_split(&c, o, split, &status, user->arena, err);
+    if (r == GV_OK && fflush(stdout))
+        r = gv_fail_sys(err, "cannot write to stdout");
+    gv_config_release(&c);
+    return r == GV_OK ? 0 : status ? status : gv_exit_status(r);
+}

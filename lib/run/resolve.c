@@ -1,0 +1,131 @@
+/* resolve: values that follow from data, encoder and machine, set once and passed on explicitly. */
+#include "common/file.h"
+#include "common/log.h"
+#include "common/threads.h"
+#include "json/json.h"
+#include "run/run.h"
+#include "weights/weights.h"
+#include <cpuid.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <sys/random.h>
+
+bool gv_cpu_has_bf16(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d))
+        return false;
+    bool avx512_bf16 = a >> 5 & 1;
+    bool amx_bf16 = __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 22 & 1;
+    return avx512_bf16 || amx_bf16;
+}
+
+int gv_config_copy(gv_config *to, const gv_config *c, gv_arena *arena, gv_err *err)
+{
+    json_t *j = gv_config_json(c, err);
+    if (!j)
+        return err->code;
+    int r = gv_config_init(to, arena, err);
+    if (r == GV_OK)
+        r = gv_config_load_json(to, j, "the configuration", err);
+    json_decref(j);
+    to->driver = c->driver;
+    to->own = c->own;
+    return r;
+}
+
+static int set(gv_config *c, const char *path, const char *word, gv_err *err)
+{
+    return gv_config_set(c, path, &word, 1, false, err);
+}
+
+static int fetch_missing(const gv_config *c, gv_arena *arena, gv_err *err)
+{
+    const gv_archive *list;
+    size_t n;
+    int r = gv_dataset_missing(c, arena, &list, &n, err);
+    for (size_t i = 0; i < n && r == GV_OK; i++) {
+        char *dir = gv_arena_strdup(arena, list[i].path, err);
+        if (!dir)
+            return GV_ESYS;
+        if (gv_offline())
+            return gv_fail(err, GV_EUSAGE, "'%s' is not there and HF_HUB_OFFLINE forbids a download; fetch %s elsewhere and copy it there", list[i].path, list[i].url);
+        r = gv_mkdirs(dirname(dir), err);
+        if (r == GV_OK)
+            r = gv_download(list[i].url, list[i].path, list[i].md5, NULL, err);
+    }
+    return r;
+}
+
+static int machine(gv_resolved *r, gv_err *err)
+{
+    gv_config *c = &r->c;
+    int cores = gv_threads_available();
+    if (!gv_config_typed(c, "dataloading.num_workers") && c->dataloading.num_workers > cores)
+        c->dataloading.num_workers = cores;
+    if (c->training.precision == GV_PRECISION_BF16 && !gv_config_typed(c, "training.precision") && !gv_cpu_has_bf16()) {
+        c->training.precision = GV_PRECISION_NO;
+        return gv_buf_printf(&r->notes, err, "precision    fp32: this processor has no bf16 instructions\n");
+    }
+    if (c->training.seed == GV_NONE_U64) {
+        uint32_t seed;
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+            return gv_fail_sys(err, "cannot draw a seed");
+        c->training.seed = seed;
+        return gv_buf_printf(&r->notes, err, "seed         %" PRIu64 " (drawn)\n", c->training.seed);
+    }
+    return gv_buf_printf(&r->notes, err, "seed         %" PRIu64 "\n", c->training.seed);
+}
+
+static int classes(gv_resolved *r, gv_err *err)
+{
+    gv_config *c = &r->c;
+    char n[24];
+    if (r->data.num_classes > 0) {
+        if (c->data.num_classes != GV_NONE_I64 && c->data.num_classes != r->data.num_classes)
+            return gv_fail(err, GV_EUSAGE, "'--data.num_classes' is %" PRId64 ", but the data has %" PRId64 " %s", c->data.num_classes, r->data.num_classes,
+                           r->data.target == GV_TARGET_REGRESSION ? "outputs" : "classes");
+        snprintf(n, sizeof n, "%" PRId64, r->data.num_classes);
+        return set(c, "data.num_classes", n, err);
+    }
+    if (c->data.num_classes == GV_NONE_I64)
+        return gv_fail(err, GV_EUSAGE, "the number of classes of '%s' is not known: give --data.num_classes", c->data.dataset->name);
+    return GV_OK;
+}
+
+static int encoder(gv_resolved *r, gv_err *err)
+{
+    if (strcmp(r->c.model.encoder->name, "timm"))
+        return GV_OK;
+    const struct gv_timm_encoder *e = r->c.model.encoder_params;
+    int code = gv_model_find(e->type, &r->model, err);
+    if (code < 0)
+        return gv_fail_in(err, "'--model.encoder.type'");
+    r->has_model = true;
+    return GV_OK;
+}
+
+int gv_resolve(gv_resolved *r, const gv_config *user, unsigned splits, bool unlabelled, gv_arena *arena, gv_err *err)
+{
+    memset(r, 0, sizeof *r);
+    int code = gv_config_copy(&r->c, user, arena, err);
+    if (code == GV_OK)
+        code = fetch_missing(&r->c, arena, err);
+    if (code == GV_OK)
+        code = gv_data_open(&r->c, &(gv_data_want){ .splits = splits, .unlabelled = unlabelled }, arena, &r->data, err);
+    if (code == GV_OK)
+        code = machine(r, err);
+    if (code == GV_OK)
+        code = classes(r, err);
+    if (code == GV_OK)
+        code = encoder(r, err);
+    if (code == GV_OK && r->data.set->train_policy)
+        code = gv_resolve_augmentation(r, arena, err);
+    return code;
+}
+
+void gv_resolved_release(gv_resolved *r)
+{
+    gv_config_release(&r->c);
+    gv_buf_release(&r->notes);
+}

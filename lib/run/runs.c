@@ -1,0 +1,89 @@
+/* runs: find folds and their checkpoints, read their configurations, add their forward pass to a pipeline. */
+#include "run/runs.h"
+#include "common/file.h"
+#include "json/json.h"
+#include <dirent.h>
+
+static const char *checkpoint_in(const char *dir, const char *name, gv_arena *arena, gv_err *err)
+{
+    static const char *const ends[] = { "safetensors", "pt" };
+    for (int i = 0; i < 2; i++) {
+        char *path = gv_arena_printf(arena, err, "%s/checkpoints/%s.%s", dir, name, ends[i]);
+        if (path && gv_file_exists(path))
+            return path;
+    }
+    return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const char *x = ((const gv_found_run *)a)->fold, *y = ((const gv_found_run *)b)->fold;
+    size_t n = strlen(x), m = strlen(y);
+    return n != m && strspn(x, "0123456789") == n && strspn(y, "0123456789") == m ? (n < m ? -1 : 1) : strcmp(x, y);
+}
+
+int gv_runs_find(const char *exp_dir, const char *fold, const char *name, gv_found_run **runs, size_t *n, gv_arena *arena, gv_err *err)
+{
+    enum { MAX_FOLDS = 100 };
+    *n = 0;
+    gv_found_run *v = *runs = gv_arena_alloc(arena, MAX_FOLDS * sizeof *v, err);
+    if (!v)
+        return GV_ESYS;
+    const char *own = fold ? NULL : checkpoint_in(exp_dir, name, arena, err);
+    if (own) {
+        v[(*n)++] = (gv_found_run){ gv_arena_strdup(arena, exp_dir, err), "0", own };
+        return err->code;
+    }
+    DIR *d = opendir(exp_dir);
+    if (!d)
+        return gv_fail(err, GV_EUSAGE, "'--exp_dir' is '%s', which is no directory", exp_dir);
+    const struct dirent *e;
+    while ((e = readdir(d)) && err->code == GV_OK) {
+        if (*e->d_name == '.' || (fold && strcmp(fold, e->d_name)))
+            continue;
+        char *dir = gv_arena_printf(arena, err, "%s/%s", exp_dir, e->d_name);
+        const char *path = dir ? checkpoint_in(dir, name, arena, err) : NULL;
+        if (path && *n < MAX_FOLDS)
+            v[(*n)++] = (gv_found_run){ dir, gv_arena_strdup(arena, e->d_name, err), path };
+    }
+    closedir(d);
+    if (err->code == GV_OK && !*n)
+        return gv_fail(err, GV_EUSAGE, "no checkpoints/%s.safetensors or .pt in '%s'%s%s%s; '--exp_dir' takes a run (…/<data set>/<group>/<fold>) or its group", name, exp_dir, fold ? " for fold '" : " or a folder of it",
+                       fold ? fold : "", fold ? "'" : "");
+    qsort(v, *n, sizeof *v, by_name);
+    return err->code;
+}
+
+int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int argc, char **argv, gv_arena *arena, gv_err *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    if (!gv_file_exists(path))
+        return gv_fail(err, GV_EUSAGE, "'%s' has no config.json: it is no run directory", dir);
+    int r = gv_config_init(c, arena, err);
+    if (r == GV_OK)
+        r = gv_config_load(c, path, err);
+    if (r == GV_OK)
+        r = gv_config_parse(c, cmd, argc, argv, err);
+    return r;
+}
+
+static const char *const forward_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
+
+int gv_runs_forward(gv_pipeline_plan *p, const gv_config *c, const char *label, const char *split, const char *augment, const char *checkpoint, bool features, gv_err *err)
+{
+    gv_flow f = { .label = label, .split = split, .augment = augment, .batch = "eval", .epochs = 1, .pass_errors = c->on_error == GV_ON_ERROR_SKIP, .unlabelled = true };
+    char name[64];
+    snprintf(name, sizeof name, "%s/forward", label);
+    int b = gv_flow_add(p, c, &f, err), n = b < 0 ? b : gv_pipe_stage(p, "forward", name, err);
+    if (n < 0)
+        return n;
+    int r = gv_config_args(c, forward_blocks, &p->node[n].words, err);
+    if (r == GV_OK && checkpoint)
+        r = gv_pipe_option(p, n, "--checkpoint", checkpoint, err);
+    if (r == GV_OK && features)
+        r = gv_pipe_option(p, n, "--features", NULL, err);
+    if (r == GV_OK)
+        r = gv_pipe_connect(p, b, n, NULL, err);
+    return r < 0 ? r : n;
+}
