@@ -30,6 +30,11 @@ void gv_catch_signals(void)
     }
 }
 
+void gv_hold_signals(bool hold)
+{
+    gv_stream_stop_fd(hold ? -1 : wake);
+}
+
 int gv_stop_requested(void)
 {
     return stop;

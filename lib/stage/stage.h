@@ -66,6 +66,8 @@ const char *gv_event_quote(char *to, size_t n, const char *text);
 /* Set by SIGTERM, SIGINT, SIGUSR1 in stages that asked for it (gv_catch_signals): finish the step, save, return GV_ESAVED. */
 void gv_catch_signals(void);
 int gv_stop_requested(void); /* the signal's number, or 0. Readers that wait return GV_ESAVED then */
+/* While held, readers wait through a signal; gv_stop_requested() still tells of it. For work that must not be cut in two. */
+void gv_hold_signals(bool hold);
 /* Open a path or "-" (or NULL) for reading: a stream; "fd:N" names an inherited descriptor. A path that is missing is GV_EUSAGE. */
 int gv_open_input(const char *path, gv_reader **r, gv_err *err) GV_MUST_USE;
 /* The same for writing. A regular file appears when the stream is closed well. A terminal is refused. */

@@ -1,0 +1,160 @@
+/* forward: run a checkpoint, or a pretrained encoder, on batches; one prediction or feature record for each sample. */
+#include "common/log.h"
+#include "common/threads.h"
+#include "session/session.h"
+#include "stage/stage.h"
+#include <inttypes.h>
+
+struct forward {
+    const char *checkpoint;
+    bool features;
+};
+
+static const gv_field fields[] = {
+    GV_OPT_STR(struct forward, checkpoint, "weights of the whole network (.safetensors, .pt); without it the encoder's pretrained ones"),
+    GV_BOOL(struct forward, features, false, "write the pooled features instead of predictions"),
+    GV_END,
+};
+
+static const char *const blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
+
+typedef struct state {
+    gv_stage_ctx *st;
+    const struct forward *o;
+    gv_facts facts;
+    gv_store *store;
+    gv_plans plans;
+} state;
+
+static int prepare(void *arg, gv_network *net, gv_err *err)
+{
+    state *w = arg;
+    gv_buf note = { 0 };
+    int r;
+    if (w->o->checkpoint && !w->o->features)
+        r = gv_checkpoint_load(net, w->store, w->o->checkpoint, err);
+    else if (w->o->checkpoint) /* features need no head: the file's is left out */
+        r = gv_checkpoint_load_encoder(net, w->store, w->o->checkpoint, &note, err);
+    else
+        r = gv_network_init(net, w->store, w->st->config, w->st->config->training.seed, &note, err);
+    if (r == GV_OK && note.len)
+        gv_log(GV_INFO, "%s", note.data);
+    gv_buf_release(&note);
+    return r;
+}
+
+static int start(state *w, const gv_record *rec, gv_err *err)
+{
+    const gv_config *c = w->st->config;
+    int r = gv_facts_read(&w->facts, gv_reader_header(w->st->in), &w->st->run, err);
+    if (r == GV_OK && c->data.num_classes != GV_NONE_I64)
+        w->facts.num_classes = c->data.num_classes; /* the network's, whatever the labels of this data */
+    if (r == GV_OK && !w->o->features && w->facts.num_classes < 1)
+        r = gv_fail(err, GV_EUSAGE, "neither the stream nor --data.num_classes tells the number of classes");
+    if (r == GV_OK)
+        r = gv_facts_from_batch(&w->facts, rec, err);
+    gv_plan_options o = gv_session_plan_options(c);
+    if (r == GV_OK)
+        r = gv_store_open(&w->store, o.precision, err);
+    if (r < 0)
+        return r;
+    gv_threads_set(o.threads);
+    w->plans = (gv_plans){ .c = c, .f = &w->facts, .store = w->store, .phase = GV_EVAL, .what = w->o->features ? GV_NET_FEATURES : 0, .options = o };
+    return GV_OK;
+}
+
+/* Row i of the batch's targets, under the same key. */
+static int put_target(gv_record *out, const gv_tensor *y, int64_t i, gv_err *err)
+{
+    if (!y || y->ndim < 1)
+        return GV_OK;
+    if (y->ndim == 1 && y->dtype == GV_I64T)
+        return gv_set_i64(out, "y", ((const int64_t *)y->data)[i], err);
+    size_t row = y->bytes / (size_t)y->shape[0];
+    return gv_set_tensor(out, "y", y->dtype, y->shape + 1, y->ndim - 1, (const char *)y->data + (size_t)i * row, err);
+}
+
+static int put_rows(state *w, const gv_record *rec, const gv_batch *b, const gv_plan *plan, gv_err *err)
+{
+    const char *key = w->o->features ? "x" : "logits";
+    const gv_stored *v = gv_plan_output(plan, w->o->features ? "features" : "logits");
+    gv_dtype t = v->dtype == GV_BF16 ? GV_F32T : v->dtype;
+    const void *data = v->data;
+    int64_t width = v->shape[v->ndim - 1], epoch = 0;
+    if (t != v->dtype) {
+        float *f = gv_arena_alloc_dirty(&w->st->batch, (size_t)(b->n * width) * sizeof *f, err);
+        if (!f)
+            return GV_ESYS;
+        gv_to_f32(v->dtype, v->data, f, (size_t)(b->n * width));
+        data = f;
+    }
+    const gv_tensor *index = gv_get_tensor(rec, "index");
+    bool has_epoch = gv_get_i64(rec, "epoch", &epoch);
+    for (int64_t i = 0; i < b->n; i++) {
+        gv_record out;
+        gv_record_init(&out, w->o->features ? GV_FEATURE : GV_PREDICTION);
+        int r = has_epoch ? gv_set_i64(&out, "epoch", epoch, err) : GV_OK;
+        if (r == GV_OK && index && index->dtype == GV_I64T && index->shape[0] == b->n)
+            r = gv_set_i64(&out, "index", ((const int64_t *)index->data)[i], err);
+        if (r == GV_OK && b->ids && b->ids->type == GV_ARRAY && (int64_t)b->ids->array.n == b->n && b->ids->array.v[i].type == GV_TEXT)
+            r = gv_set_text(&out, "id", b->ids->array.v[i].text.s, err);
+        if (r == GV_OK)
+            r = put_target(&out, b->y, i, err);
+        if (r == GV_OK)
+            r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)(i * width) * gv_dtype_of(t)->size, err);
+        if (r == GV_OK)
+            r = gv_put(w->st->out, &out, err);
+        if (r < 0)
+            return r;
+    }
+    return GV_OK;
+}
+
+static int one(state *w, const gv_record *rec, gv_err *err)
+{
+    gv_batch b;
+    gv_network *net;
+    gv_plan *plan;
+    int r = w->store ? GV_OK : start(w, rec, err);
+    if (r == GV_OK)
+        r = gv_batch_read(&b, rec, &w->facts, false, &w->st->batch, err);
+    if (r == GV_OK)
+        r = gv_plans_for(&w->plans, b.n, w->plans.n ? NULL : prepare, w, &net, &plan, err);
+    if (r == GV_OK)
+        r = gv_plan_run(plan, b.feed, 1, 0, err); /* x alone: there is no loss */
+    if (r == GV_OK)
+        r = put_rows(w, rec, &b, plan, err);
+    if (r == GV_OK)
+        gv_stage_done(w->st, (uint64_t)b.n);
+    return r;
+}
+
+static int run(gv_stage_ctx *st, gv_err *err)
+{
+    state *w = gv_arena_alloc(&st->run, sizeof *w, err);
+    if (!w)
+        return GV_ESYS;
+    w->st = st;
+    w->o = st->params;
+    int r = gv_config_check_built(st->config, err);
+    if (r == GV_OK)
+        r = gv_stage_output(st, w->o->features ? GV_FEATURE : GV_PREDICTION, err);
+    if (r == GV_OK)
+        r = gv_stage_start(st, err);
+    gv_record rec;
+    while (r >= 0 && (r = gv_next(st->in, &rec, err)) > 0) {
+        gv_arena_reset(&st->batch);
+        if (rec.kind == GV_ERROR_RECORD)
+            r = gv_put(st->out, &rec, err);
+        else if ((r = one(w, &rec, err)) < 0)
+            gv_fail_in(err, "record %" PRIu64, gv_reader_records(st->in) - 1);
+    }
+    gv_plans_close(&w->plans);
+    gv_store_close(w->store);
+    return r;
+}
+
+const gv_stage gv_this_stage = {
+    .name = "forward", .summary = "run a network on batches: predictions or features",
+    .reads = GV_BATCH, .writes = GV_PREDICTION | GV_FEATURE, .blocks = blocks, .fields = fields, .params_size = sizeof(struct forward), .run = run,
+};
