@@ -28,7 +28,7 @@ static const gv_field fields[] = {
     GV_END,
 };
 
-static const char *const blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "peft", "optimizer", "training", "task", "dataloading.batch_size", NULL };
+static const char *const blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "optimizer", "training", "task", "dataloading.batch_size", NULL };
 
 typedef struct trainer {
     gv_stage_ctx *st;

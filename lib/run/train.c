@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const train_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "peft", "optimizer", "training", "task", "dataloading.batch_size", NULL };
+static const char *const train_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "optimizer", "training", "task", "dataloading.batch_size", NULL };
 
 typedef struct job { /* one fold */
     const gv_config *user;      /* as typed, with the fold and group chosen */
