@@ -293,7 +293,7 @@ static int train_batch(trainer *w, const gv_record *rec, bool ends, gv_err *err)
 static int validate(trainer *w, double *loss, gv_err *err)
 {
     double sum = 0;
-    int64_t batches = 0, seen = 0;
+    int64_t batches = 0, seen = 0, steps = w->c->training.val_steps_per_epoch;
     bool ended = false;
     gv_record rec;
     int r = GV_OK;
@@ -306,6 +306,8 @@ static int validate(trainer *w, double *loss, gv_err *err)
         gv_plan *plan;
         const gv_item *e = gv_get(&rec, "ends_epoch");
         ended = e && e->type == GV_ITEM_BOOL && e->b;
+        if (steps != GV_NONE_I64 && batches >= steps) /* the rest of the epoch is read, so that the stream stays in step */
+            continue;
         r = gv_batch_read(&b, &rec, &w->facts, false, &w->st->batch, err);
         if (r == GV_OK && !b.labels && !b.targets)
             r = gv_fail(err, GV_EDATA, "a validation batch has no targets");

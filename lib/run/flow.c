@@ -4,20 +4,16 @@
 
 /* The blocks each stage takes; what is at its default is not printed. */
 static const char *const index_blocks[] = { "data", "training.seed", "training.cv_folds", NULL };
-static const char *const decode_blocks[] = { "data", "model.encoder", NULL };
-static const char *const augment_blocks[2][6] = {
+/* decode draws the leading crop of the policy, augment draws it again: both need the same. */
+static const char *const decode_blocks[2][8] = {
+    { "data.dataset", "data.data_root_dir", "data.approximate_decode", "data.augmentation.test_policy", "data.augmentation.test_kwargs", "model.encoder.input_channels", "training.seed", NULL },
+    { "data.dataset", "data.data_root_dir", "data.approximate_decode", "data.augmentation.train_policy", "data.augmentation.train_kwargs", "model.encoder.input_channels", "training.seed", NULL },
+};
+static const char *const augment_blocks[2][8] = {
     { "data.dataset", "data.augmentation.test_policy", "data.augmentation.test_kwargs", "model.encoder.input_channels", "training.seed", NULL },
     { "data.dataset", "data.augmentation.train_policy", "data.augmentation.train_kwargs", "model.encoder.input_channels", "training.seed", NULL },
 };
 static const char *const batch_blocks[] = { "dataloading.batch_size", "dataloading.eval_batch_size", "dataloading.drop_last_train", "dataloading.drop_last_eval", "task.mixup", "task.mixup_alpha", "training.seed", "on_error", NULL };
-
-/* The data block without its augmentation, for stages that look at listings and files alone. */
-static gv_config plain(const gv_config *c)
-{
-    gv_config p = *c;
-    p.augmentation = (struct gv_augmentation_config){ .image_size = GV_NONE_I64, .resize_size = GV_NONE_I64, .crop_size = GV_NONE_I64, .cutout_size = GV_NONE_I64 };
-    return p;
-}
 
 static int stage(gv_pipeline_plan *p, const gv_config *c, const char *name, const char *label, const char *const *blocks, gv_err *err)
 {
@@ -31,10 +27,9 @@ static int stage(gv_pipeline_plan *p, const gv_config *c, const char *name, cons
 static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int i, int n, gv_err *err)
 {
     char label[64], text[64];
-    gv_config data = plain(c);
     bool train = !strcmp(f->augment, "train");
     snprintf(label, sizeof label, "%s/index", f->label);
-    int a = stage(p, &data, "index", label, index_blocks, err);
+    int a = stage(p, c, "index", label, index_blocks, err);
     if (a < 0 || gv_pipe_option(p, a, "--split", f->split, err) < 0)
         return err->code;
     snprintf(text, sizeof text, "%" PRId64 ":%" PRId64, f->start_epoch, f->start_pos);
@@ -43,11 +38,13 @@ static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int
     snprintf(text, sizeof text, "%" PRId64, f->epochs);
     if (gv_pipe_option(p, a, "--epochs", text, err) < 0 || gv_pipe_option(p, a, f->shuffle ? "--shuffle" : "--no_shuffle", NULL, err) < 0)
         return err->code;
+    if (f->unlabelled && gv_pipe_option(p, a, "--unlabelled", NULL, err) < 0)
+        return err->code;
     snprintf(text, sizeof text, "%d/%d", i, n);
     if (n > 1 && gv_pipe_option(p, a, "--shard", text, err) < 0)
         return err->code;
     snprintf(label, sizeof label, "%s/decode%s%.0d", f->label, n > 1 ? " " : "", n > 1 ? i + 1 : 0);
-    int b = stage(p, &data, "decode", label, decode_blocks, err);
+    int b = stage(p, c, "decode", label, decode_blocks[train], err);
     if (b < 0 || gv_pipe_option(p, b, "--split", f->augment, err) < 0 || gv_pipe_connect(p, a, b, NULL, err) < 0)
         return err->code;
     if (!c->data.dataset || !strcmp(c->data.dataset->name, "precomputed_features"))

@@ -44,14 +44,12 @@ static void clear_line(gv_report *r)
 static const char *bottleneck(const gv_report *r)
 {
     const char *name = NULL;
-    double least = 0.5, elapsed = now() - r->started;
-    for (int i = 0; i < r->stages; i++) {
-        double waits = (r->stage[i].wait_in + r->stage[i].wait_out) / (elapsed > 0 ? elapsed : 1);
-        if (r->stage[i].done > 0 && waits < least) {
-            least = waits;
+    double least = 0.5, t = now();
+    for (int i = 0; i < r->stages; i++)
+        if (r->stage[i].at > 0 && t - r->stage[i].at < 3 && r->stage[i].share < least) {
+            least = r->stage[i].share;
             name = r->stage[i].label;
         }
-    }
     return name;
 }
 
@@ -85,19 +83,27 @@ static void train_progress(gv_report *r, const json_t *j)
 
 void gv_report_event(gv_report *r, int i, const char *json, size_t n)
 {
-    if (r->events && n) {
-        fwrite(json, 1, n, r->events);
-        fputc('\n', r->events);
-    }
     gv_err err = { 0 };
     json_t *j = gv_json_parse(json, n, "event", &err);
     if (!j)
         return; /* telemetry cannot hurt */
     const char *kind = json_string_value(json_object_get(j, "event"));
-    if (kind && !strcmp(kind, "progress") && i < GV_REPORT_STAGES) {
-        r->stage[i].wait_in = number(j, "wait_in");
-        r->stage[i].wait_out = number(j, "wait_out");
-        r->stage[i].done = json_object_get(j, "done") ? number(j, "done") : 1;
+    bool progress = kind && !strcmp(kind, "progress") && i < GV_REPORT_STAGES;
+    double t = now();
+    if (r->events && (!progress || t - r->stage[i].kept >= 10)) { /* ten times a second is for the eye, not for the file */
+        if (progress)
+            r->stage[i].kept = t;
+        fwrite(json, 1, n, r->events);
+        fputc('\n', r->events);
+    }
+    if (progress) {
+        double waits = number(j, "wait_in") + number(j, "wait_out");
+        if (r->stage[i].at <= 0 || t - r->stage[i].at >= 1) {
+            if (r->stage[i].at > 0)
+                r->stage[i].share = (waits - r->stage[i].waits) / (t - r->stage[i].at);
+            r->stage[i].at = t;
+            r->stage[i].waits = waits;
+        }
         if (json_object_get(j, "epochs"))
             train_progress(r, j);
         else if (!json_object_get(j, "total") || number(j, "total") <= 0) {

@@ -13,7 +13,7 @@ typedef struct gv_report {
     int terminal;       /* stderr is one */
     int line_shown;     /* a progress line stands on the terminal */
     double started, last_shown, last_plain;
-    struct { char label[48]; double wait_in, wait_out, busy_since; double done; } stage[GV_REPORT_STAGES];
+    struct { char label[48]; double at, waits, share, kept; } stage[GV_REPORT_STAGES]; /* share: of the last second or so that it waited */
     int stages;
     char train[256];    /* the last progress text of the main stage */
 } gv_report;

@@ -299,7 +299,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         goto out;
     }
     if (r == GV_OK)
-        r = gv_resolve(&j->r, j->user, 1u << GV_SPLIT_TRAIN, false, arena, err);
+        r = gv_resolve(&j->r, j->user, 1u << GV_SPLIT_TRAIN | 1u << GV_SPLIT_VAL | 1u << GV_SPLIT_TEST, false, arena, err);
     if (r == GV_OK)
         r = plan(j, arena, err);
     if (r == GV_OK && print) {
