@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* e^x, relative error below 2e-7: x = n ln2 + r, a polynomial in r (Taylor), then the exponent. Results below the normal range become 0. */
+/* e^x, relative error below 2e-7: x = n ln2 + r, a polynomial in r (Taylor), then the exponent. Results below 2e-38 become 0. */
 static inline float gv_expf(float x)
 {
     float n = x * 1.44269504f + 12582912.f; /* 1.5 * 2^23: rounds to a whole number in the low bits */
@@ -25,7 +25,7 @@ static inline float gv_expf(float x)
     float s;
     memcpy(&s, &bits, 4);
     float y = p * s * 2.f;
-    y = x < -87.3f ? 0.f : y;
+    y = x < -86.98f ? 0.f : y; /* the exponent would leave its field */
     return x > 88.72283f ? INFINITY : y;
 }
 
