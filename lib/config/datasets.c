@@ -26,26 +26,6 @@ static const gv_variant chestxray14 = {
     .defaults = chest_defaults, .required = root_dir, .built = false,
 };
 
-static const char *const generic_defaults[] = { "augmentation.train_policy", "default_2d_2", "augmentation.test_policy", "shared_default_2d", NULL };
-
-static const gv_field precomputed_fields[] = {
-    GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, val_features_file, "HDF5 file with the validation features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, test_features_file, "HDF5 file with the test features and labels"),
-    GV_END
-};
-static const char *const precomputed_required[] = { "num_classes", "train_features_file", "val_features_file", NULL };
-static const gv_variant precomputed_features = {
-    .name = "precomputed_features", .class_name = "PrecomputedFeaturesConfig", .summary = "features in HDF5 files, one vector or one bag a sample",
-    .fields = precomputed_fields, .params_size = sizeof(struct gv_precomputed_features), .required = precomputed_required, .built = true,
-};
-
-static const char *const command_required[] = { "command", "num_classes", NULL };
-static const gv_variant command = {
-    .name = "command", .class_name = "CommandConfig", .summary = "a program of yours that writes sample records (--data.command)",
-    .defaults = generic_defaults, .required = command_required, .built = true,
-};
-
 static const char *const volume_defaults[] = { "augmentation.train_policy", "default_nnunet", "augmentation.test_policy", "shared_default_3d", NULL };
 static const gv_variant generic_3d_dataset = {
     .name = "generic_3d_dataset", .class_name = "Generic3DDatasetConfig", .summary = "volumes (.b2nd) with dataset.json, labels.json and splits.json",
@@ -59,6 +39,6 @@ const gv_variant *const gv_datasets[] = {
 #define GV_DATASET(n) &gv_dataset_variant_##n,
 #include "data/datasets.def"
 #undef GV_DATASET
-    &precomputed_features, &command, &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
+    &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
     &chestxray14, &resisc45, &flowers102, &fgvc_aircraft, &diabetic_retina, &generic_3d_dataset, NULL
 };

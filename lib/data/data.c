@@ -76,6 +76,8 @@ int gv_data_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, 
     gv_data_want w = *want;
     if (!set)
         return err->code;
+    if (c->data.dataset_kwargs.n)
+        return gv_fail(err, GV_EUSAGE, "data.dataset_kwargs has '%s', which data set '%s' does not take", c->data.dataset_kwargs.key[0], set->name);
     if (c->training.cv_folds > 1)
         w.splits |= 1u << GV_SPLIT_TRAIN; /* folds are drawn from all of it */
     *out = (gv_data){ .set = set, .split = { { .n = -1 }, { .n = -1 }, { .n = -1 } } };

@@ -1,0 +1,31 @@
+/* Stored features in HDF5 files, as the original and CLAM's tools lay them out:
+ *   instances     features [N,D]    labels [N]
+ *   fixed bags    features [B,N,D]  labels [B]
+ *   ragged bags   features [M,D]    labels [B], and bag_ptr [B+1] or bag_lengths [B]
+ * Also read: ids [B] texts, class_names [K] texts, labels [B,K]. Links to other files, virtual data sets and data outside the
+ * file are not followed. */
+#ifndef GV_DATA_HDF5_H
+#define GV_DATA_HDF5_H
+
+#include "sample/sample.h"
+#include <hdf5.h>
+
+typedef struct gv_features_file {
+    hid_t file, features;
+    bool bags;
+    int64_t rows, dim;     /* samples; D */
+    int64_t *begin;        /* ragged: rows + 1 places in features; NULL otherwise */
+    int64_t fixed;         /* instances of every bag; 0: ragged or none */
+} gv_features_file;
+
+/* Takes fd over (it stays open behind the library's own). */
+int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err) GV_MUST_USE;
+void gv_features_close(gv_features_file *f);
+/* [D], or [n,D] of a bag, float32. */
+int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* A whole numeric data set as doubles with its shape (1 or 2 dimensions); 0: it is not there. */
+int gv_features_numbers(const gv_features_file *f, const char *name, double **v, int64_t shape[2], gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* A whole data set of texts; 0: it is not there. */
+int gv_features_texts(const gv_features_file *f, const char *name, const char ***v, int64_t *n, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
+#endif

@@ -1,0 +1,257 @@
+#include "data/hdf5.h"
+#include "data/rows.h"
+#include <inttypes.h>
+#include <math.h>
+#include <unistd.h>
+
+enum { MOST_DIM = 1 << 20, MOST_ROWS = 1 << 30, CHUNK_CACHE = 64 << 20 };
+static const size_t most_bytes = (size_t)1 << 30; /* of one sample */
+
+/* A data set inside this file: a hard link, not virtual, not stored elsewhere. 0: there is none. */
+static int open_set(const gv_features_file *f, const char *file, const char *name, hid_t *out, gv_err *err)
+{
+    H5L_info_t link;
+    *out = -1;
+    if (H5Lexists(f->file, name, H5P_DEFAULT) <= 0)
+        return 0;
+    if (H5Lget_info(f->file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+        return gv_fail(err, GV_EDATA, "'%s': '%s' is a link, which is not followed", file, name);
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (access >= 0)
+        H5Pset_chunk_cache(access, 12421, CHUNK_CACHE, 0.75); /* rows come in any order */
+    hid_t set = H5Dopen2(f->file, name, access < 0 ? H5P_DEFAULT : access);
+    if (access >= 0)
+        H5Pclose(access);
+    if (set < 0)
+        return gv_fail(err, GV_EDATA, "'%s': '%s' is no readable data set", file, name);
+    hid_t made = H5Dget_create_plist(set);
+    bool elsewhere = made < 0 || H5Pget_external_count(made) != 0 || H5Pget_layout(made) == H5D_VIRTUAL;
+    if (made >= 0)
+        H5Pclose(made);
+    if (elsewhere) {
+        H5Dclose(set);
+        return gv_fail(err, GV_EDATA, "'%s': '%s' lies in other files, which are not read", file, name);
+    }
+    *out = set;
+    return 1;
+}
+
+static int shape_of(hid_t set, hsize_t shape[3])
+{
+    hid_t space = H5Dget_space(set);
+    int n = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    if (n > 3 || (n > 0 && H5Sget_simple_extent_dims(space, shape, NULL) < 0))
+        n = -1;
+    if (space >= 0)
+        H5Sclose(space);
+    return n;
+}
+
+int gv_features_numbers(const gv_features_file *f, const char *name, double **v, int64_t shape[2], gv_arena *arena, gv_err *err)
+{
+    hid_t set;
+    hsize_t dims[3] = { 0, 1, 1 };
+    int r = open_set(f, "features", name, &set, err);
+    if (r <= 0)
+        return r;
+    int n = shape_of(set, dims);
+    size_t bytes;
+    hid_t type = H5Dget_type(set);
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    if (type >= 0)
+        H5Tclose(type);
+    if (n < 1 || n > 2 || (class != H5T_INTEGER && class != H5T_FLOAT))
+        r = gv_fail(err, GV_EDATA, "'%s' is no list of numbers", name);
+    else if (dims[0] > MOST_ROWS || dims[1] > MOST_DIM || gv_mul_size((size_t)dims[0] * sizeof **v, (size_t)dims[1], &bytes) < 0)
+        r = gv_fail(err, GV_EDATA, "'%s' claims %llu rows of %llu", name, (unsigned long long)dims[0], (unsigned long long)dims[1]);
+    else if (!(*v = gv_arena_alloc(arena, bytes + 1, err)))
+        r = GV_ESYS;
+    else if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *v) < 0)
+        r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
+    shape[0] = (int64_t)dims[0];
+    shape[1] = (int64_t)dims[1];
+    H5Dclose(set);
+    return r;
+}
+
+int gv_features_texts(const gv_features_file *f, const char *name, const char ***v, int64_t *n, gv_arena *arena, gv_err *err)
+{
+    hid_t set, space, type, mem;
+    hsize_t dims[3] = { 0 };
+    int r = open_set(f, "features", name, &set, err);
+    if (r <= 0)
+        return r;
+    space = H5Dget_space(set);
+    type = H5Dget_type(set);
+    if (shape_of(set, dims) != 1 || dims[0] > MOST_ROWS || H5Tget_class(type) != H5T_STRING)
+        r = gv_fail(err, GV_EDATA, "'%s' is no list of texts", name);
+    *n = (int64_t)dims[0];
+    if (r > 0 && !(*v = gv_arena_alloc(arena, (size_t)*n * sizeof **v + 1, err)))
+        r = GV_ESYS;
+    if (r > 0 && H5Tis_variable_str(type) > 0) {
+        char **text = gv_arena_alloc(arena, (size_t)*n * sizeof *text + 1, err);
+        mem = H5Tcopy(H5T_C_S1);
+        H5Tset_size(mem, H5T_VARIABLE);
+        H5Tset_cset(mem, H5Tget_cset(type));
+        if (!text)
+            r = GV_ESYS;
+        else if (H5Dread(set, mem, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0)
+            r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
+        else {
+            for (int64_t i = 0; i < *n && r > 0; i++)
+                if (!((*v)[i] = gv_arena_strdup(arena, text[i] ? text[i] : "", err)))
+                    r = GV_ESYS;
+            H5Dvlen_reclaim(mem, space, H5P_DEFAULT, text);
+        }
+        H5Tclose(mem);
+    } else if (r > 0) {
+        size_t size = H5Tget_size(type), bytes;
+        char *all = size && size < 65536 && gv_mul_size(size, (size_t)*n, &bytes) == 0 ? gv_arena_alloc(arena, bytes + 1, err) : NULL;
+        if (!all)
+            r = gv_fail(err, GV_EDATA, "'%s' claims texts of %zu bytes", name, size);
+        else if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) < 0)
+            r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
+        for (int64_t i = 0; i < *n && r > 0; i++)
+            if (!((*v)[i] = gv_arena_strndup(arena, all + (size_t)i * size, strnlen(all + (size_t)i * size, size), err)))
+                r = GV_ESYS;
+    }
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Dclose(set);
+    return r;
+}
+
+/* bag_ptr, or the sums of bag_lengths: rows + 1 places that do not go back and end within features. */
+static int bag_places(gv_features_file *f, const char *name, int64_t instances, gv_err *err)
+{
+    gv_arena a = { 0 };
+    double *v = NULL;
+    int64_t shape[2] = { 0, 0 };
+    bool lengths = false;
+    int r = gv_arena_init(&a, "bags", (size_t)8 << 30, err);
+    if (r == GV_OK && (r = gv_features_numbers(f, "bag_ptr", &v, shape, &a, err)) == 0) {
+        lengths = true;
+        r = gv_features_numbers(f, "bag_lengths", &v, shape, &a, err);
+    }
+    int64_t n = shape[0] - !lengths;
+    if (r > 0 && (shape[1] != 1 || n < 1))
+        r = gv_fail(err, GV_EDATA, "'%s': '%s' has %" PRId64 " rows of %" PRId64, name, lengths ? "bag_lengths" : "bag_ptr", shape[0], shape[1]);
+    if (r > 0 && !(f->begin = gv_alloc((size_t)(n + 1) * sizeof *f->begin, err)))
+        r = GV_ESYS;
+    for (int64_t i = 0; r > 0 && i <= n; i++) {
+        double at = lengths ? (i ? (double)f->begin[i - 1] + v[i - 1] : 0) : v[i];
+        if (at != floor(at) || at < (i ? (double)f->begin[i - 1] : 0) || at > (double)instances)
+            r = gv_fail(err, GV_EDATA, "'%s': bag %" PRId64 " begins at %g of %" PRId64 " instances", name, i, at, instances);
+        else
+            f->begin[i] = (int64_t)at;
+    }
+    gv_arena_release(&a);
+    if (r > 0) {
+        f->bags = true;
+        f->rows = n;
+    }
+    return r;
+}
+
+int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
+{
+    char path[64];
+    hsize_t shape[3] = { 0 };
+    *f = (gv_features_file){ .file = -1, .features = -1 };
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    H5Pset_file_locking(access, 0, 1); /* readers lock nothing: read-only and network file systems refuse it */
+#endif
+    f->file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    close(fd);
+    int r = f->file < 0 ? gv_fail(err, GV_EDATA, "'%s' is no readable HDF5 file (cut, damaged, or still being written)", name) : open_set(f, name, "features", &f->features, err);
+    if (r == 0 && f->features < 0)
+        r = gv_fail(err, GV_EDATA, "'%s' has no data set 'features'", name);
+    int n = r > 0 ? shape_of(f->features, shape) : 0;
+    if (r > 0 && (n < 2 || shape[0] > MOST_ROWS || shape[n - 1] > MOST_DIM || !shape[n - 1] || shape[1] > MOST_ROWS))
+        r = gv_fail(err, GV_EDATA, "'%s': 'features' has %d dimensions (%llu, %llu, %llu); [N,D] and [B,N,D] are read", name, n, (unsigned long long)shape[0], (unsigned long long)shape[1], (unsigned long long)shape[2]);
+    if (r > 0) {
+        f->dim = (int64_t)shape[n - 1];
+        f->rows = (int64_t)shape[0];
+        f->bags = n == 3;
+        f->fixed = n == 3 ? (int64_t)shape[1] : 0;
+        r = n == 2 ? bag_places(f, name, f->rows, err) : 1;
+    }
+    if (r >= 0)
+        return GV_OK;
+    gv_features_close(f);
+    return r;
+}
+
+void gv_features_close(gv_features_file *f)
+{
+    if (f->features >= 0)
+        H5Dclose(f->features);
+    if (f->file >= 0)
+        H5Fclose(f->file);
+    gv_free(f->begin);
+    *f = (gv_features_file){ .file = -1, .features = -1 };
+}
+
+int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    int64_t from = f->begin ? f->begin[row] : row, n = f->begin ? f->begin[row + 1] - from : f->bags ? f->fixed : 1;
+    hsize_t start[3] = { (hsize_t)from, 0, 0 }, count[3] = { f->fixed ? 1 : (hsize_t)n, f->fixed ? (hsize_t)n : (hsize_t)f->dim, (hsize_t)f->dim };
+    size_t bytes;
+    if (gv_mul_size((size_t)n, (size_t)f->dim * 4, &bytes) < 0 || bytes > most_bytes)
+        return gv_fail(err, GV_EDATA, "a bag of %" PRId64 " x %" PRId64 " numbers; at most 1 GiB is read", n, f->dim);
+    *out = (gv_sample){ .dtype = GV_F32T, .ndim = f->bags ? 2 : 1, .shape = { f->bags ? n : f->dim, f->dim } };
+    if (!(out->data = gv_arena_alloc_dirty(arena, bytes + 1, err)))
+        return GV_ESYS;
+    if (!n)
+        return GV_OK;
+    hid_t space = H5Dget_space(f->features), mem = H5Screate_simple(f->fixed ? 3 : 2, count, NULL);
+    int bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 || H5Dread(f->features, H5T_NATIVE_FLOAT, mem, space, H5P_DEFAULT, out->data) < 0;
+    if (space >= 0)
+        H5Sclose(space);
+    if (mem >= 0)
+        H5Sclose(mem);
+    return bad ? gv_fail(err, GV_EDATA, "its numbers cannot be read") : GV_OK;
+}
+
+/* ---- the container ---- */
+
+static bool sniff(const char *name, const unsigned char *h, size_t n, int64_t size)
+{
+    (void)name;
+    (void)size;
+    return n >= 8 && !memcmp(h, "\211HDF\r\n\032\n", 8);
+}
+
+static int open_rows(int fd, const char *name, void **state, int64_t *rows, gv_err *err)
+{
+    gv_features_file *f = gv_alloc(sizeof *f, err);
+    if (!f) {
+        close(fd);
+        return GV_ESYS;
+    }
+    if (gv_features_open(f, fd, name, err) < 0) {
+        gv_free(f);
+        return err->code;
+    }
+    *state = f;
+    *rows = f->rows;
+    return GV_OK;
+}
+
+static int read_row(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    return gv_features_read(state, row, out, arena, err);
+}
+
+static void close_rows(void *state)
+{
+    gv_features_close(state);
+    gv_free(state);
+}
+
+extern const gv_container gv_container_hdf5;
+const gv_container gv_container_hdf5 = { .name = "hdf5", .sniff = sniff, .open = open_rows, .read = read_row, .close = close_rows };
