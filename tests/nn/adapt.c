@@ -178,5 +178,7 @@ int main(void)
     dinov2();
     loading();
     types();
+    gv_arena_release(&arena);
+    gv_free(gold.text);
     return done();
 }

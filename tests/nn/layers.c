@@ -209,5 +209,7 @@ int main(void)
     first_values("seresnet18", 64, 10);
     first_values("test_vit2", 48, 10);
     probing();
+    gv_arena_release(&arena);
+    gv_free(gold.text);
     return done();
 }

@@ -213,5 +213,6 @@ int main(void)
     groups();
     schedules();
     threads();
+    gv_free(gold.text);
     return done();
 }

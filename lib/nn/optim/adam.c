@@ -17,8 +17,8 @@
             w[i] = x - step_size * m[i] / (SQRT(v[i]) / correction + eps);                                                 \
         }                                                                                                                  \
     }
-ADAM(loop_f32, float, sqrtf)
-ADAM(loop_f64, double, sqrt)
+ADAM(adam_loop_f32, float, sqrtf)
+ADAM(adam_loop_f64, double, sqrt)
 
 /* Scalars are worked out in double and rounded once, as Python's floats are. */
 #define CALL(loop, T)                                                                                                      \
@@ -30,12 +30,12 @@ ADAM(loop_f64, double, sqrt)
 
 void gv_adam_f32(const gv_optim_piece *p, bool decoupled)
 {
-    CALL(loop_f32, float);
+    CALL(adam_loop_f32, float);
 }
 
 void gv_adam_f64(const gv_optim_piece *p, bool decoupled)
 {
-    CALL(loop_f64, double);
+    CALL(adam_loop_f64, double);
 }
 
 static void update_f32(const gv_optim_piece *p)

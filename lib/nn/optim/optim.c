@@ -157,8 +157,8 @@ void gv_optimizer_close(gv_optimizer *o)
             s[0] += (double)x[i] * (double)x[i];                  \
         return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]; \
     }
-SQUARES(squares_f32, float)
-SQUARES(squares_f64, double)
+SQUARES(optim_squares_f32, float)
+SQUARES(optim_squares_f64, double)
 
 static void norm_body(void *arg, int64_t begin, int64_t end)
 {
@@ -166,7 +166,7 @@ static void norm_body(void *arg, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const struct piece *c = &o->piece[i];
         const char *x = o->param[c->param].grad + (size_t)c->at * o->size;
-        o->square[i] = o->size == 8 ? squares_f64((const double *)x, c->n) : squares_f32((const float *)x, c->n);
+        o->square[i] = o->size == 8 ? optim_squares_f64((const double *)x, c->n) : optim_squares_f32((const float *)x, c->n);
     }
 }
 

@@ -4,6 +4,7 @@
  * Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning"; torch.optim.SGD. */
 #include "nn/optim/optim.h"
 
+/* clang gives the resolver of a static GV_HOT function an external name: these names must differ between files. */
 #define SGD(name, T)                                                                                                       \
     GV_HOT static void name(T *restrict w, const T *restrict grad, T *restrict b, int64_t n, T scale, T wd, T mu, T nesterov, T lr) \
     {                                                                                                                      \
@@ -13,17 +14,17 @@
             w[i] -= lr * (nesterov != 0 ? g + mu * b[i] : b[i]);                                                           \
         }                                                                                                                  \
     }
-SGD(loop_f32, float)
-SGD(loop_f64, double)
+SGD(sgd_loop_f32, float)
+SGD(sgd_loop_f64, double)
 
 static void update_f32(const gv_optim_piece *p)
 {
-    loop_f32(p->param, p->grad, p->state[0], p->n, (float)p->grad_scale, (float)p->weight_decay, (float)p->h->momentum, p->h->nesterov, (float)p->lr);
+    sgd_loop_f32(p->param, p->grad, p->state[0], p->n, (float)p->grad_scale, (float)p->weight_decay, (float)p->h->momentum, p->h->nesterov, (float)p->lr);
 }
 
 static void update_f64(const gv_optim_piece *p)
 {
-    loop_f64(p->param, p->grad, p->state[0], p->n, p->grad_scale, p->weight_decay, p->h->momentum, p->h->nesterov, p->lr);
+    sgd_loop_f64(p->param, p->grad, p->state[0], p->n, p->grad_scale, p->weight_decay, p->h->momentum, p->h->nesterov, p->lr);
 }
 
 const gv_optim gv_optim_sgd = {
