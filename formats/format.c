@@ -112,6 +112,8 @@ int gv_decode_bytes(gv_bytes b, gv_sample *out, gv_arena *arena, const gv_decode
     int r = f->header(b.p, b.n, &shape, err);
     if (r < 0 || (r = gv_shape_check(&shape, max, err)) < 0)
         return r;
+    if (f->ratio && gv_sample_bytes(&shape) / (size_t)f->ratio > b.n)
+        return gv_fail(err, GV_EDATA, "a %s file of %zu bytes cannot hold the %" PRId64 " x %" PRId64 " pixels its header claims", f->name, b.n, shape.shape[0], shape.shape[1]);
     int64_t h = shape.ndim > 2 ? shape.shape[shape.ndim - 3] : 1, w = shape.ndim > 1 ? shape.shape[shape.ndim - 2] : 1;
     gv_region part = { 0 };
     bool some = false;

@@ -46,6 +46,9 @@ typedef struct gv_format {
     /* All of it, or part->h x part->w of it when part is not NULL and the format can (`parts`). The shape has been checked. */
     int (*decode)(const uint8_t *p, size_t n, gv_sample *out, const gv_region *part, size_t max_output, gv_arena *arena, gv_err *err);
     bool parts;
+    /* The most bytes of pixels (after conversion) that a byte of file can hold, a bit generously; 0: no such bound. A file
+     * below it is refused before memory is taken. */
+    int64_t ratio;
     /* A whole file of it, appended; NULL when only read. */
     int (*encode)(const gv_sample *x, gv_buf *out, gv_err *err);
 } gv_format;

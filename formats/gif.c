@@ -102,5 +102,5 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
 const gv_format gv_format_gif = {
     .name = "gif", .summary = "GIF, first frame",
     .suffixes = (const char *const[]){ ".gif", NULL },
-    .sniff = sniff, .header = header, .decode = decode,
+    .sniff = sniff, .header = header, .decode = decode, .ratio = 8192, /* 12 bits name at most 3838 pixels */
 };

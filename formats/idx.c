@@ -12,18 +12,21 @@
 enum { MAX_RATIO = 1040 }; /* deflate cannot do better than 1032:1 */
 static const size_t max_bytes = (size_t)4 << 30;
 
-static int open_regular(const char *path, int *fd, size_t *n, gv_err *err)
+static int open_path(const char *path, gv_err *err)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd < 0 ? gv_fail_sys(err, "cannot open '%s'", path) : fd;
+}
+
+static int regular(int fd, const char *path, size_t *n, gv_err *err)
 {
     struct stat st;
-    *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (*fd < 0)
-        return gv_fail_sys(err, "cannot open '%s'", path);
-    int r = fstat(*fd, &st) < 0 ? gv_fail_sys(err, "cannot stat '%s'", path) : !S_ISREG(st.st_mode) ? gv_fail(err, GV_EDATA, "'%s' is not a regular file", path) : GV_OK;
-    if (r < 0)
-        close(*fd);
-    else
-        *n = (size_t)st.st_size;
-    return r;
+    if (fstat(fd, &st) < 0)
+        return gv_fail_sys(err, "cannot stat '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return gv_fail(err, GV_EDATA, "'%s' is not a regular file", path);
+    *n = (size_t)st.st_size;
+    return GV_OK;
 }
 
 /* One gzip member after another. The last four bytes of a member give its length modulo 2^32, which is only a first guess. */
@@ -76,9 +79,18 @@ static int inflate(const char *path, const uint8_t *in, size_t n, size_t cap, ui
 
 int gv_read_gz(const char *path, size_t cap, uint8_t **data, size_t *len, gv_err *err)
 {
-    int fd;
+    int fd = open_path(path, err);
+    if (fd < 0)
+        return fd;
+    int r = gv_read_gz_fd(fd, path, cap, data, len, err);
+    close(fd);
+    return r;
+}
+
+int gv_read_gz_fd(int fd, const char *path, size_t cap, uint8_t **data, size_t *len, gv_err *err)
+{
     size_t n = 0;
-    int r = open_regular(path, &fd, &n, err);
+    int r = regular(fd, path, &n, err);
     if (r < 0)
         return r;
     uint8_t *in = NULL;
@@ -93,7 +105,6 @@ int gv_read_gz(const char *path, size_t cap, uint8_t **data, size_t *len, gv_err
         else
             n = (size_t)got;
     }
-    close(fd);
     if (r == GV_OK && n >= 2 && in[0] == 0x1f && in[1] == 0x8b) {
         r = inflate(path, in, n, cap, data, len, err);
         gv_free(in);
@@ -153,11 +164,10 @@ static void turn(uint8_t *p, size_t n, size_t size)
 }
 
 /* A plain file of bytes is used where the kernel keeps it: all strands share its pages. 1 if it was. */
-static int map_plain(gv_idx *x, const char *path, gv_err *err)
+static int map_plain(gv_idx *x, int fd, const char *path, gv_err *err)
 {
-    int fd;
     size_t n = 0;
-    int r = open_regular(path, &fd, &n, err);
+    int r = regular(fd, path, &n, err);
     if (r < 0)
         return r;
     uint8_t first[4] = { 0 };
@@ -175,17 +185,27 @@ static int map_plain(gv_idx *x, const char *path, gv_err *err)
             r = r < 0 ? r : 1;
         }
     }
-    close(fd);
     return r;
 }
 
 int gv_idx_open(gv_idx *x, const char *path, gv_err *err)
 {
+    memset(x, 0, sizeof *x);
+    int fd = open_path(path, err);
+    if (fd < 0)
+        return fd;
+    int r = gv_idx_open_fd(x, fd, path, err);
+    close(fd);
+    return r;
+}
+
+int gv_idx_open_fd(gv_idx *x, int fd, const char *path, gv_err *err)
+{
     uint8_t *p;
     size_t n;
     memset(x, 0, sizeof *x);
-    int r = map_plain(x, path, err);
-    if (r == 0 && (r = gv_read_gz(path, max_bytes, &p, &n, err)) == GV_OK) {
+    int r = map_plain(x, fd, path, err);
+    if (r == 0 && (r = gv_read_gz_fd(fd, path, max_bytes, &p, &n, err)) == GV_OK) {
         x->map = p;
         x->map_size = n;
         r = parse(x, path, p, n, err);

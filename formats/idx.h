@@ -28,6 +28,8 @@ typedef struct gv_idx {
 } gv_idx;
 
 int gv_idx_open(gv_idx *x, const char *path, gv_err *err) GV_MUST_USE;
+/* The same from a descriptor at its beginning, which stays the caller's; `path` is how messages call it. */
+int gv_idx_open_fd(gv_idx *x, int fd, const char *path, gv_err *err) GV_MUST_USE;
 void gv_idx_close(gv_idx *x);
 static inline const uint8_t *gv_idx_row(const gv_idx *x, int64_t i)
 {
@@ -39,5 +41,6 @@ static inline const uint8_t *gv_idx_row(const gv_idx *x, int64_t i)
  * content that is cut, and for what is not a regular file.
  */
 int gv_read_gz(const char *path, size_t cap, uint8_t **data, size_t *n, gv_err *err) GV_MUST_USE;
+int gv_read_gz_fd(int fd, const char *path, size_t cap, uint8_t **data, size_t *n, gv_err *err) GV_MUST_USE;
 
 #endif

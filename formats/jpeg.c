@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <jpeglib.h>
 
+enum { MAX_SCANS = 500 }; /* writers use about ten; each costs the time of a whole image */
+
 struct handler {
     struct jpeg_error_mgr mgr;
+    struct jpeg_progress_mgr progress;
     jmp_buf back;
     gv_err *err;
     size_t n;
@@ -34,6 +37,15 @@ static void quiet(j_common_ptr c, int level) /* damage inside the entropy-coded 
 static void quiet_message(j_common_ptr c)
 {
     (void)c;
+}
+
+static void count_scans(j_common_ptr c)
+{
+    struct handler *h = (struct handler *)c->err;
+    if (((j_decompress_ptr)c)->input_scan_number > MAX_SCANS) {
+        gv_fail(h->err, GV_EDATA, "JPEG has more than %d scans", MAX_SCANS);
+        longjmp(h->back, 1);
+    }
 }
 
 static boolean ends(j_decompress_ptr c)
@@ -177,6 +189,8 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
     jpeg_create_decompress(&c);
     c.mem->max_memory_to_use = (long)max_output;
     c.src = &src;
+    h.progress.progress_monitor = count_scans;
+    c.progress = &h.progress;
     (void)jpeg_read_header(&c, TRUE);
     if (!has_end(src.next_input_byte, src.bytes_in_buffer))
         (void)ends(&c);
@@ -206,4 +220,5 @@ const gv_format gv_format_jpeg = {
     .name = "jpeg", .summary = "JPEG, baseline and progressive",
     .suffixes = (const char *const[]){ ".jpg", ".jpeg", ".jpe", ".jfif", NULL },
     .sniff = sniff, .header = header, .decode = decode, .parts = true,
+    .ratio = 2048, /* a block of 64 takes a bit in each of its scans; colours at a quarter of the size count double */
 };

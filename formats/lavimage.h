@@ -1,4 +1,4 @@
-/* One still image by an FFmpeg decoder: shared by png, bmp, gif and webp. */
+/* One still image by an FFmpeg decoder: shared by bmp, gif and webp. */
 #ifndef GV_FORMATS_LAVIMAGE_H
 #define GV_FORMATS_LAVIMAGE_H
 
@@ -15,6 +15,5 @@ void gv_webp_rgb(const uint8_t *const plane[3], const int stride[3], uint8_t *ou
 static inline uint32_t gv_le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 static inline uint32_t gv_le24(const uint8_t *p) { return gv_le16(p) | (uint32_t)p[2] << 16; }
 static inline uint32_t gv_le32(const uint8_t *p) { return gv_le24(p) | (uint32_t)p[3] << 24; }
-static inline uint32_t gv_be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
 
 #endif

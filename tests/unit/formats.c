@@ -177,6 +177,30 @@ static void cut(void)
     ok(gv_decode_file(IMAGES "cut.jpg", &x, &arena, NULL, &err) == GV_EDATA && strstr(err.text, "JPEG ends after 900 bytes") && strstr(err.text, "cut.jpg"), "%s", err.text);
 }
 
+/* A PNG with fewer rows than it claims, all check sums right: nothing is missing but pixels. */
+static void short_png(void)
+{
+    uint8_t p[400], raw[61 * 20] = { 0 };
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(6);
+    for (int rows = 19; rows <= 20; rows++) {
+        memcpy(p, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x14\0\0\0\x14\x08\x02\0\0\0", 29);
+        size_t n = libdeflate_zlib_compress(c, raw, 61 * (size_t)rows, p + 41, 200);
+        memcpy(p + 33, (uint8_t[]){ 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 'I', 'D', 'A', 'T' }, 8);
+        memcpy(p + 45 + n, "\0\0\0\0IEND", 8);
+        const struct { size_t at, len; } chunk[] = { { 12, 17 }, { 37, n + 4 }, { 49 + n, 4 } };
+        for (int k = 0; k < 3; k++) {
+            uint32_t v = libdeflate_crc32(0, p + chunk[k].at, chunk[k].len);
+            memcpy(p + chunk[k].at + chunk[k].len, (uint8_t[]){ (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v }, 4);
+        }
+        gv_sample x;
+        gv_arena_reset(&arena);
+        gv_err_clear(&err);
+        int r = gv_decode_bytes((gv_bytes){ p, 57 + n }, &x, &arena, NULL, &err);
+        ok(rows == 20 ? r == GV_OK && x.shape[0] == 20 : r == GV_EDATA && strstr(err.text, "1159 of the 1220 bytes"), "PNG with %d of 20 rows: %s", rows, r ? err.text : "whole");
+    }
+    libdeflate_free_compressor(c);
+}
+
 static void refuse(const char *path, int code, const char *part)
 {
     gv_sample x;
@@ -203,6 +227,7 @@ static void bombs(void)
 {
     static const struct { const char *name; size_t at; const char *bytes; size_t n; } cases[] = {
         { "rgb.png", 16, "\0\0\xff\0\0\0\xff\0", 8 }, { "rgb.png", 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8 }, { "rgb.png", 16, "\0\0\0\0\0\0\0\1", 8 },
+        { "rgb.png", 16, "\0\0\x0f\0\0\0\x0f\0", 8 }, { "palette.gif", 6, "\0\x0f\0\x0f", 4 },
         { "rgb.bmp", 18, "\0\xff\0\0\0\xff\0\0", 8 }, { "rgb.bmp", 18, "\0\0\0\x80\0\0\0\x80", 8 }, { "palette.gif", 6, "\xdc\xff\xdc\xff", 4 },
         { "lossy.webp", 26, "\xff\x3f\xff\x3f", 4 }, { "rgb420.jpg", 0, NULL, 0 },
     };
@@ -235,6 +260,31 @@ static void bombs(void)
     ok(gv_decode_file(IMAGES "rgb.png", &x, &arena, &small, &err) == GV_EDATA && strstr(err.text, "at most"), "max_output: %s", err.text);
     gv_err_clear(&err);
     ok(gv_decode_file(IMAGES "rgb.png", &x, &arena, &tight, &err) == GV_EDATA && strstr(err.text, "at most"), "max_input: %s", err.text);
+}
+
+/* The last scan of a progressive file once and 600 times more. */
+static void scans(void)
+{
+    gv_bytes b;
+    gv_sample x;
+    gv_arena_reset(&arena);
+    gv_err_clear(&err);
+    if (gv_bytes_load(IMAGES "progressive.jpg", &b, 0, &arena, &err) < 0)
+        return;
+    size_t last = b.n - 2, len;
+    while (last > 2 && !(b.p[last] == 0xff && b.p[last + 1] == 0xda))
+        last--;
+    len = b.n - 2 - last;
+    uint8_t *p = gv_arena_alloc(&arena, b.n + 600 * len + 64, &err);
+    for (int many = 1; p && many <= 600; many += 599) {
+        memcpy(p, b.p, last);
+        for (int i = 0; i < many; i++)
+            memcpy(p + last + (size_t)i * len, b.p + last, len);
+        size_t n = last + (size_t)many * len;
+        memcpy(p + n, "\xff\xd9", 2);
+        int r = gv_decode_bytes((gv_bytes){ p, n + 2 }, &x, &arena, NULL, &err);
+        ok(many == 1 ? r == GV_OK : r == GV_EDATA && strstr(err.text, "500 scans"), "the last scan %d times: %s", many, r ? err.text : "read");
+    }
 }
 
 /* A TIFF of 500 x 500 pixels that claims `samples` of `bits` each in one strip. */
@@ -333,8 +383,10 @@ int main(void)
     golden();
     regions();
     cut();
+    short_png();
     paths();
     bombs();
+    scans();
     tiff_claim(65000, 8, 500, 60);
     tiff_claim(64, 8, 500, 60);
     tiff_claim(3, 64, 500, 60);
