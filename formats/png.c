@@ -76,7 +76,7 @@ static int read_chunks(const uint8_t *p, size_t n, struct png *g, gv_arena *aren
         if (!(type[0] & 32) && libdeflate_crc32(0, type, 4 + (size_t)len) != be32(data + len))
             return gv_fail(err, GV_EDATA, "PNG is damaged: the check sum of its %.4s chunk at byte %zu is wrong", (const char *)type, at);
         if (!memcmp(type, "IEND", 4))
-            return GV_OK;
+            return g->colour == 3 && !g->colours ? gv_fail(err, GV_EDATA, "PNG is damaged: it has no palette") : GV_OK;
         if (!memcmp(type, "IDAT", 4)) {
             memcpy(g->packed + g->n, data, len);
             g->n += len;

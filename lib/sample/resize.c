@@ -44,7 +44,7 @@ static void passes(const double *in, double *mid, double *out, const gv_taps *ty
 }
 
 /* Bicubic overshoots: integers are rounded and kept in their range. */
-static void settle(double *v, size_t n, gv_dtype t)
+void gv_settle(double *v, size_t n, gv_dtype t)
 {
     double lo, hi;
     switch (t) {
@@ -75,7 +75,7 @@ static int in_double(const gv_sample *x, const gv_sample *y, const gv_frames *f,
     for (int64_t n = 0; n < f->n; n++) {
         gv_to_f64(x->dtype, (const char *)x->data + (size_t)n * a * e, in, a);
         passes(in, in + a, in + a + m, ty, tx, f->c);
-        settle(in + a + m, b, x->dtype);
+        gv_settle(in + a + m, b, x->dtype);
         gv_from_f64(x->dtype, in + a + m, (char *)y->data + (size_t)n * b * e, b);
     }
     gv_arena_rewind(arena, mark);

@@ -295,16 +295,23 @@ int gv_sample_fill(gv_sample *x, const gv_region *g, const uint8_t *colour, gv_e
     int r = gv_sample_frames(x, &f, err);
     if (r < 0)
         return r;
-    if (x->dtype != GV_U8)
-        return gv_fail(err, GV_EDATA, "cutting out works on 8-bit samples; this one is %s", gv_dtype_of(x->dtype)->name);
+    size_t e = gv_dtype_of(x->dtype)->size;
+    double wide[GV_MAX_CHANNELS];
+    if (f.c > GV_MAX_CHANNELS)
+        return gv_fail(err, GV_EDATA, "a sample of %" PRId64 " channels cannot be painted; at most %d are possible", f.c, GV_MAX_CHANNELS);
+    for (int64_t k = 0; k < f.c; k++)
+        wide[k] = x->dtype == GV_U16 ? colour[k] * 257.0 : x->dtype >= GV_F16 && x->dtype <= GV_F64T ? colour[k] / 255.0 : colour[k];
     int64_t y0 = g->y < 0 ? 0 : g->y, y1 = g->y + g->h > f.h ? f.h : g->y + g->h;
     int64_t x0 = g->x < 0 ? 0 : g->x, x1 = g->x + g->w > f.w ? f.w : g->x + g->w;
     for (int64_t n = 0; n < f.n; n++)
         for (int64_t i = y0; i < y1; i++) {
-            uint8_t *p = (uint8_t *)x->data + ((n * f.h + i) * f.w + x0) * f.c;
+            uint8_t *p = (uint8_t *)x->data + (size_t)(((n * f.h + i) * f.w + x0) * f.c) * e;
             for (int64_t j = x0; j < x1; j++)
-                for (int64_t k = 0; k < f.c; k++)
-                    *p++ = colour[k];
+                for (int64_t k = 0; k < f.c; k++, p += e)
+                    if (x->dtype == GV_U8)
+                        *p = colour[k];
+                    else
+                        gv_from_f64(x->dtype, &wide[k], p, 1);
         }
     return GV_OK;
 }

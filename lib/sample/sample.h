@@ -81,7 +81,7 @@ extern const char *const gv_interpolation_names[]; /* "nearest" "linear" "biline
 int gv_sample_resize(gv_sample *x, int64_t h, int64_t w, gv_interpolation how, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 /* y[r,c] = x at (m3 c + m4 r + m5, m0 c + m1 r + m2), the inverse map as OpenCV takes it (WARP_INVERSE_MAP), INTER_LINEAR in
- * steps of 1/32 pixel, same size. uint8 equals OpenCV 4 bit for bit. uint8 only. */
+ * steps of 1/32 pixel, same size. uint8 equals OpenCV 4 bit for bit; other types are computed in double, with 0 for fill. */
 int gv_sample_warp_linear(gv_sample *x, const double m[6], gv_border border, const uint8_t *fill, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 /* Turn by degrees (counter-clockwise) about (w/2 - 0.5, h/2 - 0.5), as cv2.getRotationMatrix2D and warpAffine do. */
@@ -105,7 +105,8 @@ int gv_colour_contrast(gv_sample *x, float factor, gv_err *err) GV_MUST_USE;    
 int gv_colour_saturation(gv_sample *x, float factor, gv_err *err) GV_MUST_USE;      /* ImageEnhance.Color */
 int gv_colour_sharpness(gv_sample *x, float factor, gv_arena *arena, gv_err *err) GV_MUST_USE; /* ImageEnhance.Sharpness */
 
-/* Fill a box (clipped to the image) with colour[c] in channel c. uint8. */
+/* Fill a box (clipped to the image) with colour[c] in channel c; types other than uint8 get
+ * the same share of their range (65535, 1.0 for floats). */
 int gv_sample_fill(gv_sample *x, const gv_region *r, const uint8_t *colour, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -24,4 +24,7 @@ void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
 void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, int32_t *rows);
 void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c);
 
+/* Round and clip n computed values to what an integer type holds; floats stay. */
+void gv_settle(double *v, size_t n, gv_dtype t);
+
 #endif

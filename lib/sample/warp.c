@@ -1,5 +1,5 @@
-/* warp: OpenCV's affine warp, bilinear, 8 bits: positions in 1/32 pixel, weights in 1/1024. */
-#include "sample/sample.h"
+/* warp: OpenCV's affine warp, bilinear. 8 bits: positions in 1/32 pixel, weights in 1/1024; other types in double. */
+#include "sample/taps.h"
 #include <inttypes.h>
 #include <math.h>
 
@@ -76,6 +76,39 @@ static int32_t fixed(double v)
     return v > INT32_MAX / 4 ? INT32_MAX / 4 : v < -(INT32_MAX / 4) ? -(INT32_MAX / 4) : (int32_t)v;
 }
 
+/* Types other than uint8: positions and weights in double, nothing rounded before the end. in, out: one frame each. */
+static void in_double(const double *in, double *out, const gv_frames *f, const double m[6], gv_border border)
+{
+    for (int64_t y = 0; y < f->h; y++)
+        for (int64_t x = 0; x < f->w; x++, out += f->c) {
+            double px = m[0] * (double)x + m[1] * (double)y + m[2], py = m[3] * (double)x + m[4] * (double)y + m[5];
+            double fx = px - floor(px), fy = py - floor(py), k[4] = { (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy };
+            for (int64_t ch = 0; ch < f->c; ch++)
+                out[ch] = 0;
+            for (int i = 0; i < 4; i++) {
+                int64_t sx = gv_border_index(border, (int64_t)floor(px) + (i & 1), f->w), sy = gv_border_index(border, (int64_t)floor(py) + (i >> 1), f->h);
+                for (int64_t ch = 0; ch < f->c && sx >= 0 && sy >= 0; ch++)
+                    out[ch] += in[(sy * f->w + sx) * f->c + ch] * k[i];
+            }
+        }
+}
+
+static int warp_double(const gv_sample *x, const gv_sample *y, const gv_frames *f, const double m[6], gv_border border, gv_arena *arena, gv_err *err)
+{
+    size_t frame = (size_t)(f->h * f->w * f->c), e = gv_dtype_of(x->dtype)->size, mark = arena->used;
+    double *in = gv_arena_alloc_dirty(arena, 2 * frame * sizeof *in, err), *out = in + frame;
+    if (!in)
+        return GV_ESYS;
+    for (int64_t n = 0; n < f->n; n++) {
+        gv_to_f64(x->dtype, (const char *)x->data + (size_t)n * frame * e, in, frame);
+        in_double(in, out, f, m, border);
+        gv_settle(out, frame, x->dtype);
+        gv_from_f64(x->dtype, out, (char *)y->data + (size_t)n * frame * e, frame);
+    }
+    gv_arena_rewind(arena, mark);
+    return GV_OK;
+}
+
 int gv_sample_warp_linear(gv_sample *x, const double m[6], gv_border border, const uint8_t *fill, gv_arena *arena, gv_err *err)
 {
     gv_frames f;
@@ -83,10 +116,13 @@ int gv_sample_warp_linear(gv_sample *x, const double m[6], gv_border border, con
     int r = gv_sample_frames(x, &f, err);
     if (r < 0)
         return r;
-    if (x->dtype != GV_U8)
-        return gv_fail(err, GV_EDATA, "turning works on 8-bit samples; this one is %s", gv_dtype_of(x->dtype)->name);
     if ((r = gv_sample_init(&y, x->dtype, x->ndim, x->shape, arena, err)) < 0)
         return r;
+    if (x->dtype != GV_U8) {
+        if ((r = warp_double(x, &y, &f, m, border, arena, err)) == GV_OK)
+            *x = y;
+        return r;
+    }
     size_t mark = arena->used;
     int32_t *dx = gv_arena_alloc_dirty(arena, 2 * (size_t)f.w * sizeof *dx, err), *dy = dx + f.w;
     static const uint8_t black[GV_MAX_CHANNELS];
