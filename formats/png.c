@@ -91,7 +91,7 @@ static int read_chunks(const uint8_t *p, size_t n, struct png *g, gv_arena *aren
 
 /* ---- filters: bytes of a row from those before and above ---- */
 
-GV_HOT static void up(uint8_t *restrict row, const uint8_t *restrict above, size_t n)
+GV_HOT static void png_up(uint8_t *restrict row, const uint8_t *restrict above, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         row[i] = (uint8_t)(row[i] + above[i]);
@@ -144,7 +144,7 @@ static int unfilter(int type, uint8_t *row, const uint8_t *above, size_t n, size
     if (type > 4)
         return -1;
     if (type == 2)
-        up(row, above, n);
+        png_up(row, above, n);
     else if (bpp == 3)
         filter(type, row, above, n, 3);
     else if (bpp == 4)

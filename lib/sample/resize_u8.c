@@ -1,6 +1,7 @@
 /* resize_u8: the passes of resizing over 8-bit pixels, in Pillow's and OpenCV's fixed point.
  * A row of three channels is first widened to ints; then one unaligned vector holds a pixel (and a stranger), which makes
- * one multiplication per tap. Stores overlap in the same way, and the row is narrowed again as a whole. */
+ * one multiplication per tap. Stores overlap in the same way, and the row is narrowed again as a whole.
+ * GV_HOT functions have names of their own in the whole program: clang shares the resolvers of equal ones. */
 #include "sample/taps.h"
 
 typedef int32_t i32x4 __attribute__((vector_size(16)));
@@ -17,13 +18,13 @@ static inline i32x4 load4(const int32_t *p)
     return v;
 }
 
-GV_HOT static void widen(const uint8_t *restrict in, int32_t *restrict out, size_t n)
+GV_HOT static void widen_u8(const uint8_t *restrict in, int32_t *restrict out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = in[i];
 }
 
-GV_HOT static void narrow(const int32_t *restrict in, uint8_t *restrict out, size_t n)
+GV_HOT static void narrow_u8(const int32_t *restrict in, uint8_t *restrict out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int32_t v = in[i] >> GV_TAPS_PILLOW_BITS;
@@ -33,7 +34,7 @@ GV_HOT static void narrow(const int32_t *restrict in, uint8_t *restrict out, siz
 }
 
 /* in, out: rows of tx->in and tx->out pixels of 3 ints, each with one more int behind. */
-GV_HOT static void across3(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
+GV_HOT static void across3_u8(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
 {
     for (int64_t x = 0; x < t->out; x++) {
         const int32_t *p = in + 3 * (int64_t)t->first[x], *q = t->fixed + x * t->width;
@@ -44,7 +45,7 @@ GV_HOT static void across3(const int32_t *restrict in, int32_t *restrict out, co
     }
 }
 
-GV_HOT static void across(const uint8_t *restrict in, uint8_t *restrict out, const gv_taps *t, int64_t c)
+GV_HOT static void across_u8(const uint8_t *restrict in, uint8_t *restrict out, const gv_taps *t, int64_t c)
 {
     for (int64_t x = 0; x < t->out; x++) {
         const uint8_t *p = in + c * (int64_t)t->first[x];
@@ -61,7 +62,7 @@ GV_HOT static void across(const uint8_t *restrict in, uint8_t *restrict out, con
 enum { STRIP = 1024 };
 
 /* n bytes of one output row from `taps` rows that lie `step` bytes apart. */
-GV_HOT static void down(const uint8_t *restrict in, size_t step, uint8_t *restrict out, size_t n, const int32_t *q, int taps)
+GV_HOT static void down_u8(const uint8_t *restrict in, size_t step, uint8_t *restrict out, size_t n, const int32_t *q, int taps)
 {
     int32_t s[STRIP];
     for (size_t i = 0; i < n; i += STRIP) {
@@ -100,11 +101,11 @@ void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
             const uint8_t *p = in + (size_t)y * row;
             uint8_t *to = scratch + (size_t)y * mid;
             if (c == 3) {
-                widen(p, wide, row);
-                across3(wide, sums, tx);
-                narrow(sums, to, mid);
+                widen_u8(p, wide, row);
+                across3_u8(wide, sums, tx);
+                narrow_u8(sums, to, mid);
             } else
-                across(p, to, tx, c);
+                across_u8(p, to, tx, c);
         }
         in = scratch;
     }
@@ -113,10 +114,10 @@ void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
         return;
     }
     for (int64_t y = 0; y < ty->out; y++)
-        down(in + (size_t)ty->first[y] * mid, mid, out + (size_t)y * mid, mid, ty->fixed + y * ty->width, ty->count[y]);
+        down_u8(in + (size_t)ty->first[y] * mid, mid, out + (size_t)y * mid, mid, ty->fixed + y * ty->width, ty->count[y]);
 }
 
-GV_HOT static void across_linear(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t, int64_t c)
+GV_HOT static void linear_u8(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t, int64_t c)
 {
     for (int64_t x = 0; x < t->out; x++) {
         int64_t s = t->first[x];
@@ -133,7 +134,7 @@ GV_HOT static void across_linear(const uint8_t *restrict in, int32_t *restrict o
 }
 
 /* in: a widened row with one int behind it; out has room for one more. */
-GV_HOT static void across_linear3(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
+GV_HOT static void linear3_u8(const int32_t *restrict in, int32_t *restrict out, const gv_taps *t)
 {
     int64_t n = t->out, last = t->in - 1;
     for (int64_t x = 0; x < n; x++) {
@@ -147,7 +148,7 @@ GV_HOT static void across_linear3(const int32_t *restrict in, int32_t *restrict 
     }
 }
 
-GV_HOT static void blend(const int32_t *restrict s0, const int32_t *restrict s1, uint8_t *restrict out, size_t n, int32_t b0, int32_t b1)
+GV_HOT static void blend_linear_u8(const int32_t *restrict s0, const int32_t *restrict s1, uint8_t *restrict out, size_t n, int32_t b0, int32_t b1)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = clip8((((b0 * (s0[i] >> 4)) >> 16) + ((b1 * (s1[i] >> 4)) >> 16) + 2) >> 2);
@@ -174,17 +175,17 @@ void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, con
         for (int k = 0; k < 2; k++)
             if (held[k] != want[k]) {
                 if (c == 3) {
-                    widen(in + (size_t)want[k] * row, wide, row);
-                    across_linear3(wide, buf[k], tx);
+                    widen_u8(in + (size_t)want[k] * row, wide, row);
+                    linear3_u8(wide, buf[k], tx);
                 } else
-                    across_linear(in + (size_t)want[k] * row, buf[k], tx, c);
+                    linear_u8(in + (size_t)want[k] * row, buf[k], tx, c);
                 held[k] = want[k];
             }
-        blend(buf[0], buf[1], out + (size_t)y * mid, mid, ty->fixed[2 * y], ty->fixed[2 * y + 1]);
+        blend_linear_u8(buf[0], buf[1], out + (size_t)y * mid, mid, ty->fixed[2 * y], ty->fixed[2 * y + 1]);
     }
 }
 
-GV_HOT static void half(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
+GV_HOT static void half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
 {
     for (int64_t y = 0; y < h; y++) {
         const uint8_t *a = in + (size_t)(2 * y) * (size_t)(2 * w * c), *b = a + 2 * w * c;
@@ -197,5 +198,5 @@ GV_HOT static void half(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, i
 /* OpenCV turns an exact halving of both sides into the mean of four pixels. h, w: of the output. */
 void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c)
 {
-    half(in, out, h, w, c);
+    half_u8(in, out, h, w, c);
 }

@@ -60,7 +60,7 @@ static inline void row(const struct plane *p, const int32_t *dx, const int32_t *
     }
 }
 
-GV_HOT static void row_any(const struct plane *p, const int32_t *dx, const int32_t *dy, int32_t x0, int32_t y0, uint8_t *out)
+GV_HOT static void warp_row(const struct plane *p, const int32_t *dx, const int32_t *dy, int32_t x0, int32_t y0, uint8_t *out)
 {
     if (p->c == 3)
         row(p, dx, dy, x0, y0, out, 3);
@@ -139,7 +139,7 @@ int gv_sample_warp_linear(gv_sample *x, const double m[6], gv_border border, con
         struct plane p = { .in = (const uint8_t *)x->data + (size_t)n * frame, .h = f.h, .w = f.w, .c = f.c, .border = border, .fill = fill ? fill : black };
         uint8_t *out = (uint8_t *)y.data + (size_t)n * frame;
         for (int64_t i = 0; i < f.h; i++)
-            row_any(&p, dx, dy, fixed(m[1] * (double)i + m[2]) + SCALE / STEPS / 2, fixed(m[4] * (double)i + m[5]) + SCALE / STEPS / 2, out + i * f.w * f.c);
+            warp_row(&p, dx, dy, fixed(m[1] * (double)i + m[2]) + SCALE / STEPS / 2, fixed(m[4] * (double)i + m[5]) + SCALE / STEPS / 2, out + i * f.w * f.c);
     }
     gv_arena_rewind(arena, mark);
     *x = y;
