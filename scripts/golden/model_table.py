@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Facts about timm's published weights, as rows of lib/nn/models/*_table.inc.
 
-    model_table.py resnet resnet.c >lib/nn/models/resnet_table.inc
+    model_table.py resnet lib/nn/models/resnet.c >lib/nn/models/resnet_table.inc
+    model_table.py vision_transformer lib/nn/models/vision_transformer.c >lib/nn/models/vit_table.inc
+    model_table.py aliases lib/nn/models/*.c >lib/nn/models/alias_table.inc
 
 Prints one row for every tag of every architecture that the C file's table of variants names, the default tag first.
 """
@@ -36,6 +38,14 @@ def rows(arch):
             q(arch), q(tag), q(hub), q(c.hf_hub_filename), q(url), c.input_size[-1], norm, q(c.interpolation), c.crop_pct, c.num_classes)
 
 module, source = sys.argv[1], sys.argv[2]
+if module == "aliases":  # timm's older names that stand for an architecture which is here
+    from timm.models import _registry
+    names = {n for f in sys.argv[2:] for n in re.findall(r'^    \{ "(\w+)",', open(f).read(), re.M)}
+    print("/* Made by scripts/golden/model_table.py from timm %s: older names, and what they stand for. */" % timm.__version__)
+    for old, new in sorted(_registry._deprecated_models.items()):
+        if new and new.split(".")[0] in names and old not in names:
+            print('{ "%s", "%s" },' % (old, new))
+    sys.exit()
 names = re.findall(r'^    \{ "(\w+)",', open(source).read(), re.M)
 known = timm.list_models(module=module)
 print("/* Made by scripts/golden/model_table.py from timm %s: architecture, tag, hub repository (NULL: timm/<arch>.<tag>; \"\": none)," % timm.__version__)

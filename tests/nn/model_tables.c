@@ -73,6 +73,7 @@ static void names(void)
     ok(m.patch_size == 16 && m.num_features == 768, "patch and width of a transformer");
     ok(gv_model_find("resnet50.tv_in1k", &m, &err) == GV_OK && !strcmp(m.cfg->interpolation, "bilinear"), "interpolation of a tag");
     ok(gv_model_find("vit_huge_patch14_clip_quickgelu_224.dfn5b", &m, &err) == GV_OK && !strcmp(m.hub, "timm/vit_huge_patch14_clip_224.dfn5b"), "weights in another repository");
+    ok(gv_model_find("tv_resnet50", &m, &err) == GV_OK && !strcmp(m.hub, "timm/resnet50.tv_in1k"), "an older name");
     ok(gv_model_find("resnet5O", &m, &err) == GV_EUSAGE && strstr(err.text, "'resnet50'"), "a misspelt name gets its nearest: %s", err.text);
     gv_err_clear(&err);
     ok(gv_model_find("resnet18.b_in1k", &m, &err) == GV_EUSAGE && strstr(err.text, "a1_in1k") && strstr(err.text, "tv_in1k"), "an unknown tag gets the list: %s", err.text);

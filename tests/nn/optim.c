@@ -196,7 +196,7 @@ int main(void)
     static const struct { const char *key, *name; double decay; bool nesterov; } cases[] = {
         { "sgd", "SGD", 0.01, false }, { "nesterov", "SGD", 0.01, true }, { "adam", "Adam", 0.01, false }, { "adamw", "AdamW", 0.05, false },
     };
-    golden gold;
+    golden gold = { 0 };
     gv_err err = { 0 };
     ok(golden_open(&gold, "tests/golden/optim.gold") == 0 && gv_arena_init(&arena, "graph", 1 << 24, &err) == GV_OK, "golden values");
     for (size_t i = 0; i < GV_COUNT(cases); i++)

@@ -18,6 +18,10 @@ const gv_field gv_model_option_fields[] = {
     GV_END
 };
 
+static const struct { const char *old, *now; } aliases[] = {
+#include "nn/models/alias_table.inc"
+};
+
 static const char *variant_name(const gv_model *f, size_t i)
 {
     return *(const char *const *)((const char *)f->variants + i * f->variant_size);
@@ -87,6 +91,9 @@ int gv_model_find(const char *name, gv_model_ref *out, gv_err *err)
                 out->variant = (const char *)families[f]->variants + i * families[f]->variant_size;
                 out->arch = variant_name(families[f], i);
             }
+    for (size_t i = 0; i < GV_COUNT(aliases) && !out->family; i++)
+        if (!strcmp(aliases[i].old, name))
+            return gv_model_find(aliases[i].now, out, err);
     if (!out->family)
         return unknown_arch(arch, err);
     const gv_model *m = out->family;

@@ -71,7 +71,8 @@ typedef struct gv_model_ref {
     char hub[128];                /* "timm/resnet50.a1_in1k"; "" when there is none */
 } gv_model_ref;
 
-/* "arch" or "arch.tag", split at the first '.'; without a tag the architecture's default one. GV_EUSAGE: an unknown
+/* "arch" or "arch.tag", split at the first '.'; without a tag the architecture's default one; timm's older names ("tv_resnet50") stand
+ * for theirs. GV_EUSAGE: an unknown
  * architecture with the nearest names, an unknown tag with those that exist, an architecture known but not built. */
 int gv_model_find(const char *name, gv_model_ref *out, gv_err *err) GV_MUST_USE;
 /* The architectures in order, for lists and completion; NULL behind the last. */
