@@ -22,11 +22,12 @@ MODELS = [  # name, image side, model arguments, whole gradients
     ("vit_tiny_patch16_224", 48, {}, ["head.bias", "cls_token", "pos_embed", "blocks.0.attn.qkv.bias"]),
     ("test_vit2", 48, {}, ["head.bias", "reg_token", "fc_norm.weight", "blocks.3.ls1.gamma"]),
     ("vit_wee_patch16_reg1_gap_256", 48, {}, ["head.bias", "reg_token"]),
-    ("vit_small_patch14_reg4_dinov2", 42, {}, ["head.bias", "reg_token", "blocks.5.ls2.gamma"]),
+    ("vit_small_patch14_reg4_dinov2", 28, {}, ["head.bias", "reg_token", "blocks.5.ls2.gamma"]),
     ("vit_xsmall_patch16_clip_224", 48, {}, ["head.bias", "norm_pre.weight"]),
     ("vit_medium_patch16_gap_240", 48, {}, ["head.bias", "norm.weight"]),
     ("test_vit", 32, {"qk_norm": True}, ["head.bias", "blocks.2.attn.q_norm.weight"]),
 ]
+WHOLE = ("resnet18", "resnet50d", "vit_tiny_patch16_224", "vit_small_patch14_reg4_dinov2")  # features; of the others the first 1024
 
 def one(name, side, args, whole):
     kw = dict(args)
@@ -39,7 +40,8 @@ def one(name, side, args, whole):
     model.eval()
     with torch.no_grad():
         f = model.forward_features(x)
-        out.append(("features", f[0] if f.ndim == 3 else f[0].mean((1, 2))))
+        f = f[0] if f.ndim == 3 else f[0].mean((1, 2))
+        out.append(("features", f if name in WHOLE else f.reshape(-1)[:1024]))
         out.append(("eval_logits", model(x)))
     model.train()
     logits = model(x)

@@ -14,7 +14,7 @@ static const struct model { const char *name, *file; int64_t side; bool qk_norm;
     { "seresnext26t_32x4d", "seresnext26t_32x4d", 64, false }, { "ecaresnet26t", "ecaresnet26t", 64, false },
     { "resnetblur18", "resnetblur18", 64, false }, { "resnetaa34d", "resnetaa34d", 64, false },
     { "test_vit", "test_vit_qknorm", 32, true }, { "test_vit2", "test_vit2", 48, false }, { "vit_tiny_patch16_224", "vit_tiny_patch16_224", 48, false },
-    { "vit_wee_patch16_reg1_gap_256", "vit_wee_patch16_reg1_gap_256", 48, false }, { "vit_small_patch14_reg4_dinov2", "vit_small_patch14_reg4_dinov2", 42, false },
+    { "vit_wee_patch16_reg1_gap_256", "vit_wee_patch16_reg1_gap_256", 48, false }, { "vit_small_patch14_reg4_dinov2", "vit_small_patch14_reg4_dinov2", 28, false },
     { "vit_xsmall_patch16_clip_224", "vit_xsmall_patch16_clip_224", 48, false }, { "vit_medium_patch16_gap_240", "vit_medium_patch16_gap_240", 48, false },
 };
 
