@@ -349,6 +349,8 @@ static int verdict(const watch *w, int *status, gv_err *err)
     const child *c = &w->c[w->first];
     const char *label = w->p->node[w->first].label;
     *status = c->status;
+    if (w->stopping && (c->status == 75 || c->status == 128 + SIGTERM)) /* before its first step there is nothing to save */
+        return gv_fail(err, GV_ESAVED, "stopped by signal %d%s%s", w->stopping, *c->last_error ? ": " : "", c->last_error);
     static const struct { int status, code; } table[] = { { 2, GV_EUSAGE }, { 3, GV_EDATA }, { 4, GV_ESYS }, { 5, GV_ENAN }, { 6, GV_EPEER }, { 75, GV_ESAVED }, { 100, GV_EBUSY } };
     int code = GV_EINTERNAL;
     for (size_t k = 0; k < GV_COUNT(table); k++)

@@ -6,6 +6,7 @@ data=${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}
 words="--data.dataset fashion_mnist --data.data_root_dir $data --data.data_fraction 0.005 --model.encoder.type resnet10t --model.encoder.no_pretrained
     --optimizer.lr 0.002 --optimizer.warmup_epochs 0 --training.epochs 1 --dataloading.batch_size 32 --training.val_steps_per_epoch 2
     --training.precision no --training.seed 5 --training.threads 1 --exp_dir exp --logger.backend none"
+words=$(echo $words) # one line: it goes into commands
 run=exp/fashion_mnist
 
 check 'one worker trains' "glovita_train $words --dataloading.num_workers 1 --logger.group w1"
@@ -27,7 +28,7 @@ check 'a wrong type: status 2' "exits 2 glovita_train $words --training.epochs m
 check 'a missing data directory: status 2, named' "exits 2 glovita_train $words --data.data_root_dir /nowhere --logger.group x3 2>err && grep '/nowhere' err && [ ! -e $run/x3 ]"
 check 'a typed value that is not built: status 2, named' "exits 2 glovita_train $words --optimizer.name Muon 2>err && grep -i 'muon' err"
 check 'a live run keeps others out: status 100 and the holder' "
-    (glovita_train $words --training.epochs 20 --logger.group live >live.out 2>&1 &) ; for i in 1 2 3 4 5 6 7 8 9 10; do [ -s $run/live/0/.lock ] && break; sleep 0.2; done
+    (glovita_train $words --training.epochs 20 --logger.group live >live.out 2>&1 &) ; for i in 1 2 3 4 5 6 7 8 9 10; do [ -s $run/live/0/plan.json ] && break; sleep 0.3; done
     exits 100 glovita_train $words --training.epochs 20 --logger.group live 2>err; r=\$?; grep 'process [0-9]' err; g=\$?
     pkill -TERM -f 'glovita_train.*--logger.group live'; sleep 0.1
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do pgrep -f 'fashion_mnist/live/0' >/dev/null || break; sleep 0.3; done
