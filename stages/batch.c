@@ -114,7 +114,7 @@ static int target(struct run *r, const gv_record *rec, const char *id, const gv_
     gv_tensor *t = gv_arena_alloc(a, sizeof *t, err);
     if (!t)
         return GV_ESYS;
-    bool classes = !strcmp(r->task, "multiclass"), multilabel = !strcmp(r->task, "multilabel");
+    bool multilabel = !strcmp(r->task, "multilabel"), classes = !multilabel && strcmp(r->task, "regression");
     t->dtype = classes ? GV_I64T : multilabel ? GV_U8 : GV_F32T;
     int64_t k = classes ? 1 : r->num_classes > 0 ? r->num_classes : item->type == GV_TENSOR_ITEM ? gv_shape_count(item->tensor.shape, item->tensor.ndim) : 1;
     int64_t have = 1, whole;
