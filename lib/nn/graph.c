@@ -194,7 +194,7 @@ gv_val gv_graph_value(gv_graph *g, gv_value_kind kind, const char *full_name, gv
 
 gv_val gv_input(gv_graph *g, const char *name, gv_class c, const int64_t *shape, int ndim)
 {
-    for (int i = 0; i < g->nvalue; i++)
+    for (int i = 0; i < g->nvalue && !g->err.code; i++)
         if (g->value[i]->kind == GV_VALUE_INPUT && !strcmp(g->value[i]->name, name))
             return gv_graph_fail(g, "two inputs are called '%s'", name);
     return named_value(g, GV_VALUE_INPUT, name, c, shape, ndim);
@@ -252,7 +252,8 @@ void gv_output(gv_graph *g, const char *name, gv_val v)
     if (!gv_graph_grow(g, &g->output, g->noutput, &g->output_cap, sizeof *g->output))
         return;
     const char *s = gv_arena_strdup(g->arena, name, &g->err);
-    g->output[g->noutput++] = (gv_named){ s, v };
+    if (s)
+        g->output[g->noutput++] = (gv_named){ s, v };
 }
 
 gv_val gv_find_output(const gv_graph *g, const char *name)

@@ -76,6 +76,8 @@ static int keep_grads(gv_rewrite_ctx *r, gv_err *err)
             for (int p = node->out[k] < values ? first[node->out[k]] : 0; p; p = next[p - 1]) {
                 const gv_param_info *info = g->param[p - 1];
                 const char *name = gv_arena_printf(g->arena, err, "grad.%s", info->name);
+                if (!name)
+                    return GV_ESYS;
                 gv_val target = gv_graph_value(g, GV_VALUE_BUFFER, name, GV_CLASS_STAT, info->shape, info->ndim);
                 gv_graph_set_path(g, node->path);
                 gv_update(g, target, r->o->overwrite_grads ? 0 : 1, r->o->grad_scale, node->out[k]);
