@@ -11,7 +11,8 @@ typedef struct gv_cifar_part { size_t at, stride; int64_t n; } gv_cifar_part;
 
 typedef struct gv_cifar {
     int fd;              /* -1: in mem */
-    gv_buf mem;
+    uint8_t *mem;
+    size_t size;         /* of mem */
     int parts;
     gv_cifar_part part[GV_CIFAR_PARTS];
     int64_t rows, train; /* of an archive: the first `train` rows are the training set; otherwise rows */

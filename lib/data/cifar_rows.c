@@ -3,7 +3,7 @@
  * under their published names; they are unpacked in memory. Source: cs.toronto.edu/~kriz/cifar.html. */
 #include "data/cifar.h"
 #include "data/rows.h"
-#include "common/file.h"
+#include "formats/idx.h"
 #include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,14 +68,14 @@ static int add_batch(gv_cifar *c, const char *name, const uint8_t *p, size_t n, 
 /* ---- archives ---- */
 
 /* A member of a tar file by its base name, with or without ".bin": its place; 0 when it is not there. */
-static int member(const gv_buf *tar, const char *name, const char *want, size_t *at, size_t *size, char found[101], gv_err *err)
+static int member(const uint8_t *tar, size_t len, const char *name, const char *want, size_t *at, size_t *size, char found[101], gv_err *err)
 {
-    for (size_t p = 0; p + BLOCK <= tar->len && tar->data[p];) {
-        const char *h = tar->data + p;
+    for (size_t p = 0; p + BLOCK <= len && tar[p];) {
+        const char *h = (const char *)tar + p;
         uint64_t n = 0;
         for (int i = 124; i < 136 && h[i] >= '0' && h[i] <= '7'; i++)
             n = n * 8 + (uint64_t)(h[i] - '0');
-        if (n > tar->len - p - BLOCK)
+        if (n > len - p - BLOCK)
             return gv_fail(err, GV_EDATA, "'%s' is cut: '%.100s' claims %" PRIu64 " bytes", name, h, n);
         memcpy(found, h, 100);
         found[100] = 0;
@@ -98,13 +98,15 @@ static int open_archive(gv_cifar *c, int fd, const char *name, gv_err *err)
     const char *const *want = strncmp(base_name(name), "cifar-100", 9) ? ten : hundred;
     char found[101];
     size_t at = 0, size = 0;
-    if (gv_gunzip_fd(fd, name, CAP, &c->mem, err) < 0)
-        return err->code;
+    int got = gv_read_gz_fd(fd, name, CAP, &c->mem, &c->size, err);
+    close(fd);
+    if (got < 0)
+        return got;
     for (; *want; want++) {
-        int r = member(&c->mem, name, *want, &at, &size, found, err);
+        int r = member(c->mem, c->size, name, *want, &at, &size, found, err);
         if (!r)
             r = gv_fail(err, GV_EDATA, "'%s' holds no '%s'", name, *want);
-        if (r < 0 || add_batch(c, found, (const uint8_t *)c->mem.data + at, size, at, err) < 0)
+        if (r < 0 || add_batch(c, found, c->mem + at, size, at, err) < 0)
             return gv_fail_in(err, "'%s'", name);
         if (want[1])
             c->train = c->rows;
@@ -114,13 +116,17 @@ static int open_archive(gv_cifar *c, int fd, const char *name, gv_err *err)
 
 static int open_plain(gv_cifar *c, int fd, const char *name, gv_err *err)
 {
-    gv_buf all = { 0 };
-    int copy = dup(fd), r = copy < 0 ? gv_fail_sys(err, "cannot read '%s'", name) : gv_gunzip_fd(copy, name, CAP, &all, err);
-    c->fd = fd; /* rows are read from the file; the bytes here were for the labels */
+    uint8_t *all = NULL;
+    size_t n = 0;
+    int r = gv_read_gz_fd(fd, name, CAP, &all, &n, err);
+    c->fd = fd; /* rows are read from the file; the bytes here are for the labels */
+    struct stat st;
+    if (r == GV_OK && (fstat(fd, &st) < 0 || (uint64_t)st.st_size != n))
+        r = gv_fail(err, GV_EDATA, "'%s' is a gzip file; unpack it", name);
     if (r == GV_OK)
-        r = add_batch(c, name, (const uint8_t *)all.data, all.len, 0, err);
+        r = add_batch(c, name, all, n, 0, err);
     c->train = c->rows;
-    gv_buf_release(&all);
+    gv_free(all);
     return r;
 }
 
@@ -148,7 +154,7 @@ void gv_cifar_close(gv_cifar *c)
 {
     if (c->fd >= 0)
         close(c->fd);
-    gv_buf_release(&c->mem);
+    gv_free(c->mem);
     gv_buf_release(&c->labels);
     *c = (gv_cifar){ .fd = -1 };
 }
@@ -185,7 +191,7 @@ static int read_row(void *state, int64_t row, gv_sample *out, gv_arena *arena, g
         row -= p->n;
     size_t at = p->at + (size_t)row * p->stride;
     if (c->fd < 0)
-        memcpy(planes, c->mem.data + at, sizeof planes);
+        memcpy(planes, c->mem + at, sizeof planes);
     else {
         ssize_t n = pread(c->fd, planes, sizeof planes, (off_t)at);
         if (n < 0)

@@ -50,13 +50,4 @@ int gv_listing_rows(gv_listing *l, const char *name, int64_t first_id, const cha
 typedef int gv_csv_line(void *arg, char **cell, size_t n, size_t line, gv_err *err);
 int gv_csv_read(const char *path, size_t cap, gv_csv_line *each, void *arg, gv_err *err) GV_MUST_USE;
 
-/* ---- containers ---- */
-
-/* A gzip file, or the file itself when it is none, appended to out: at most cap bytes of answer. Takes the descriptor over. */
-int gv_gunzip_fd(int fd, const char *name, size_t cap, gv_buf *out, gv_err *err) GV_MUST_USE;
-
-/* IDX: the header of `bytes` bytes of a file, checked against their number. Sources: the MNIST page's description. */
-typedef struct gv_idx { int ndim; int64_t shape[4]; const uint8_t *data; } gv_idx;
-int gv_idx_parse(const char *name, const void *bytes, size_t n, gv_idx *out, gv_err *err) GV_MUST_USE;
-
 #endif

@@ -2,11 +2,11 @@
  * puts them. The official test set serves as val and test.
  * Sources: LeCun et al. 1998; Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747; MD5 sums as torchvision publishes them. */
 #include "data/internal.h"
-#include <fcntl.h>
+#include "formats/idx.h"
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { CAP = 1 << 30, FILES = 4 };
+enum { FILES = 4 };
 
 static const char *const files[] = { "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", NULL };
 
@@ -37,28 +37,24 @@ static int read_split(const char *root, const char *dir, const char *const *pair
 {
     const char *images = gv_layout_path(root, dir, pair[0], arena, err), *labels = images ? gv_layout_path(root, dir, pair[1], arena, err) : NULL;
     char *full = labels ? gv_arena_printf(arena, err, "%s/%s", root, labels) : NULL;
-    gv_buf bytes = { 0 };
     gv_listing l = { 0 };
     gv_idx x;
     if (!full)
         return err->code;
-    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return gv_fail_sys(err, "cannot open '%s'", full);
-    int r = gv_gunzip_fd(fd, full, CAP, &bytes, err);
-    if (r == GV_OK)
-        r = gv_idx_parse(full, bytes.data, bytes.len, &x, err);
-    if (r == GV_OK && x.ndim != 1)
-        r = gv_fail(err, GV_EDATA, "'%s' has %d dimensions; labels have 1", full, x.ndim);
-    for (int64_t i = 0; r == GV_OK && i < x.shape[0]; i++)
+    int r = gv_idx_open(&x, full, err);
+    if (r < 0)
+        return r;
+    if (x.ndim || x.dtype != GV_U8)
+        r = gv_fail(err, GV_EDATA, "'%s' has %d dimensions of %s; labels have 1 of uint8", full, x.ndim + 1, gv_dtype_of(x.dtype)->name);
+    for (int64_t i = 0; r == GV_OK && i < x.n; i++)
         if (x.data[i] > 9)
             r = gv_fail(err, GV_EDATA, "'%s': label %" PRId64 " is %d; the classes are 0 to 9", full, i, x.data[i]);
     if (r == GV_OK)
-        r = gv_listing_rows(&l, name, 0, images, 0, x.data, x.shape[0], arena, err);
+        r = gv_listing_rows(&l, name, 0, images, 0, x.data, x.n, arena, err);
     if (r == GV_OK)
         r = gv_listing_take(&l, arena, out, err);
     gv_buf_release(&l.v);
-    gv_buf_release(&bytes);
+    gv_idx_close(&x);
     return r;
 }
 

@@ -4,8 +4,8 @@
  *   build/gcc/tests/bench/ops [BATCH [THREADS]]        (16, all)
  *
  * One JSON line for each: best and median of several calls; "gflops" for convolutions and products (padded taps counted, as
- * benchdnn does), "gbs" (bytes of tensors read and written once) for the rest. The first lines are the roofs measured in the same process:
- * a square product that fits the cache, and a copy. Our own kernels are followed by the plain ones they have to beat. A kernel called
+ * benchdnn does), "gbs" (bytes of tensors read and written once) for the rest. The first line of each type is a square product that
+ * fits the cache, near the processor's roof. Our own kernels are followed by the plain ones they have to beat. A kernel called
  * "ref" is oneDNN's slow one and makes the program end in 1.
  */
 #include "tests/nn/onednn.h"

@@ -128,7 +128,7 @@ check 'an empty directory tells what was looked for' '
     mkdir empty && exits 2 glovita-index --data.dataset fashion_mnist --data.data_root_dir empty >/dev/null 2>err && grep "train-images-idx3-ubyte" err'
 check 'a cut IDX file is status 3' '
     cp -r idx cut && head -c 12 idx/train-labels-idx1-ubyte >cut/train-labels-idx1-ubyte &&
-    exits 3 glovita-index --data.dataset mnist --data.data_root_dir cut >/dev/null 2>err && grep "is cut: its header claims 7 bytes of data, 4 are there" err'
+    exits 3 glovita-index --data.dataset mnist --data.data_root_dir cut >/dev/null 2>err && grep "claims 7 rows of 1 bytes, but 4 bytes follow" err'
 check 'a damaged gzip file is status 3' '
     cp -r idx bad && gzip -dc idx/t10k-labels-idx1-ubyte.gz >raw && printf "\037\213\010xxxxxxxxxxxxxxxxxxxxxx" >bad/t10k-labels-idx1-ubyte.gz &&
     exits 3 glovita-index --data.dataset mnist --data.data_root_dir bad --split val >/dev/null 2>err && grep "damaged" err'

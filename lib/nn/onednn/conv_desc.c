@@ -1,3 +1,4 @@
+/* The descriptors of a convolution: our shapes put in oneDNN's order. */
 #include "nn/onednn/conv_desc.h"
 
 static const dnnl_format_tag_t last_tag[4] = { 0, dnnl_nwc, dnnl_nhwc, dnnl_ndhwc };
