@@ -315,7 +315,7 @@ static void test_plans(void)
     ok(gv_plan_make(&large, g, s, &o, &err) == GV_OK && gv_plan_bytes(large) > gv_plan_bytes(p), "a plan for a larger batch shares the store %s", err.text);
     ok(gv_plan_run(large, feeds, 2, 0, &err) == GV_OK, "it runs");
     ok(gv_plan_run(p, feeds, 2, 0, &err) == GV_OK && f(p, "loss", 0) == loss, "the first still runs and gives the same, although memory has moved");
-    long before = allocations;
+    GV_UNUSED long before = allocations;
     for (int i = 0; i < 3; i++) {
         static uint8_t other[sizeof px];
         feeds[0].data = i % 2 ? px : other; /* new pointers too */
