@@ -1,6 +1,7 @@
 /* The registry, and what every data set shares: folds, fractions, checks, counts. */
 #include "data/internal.h"
 #include <inttypes.h>
+#include <libgen.h>
 
 const char *const gv_split_names[] = { "train", "val", "test", NULL };
 
@@ -31,9 +32,19 @@ static const gv_dataset *chosen(const gv_config *c, gv_err *err)
 int gv_dataset_missing(const gv_config *c, gv_arena *arena, const gv_archive **list, size_t *n, gv_err *err)
 {
     const gv_dataset *set = chosen(c, err);
+    const char *root = c->data.data_root_dir;
     *list = NULL;
     *n = 0;
-    return !set ? err->code : set->missing ? set->missing(c, arena, list, n, err) : GV_OK;
+    if (!set)
+        return err->code;
+    if (!set->missing || !root)
+        return GV_OK;
+    if (!gv_is_dir(root)) { /* a new directory in an old one is meant; deeper, it is a misspelt path */
+        char *copy = gv_arena_strdup(arena, root, err);
+        if (!copy || !gv_is_dir(dirname(copy)))
+            return copy ? GV_OK : GV_ESYS;
+    }
+    return set->missing(c, arena, list, n, err);
 }
 
 /* The fold the config asks for, the first one when it names none. */

@@ -86,7 +86,7 @@ int gv_data_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, 
 
 /*
  * Published archives of the config's data set that are not on this machine: n 0 when the data is there, or when the data set
- * is not published as archives. The driver fetches each to its path, checks the MD5, and opens the data set again.
+ * is not published as archives, or when neither data_root_dir nor the directory it would lie in exists. The driver fetches each to its path, checks the MD5, and opens the data set again.
  */
 int gv_dataset_missing(const gv_config *c, gv_arena *arena, const gv_archive **list, size_t *n, gv_err *err) GV_MUST_USE;
 

@@ -123,7 +123,7 @@ check 'a fraction of the training split' '
     glovita-index $digits --data.data_fraction 0.43 | ids >out && [ $(wc -w <out) = 3 ] && glovita-index $digits --data.data_fraction 0.5 --split val | glovita-cat --count | grep -q "^7"'
 
 check 'a missing directory is status 2, named, and nothing is written' '
-    exits 2 glovita-index --data.dataset mnist --data.data_root_dir /nowhere/at/all >out 2>err && grep "/nowhere/at/all" err && [ ! -s out ]'
+    exits 2 glovita-index --data.dataset mnist --data.data_root_dir /no/such/place >out 2>err && grep "/no/such/place" err && [ ! -s out ]'
 check 'an empty directory tells what was looked for' '
     mkdir empty && exits 2 glovita-index --data.dataset fashion_mnist --data.data_root_dir empty >/dev/null 2>err && grep "train-images-idx3-ubyte" err'
 check 'a cut IDX file is status 3' '

@@ -74,5 +74,5 @@ check 'a policy that does not exist is status 2 with the nearest' '
 check 'a misspelt option is status 2' '
     exits 2 glovita-augment --training.sede=4 </dev/null 2>err && grep "unknown option .--training.sede." err && exits 2 glovita-decode --roots x </dev/null 2>err && grep "root" err'
 check 'a data root that is not there is status 2' '
-    exits 2 glovita-decode --data.dataset mnist --data.data_root_dir /nowhere <i.gv >/dev/null 2>err && grep /nowhere err'
+    exits 2 glovita-decode --data.dataset mnist --data.data_root_dir /no/such/place <i.gv >/dev/null 2>err && grep /no/such/place err'
 done_testing
