@@ -150,8 +150,18 @@ int gv_data_describe(const gv_data *d, gv_buf *out, gv_err *err)
 {
     const gv_split *s = d->split;
     gv_arena a = { 0 };
-    if (gv_buf_printf(out, err, "train %" PRId64 " of %" PRId64 ", val %" PRId64 ", test %" PRId64 "%s", s[0].n, d->train_whole, s[1].n, s[2].n, d->test_is_val ? " (val)" : "") < 0)
-        return GV_ESYS;
+    const char *sep = "";
+    for (int i = 0; i < GV_SPLITS; i++) {
+        if (s[i].n < 0)
+            continue; /* was not asked for */
+        if (gv_buf_printf(out, err, "%s%s %" PRId64, sep, gv_split_names[i], s[i].n) < 0)
+            return GV_ESYS;
+        sep = ", ";
+        if (i == GV_SPLIT_TRAIN && gv_buf_printf(out, err, " of %" PRId64, d->train_whole) < 0)
+            return GV_ESYS;
+        if (i == GV_SPLIT_TEST && d->test_is_val && gv_buf_printf(out, err, " (val)") < 0)
+            return GV_ESYS;
+    }
     if (d->nfolds && gv_buf_printf(out, err, ", fold %s of %zu%s", d->fold, d->nfolds, d->folds_drawn ? " drawn" : "") < 0)
         return GV_ESYS;
     if (d->skipped && gv_buf_printf(out, err, ", left out %" PRId64 " without file or label", d->skipped) < 0)
