@@ -374,7 +374,7 @@ static void test_bf16(void)
 
 static void test_init(void)
 {
-    static const struct { const char *init; double std, low, high; } rows[] = {
+    const struct { const char *init; double std, low, high; } rows[] = {
         { "normal 0.02", 0.02, -0.2, 0.2 }, { "trunc_normal 1", 0.8796, -2, 2 }, { "trunc_normal 0.02", 0.02, -0.2, 0.2 },
         { "uniform -1 3", 4 / sqrt(12), -1, 3 }, { "kaiming_normal_fan_out", sqrt(2 / (200. * 9)), -1, 1 },
         { "kaiming_uniform_a5", 1 / sqrt(150. * 9) / sqrt(3), -1 / sqrt(150. * 9), 1 / sqrt(150. * 9) },
