@@ -3,14 +3,29 @@
 #include "nn/onednn/kernels.h"
 #include "nn/ops/attr.h"
 
+/* Where oneDNN's bf16 weight gradient falls to a hundredth of its speed (2.6 and 3.2, AVX-512 without AMX; tests/bench/LOG.md): rows of
+ * one or two pixels, short strided rows, and few input channels. There x and dy are widened and the f32 kernel runs. */
+static bool bf16_is_slow(const gv_call *c, const gv_window *win)
+{
+    const gv_desc *x = &c->in[0], *dy = &c->in[1];
+    if (x->dtype != GV_BF16)
+        return false;
+    int64_t row = dy->shape[dy->ndim - 2], channels = x->shape[x->ndim - 1];
+    return row <= 2 || (win->stride[win->dims - 1] > 1 && row <= 8) || (channels <= 4 && row <= 32);
+}
+
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
-    dn_conv d, f; /* the gradient; and the forward pass it belongs to, whose weights have the type of x */
-    int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->out[0], &c->in[1], NULL, dn_type(c->out[0].dtype), err);
-    int rf = dn_conv_describe(&f, &o->window, &c->in[0], &c->out[0], &c->in[1], NULL, dn_type(c->in[0].dtype), err);
-    if (r == GV_OK && (r = rf) == GV_OK)
+    gv_desc x = c->in[0], y = c->in[1];
+    if (bf16_is_slow(c, &o->window))
+        x.dtype = y.dtype = GV_F32T;
+    dn_conv d, f, raw; /* the gradient; the forward pass it belongs to, whose weights have the type of x; x and dy as they come */
+    int r = dn_conv_describe(&d, &o->window, &x, &c->out[0], &y, NULL, dn_type(c->out[0].dtype), err);
+    int rf = dn_conv_describe(&f, &o->window, &x, &c->out[0], &y, NULL, dn_type(x.dtype), err);
+    int rr = dn_conv_describe(&raw, &o->window, &c->in[0], &c->out[0], &c->in[1], NULL, dn_type(c->in[0].dtype), err);
+    if (r == GV_OK && (r = rf) == GV_OK && (r = rr) == GV_OK)
         r = dn_conv_hint(ctx, &f, &hint, err);
     if (r == GV_OK)
         r = dn_status(dn_conv_backward_weights(&pd, ctx->engine, d.x, d.w_any, NULL, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, hint, d.attr),
@@ -19,11 +34,12 @@ int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
         dn_chain *h = dn_chain_new(ctx, err);
         dn_cmd made = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
         bool plain = dnnl_memory_desc_equal(made, d.w_plain);
+        dn_place px = dn_chain_pack(h, DN_IN(0), raw.x, d.x, err), py = dn_chain_pack(h, DN_IN(1), raw.y, d.y, err);
         dn_place w = plain ? DN_OUT(0) : dn_chain_temp(h, dnnl_memory_desc_get_size(made));
         dn_chain_prim(h, pd, err);
         dn_chain_name(h, pd);
-        dn_chain_arg(h, DNNL_ARG_SRC, d.x, DN_IN(0), err);
-        dn_chain_arg(h, DNNL_ARG_DIFF_DST, d.y, DN_IN(1), err);
+        dn_chain_arg(h, DNNL_ARG_SRC, d.x, px, err);
+        dn_chain_arg(h, DNNL_ARG_DIFF_DST, d.y, py, err);
         dn_chain_arg(h, DNNL_ARG_DIFF_WEIGHTS, made, w, err);
         if (!plain)
             dn_chain_reorder(h, w, made, DN_OUT(0), d.w_plain, err);
@@ -32,6 +48,7 @@ int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     }
     if (hint)
         dnnl_primitive_desc_destroy(hint);
+    dn_conv_drop(&raw);
     dn_conv_drop(&f);
     dn_conv_drop(&d);
     return r;
