@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <unistd.h>
 #include <sys/random.h>
 
 bool gv_cpu_has_bf16(void)
@@ -39,20 +40,42 @@ static int set(gv_config *c, const char *path, const char *word, gv_err *err)
     return gv_config_set(c, path, &word, 1, false, err);
 }
 
+/* What a user does where a download is not possible. */
+static int tell_where(const gv_config *c, const gv_archive *a, const char *why, bool root_there, gv_err *err)
+{
+    gv_err_clear(err);
+    return gv_fail(err, root_there ? GV_ESYS : GV_EUSAGE, "'--data.data_root_dir' is '%s', which %s, and the published file cannot be fetched: %s. Elsewhere: curl -LO %s; then copy it to '%s'", c->data.data_root_dir,
+                   root_there ? "lacks files of the data set" : "does not exist", why, a->url, a->path);
+}
+
+/* Published archives that are not there. A directory made for them goes again when the first cannot be had. */
 static int fetch_missing(const gv_config *c, gv_arena *arena, gv_err *err)
 {
     const gv_archive *list;
     size_t n;
     int r = gv_dataset_missing(c, arena, &list, &n, err);
     for (size_t i = 0; i < n && r == GV_OK; i++) {
-        char *dir = gv_arena_strdup(arena, list[i].path, err);
-        if (!dir)
+        char *dir = gv_arena_strdup(arena, list[i].path, err), *digest = gv_arena_printf(arena, err, "md5:%s", list[i].md5);
+        if (!dir || !digest)
             return GV_ESYS;
-        if (gv_offline())
-            return gv_fail(err, GV_EUSAGE, "'%s' is not there and HF_HUB_OFFLINE forbids a download; fetch %s elsewhere and copy it there", list[i].path, list[i].url);
-        r = gv_mkdirs(dirname(dir), err);
+        bool root_there = gv_file_exists(c->data.data_root_dir), dir_there;
+        dir = dirname(dir);
+        dir_there = gv_file_exists(dir);
+        if (gv_offline() || c->driver.dry_run || c->driver.print_pipeline)
+            return tell_where(c, &list[i], gv_offline() ? "HF_HUB_OFFLINE forbids it" : "a dry run fetches nothing", root_there, err);
+        r = gv_mkdirs(dir, err);
         if (r == GV_OK)
-            r = gv_download(list[i].url, list[i].path, list[i].md5, NULL, err);
+            r = gv_download(list[i].url, list[i].path, digest, NULL, err);
+        if (r < 0 && !dir_there) { /* as it was before: empty directories that this call made */
+            rmdir(dir);
+            if (!root_there)
+                rmdir(dirname(dir)), rmdir(c->data.data_root_dir);
+        }
+        if (r == GV_ESYS) {
+            char why[512];
+            snprintf(why, sizeof why, "%.500s", err->text);
+            return tell_where(c, &list[i], why, root_there, err);
+        }
     }
     return r;
 }

@@ -24,6 +24,8 @@ static double now(void)
 
 int gv_is_digest(const char *s)
 {
+    if (!strncmp(s, "md5:", 4))
+        return strlen(s) == 36 && strspn(s + 4, "0123456789abcdefABCDEF") == 32;
     size_t n = strspn(s, "0123456789abcdefABCDEF");
     return !s[n] && n >= 8 && n <= 64;
 }
@@ -155,9 +157,13 @@ static int judge(struct job *t, CURLcode r, const char *why)
         snprintf(hex + 2 * i, 3, "%02x", sum[i]);
     /* A tag of 64 digits is the digest that the hub promises. */
     snprintf(g->etag, sizeof g->etag, "%s", *t->linked ? t->linked : t->tag);
-    const char *promised = g->sha256 ? g->sha256 : *t->linked && strlen(t->linked) == 64 && gv_is_digest(t->linked) ? t->linked : NULL;
+    const char *kind = "SHA-256", *promised = g->sha256 ? g->sha256 : *t->linked && strlen(t->linked) == 64 && gv_is_digest(t->linked) ? t->linked : NULL;
+    if (promised && !strncmp(promised, "md5:", 4)) {
+        kind = "MD5";
+        promised += 4;
+    }
     if (promised && strncasecmp(hex, promised, strlen(promised)))
-        return gv_fail(t->err, GV_EDATA, "'%s' has the SHA-256 digest %.16s… and not %.16s%s: it was changed or damaged on the way", g->url, hex, promised,
+        return gv_fail(t->err, GV_EDATA, "'%s' has the %s digest %.16s… and not %.16s%s: it was changed or damaged on the way", g->url, kind, hex, promised,
                        strlen(promised) > 16 ? "…" : "");
     return GV_OK;
 }
@@ -174,7 +180,7 @@ int gv_http_get(gv_transfer *g, gv_out *out, gv_err *err)
     t.curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
     t.digest = EVP_MD_CTX_new();
     int r;
-    if (!t.curl || !t.digest || EVP_DigestInit_ex(t.digest, EVP_sha256(), NULL) != 1 || setup(&t, why) < 0)
+    if (!t.curl || !t.digest || EVP_DigestInit_ex(t.digest, g->sha256 && !strncmp(g->sha256, "md5:", 4) ? EVP_md5() : EVP_sha256(), NULL) != 1 || setup(&t, why) < 0)
         r = gv_fail(err, GV_ESYS, "libcurl or libcrypto cannot start");
     else {
         CURLcode c = curl_easy_perform(t.curl);

@@ -124,7 +124,7 @@ int gv_weights_locate(const gv_source *s, gv_arena *arena, const char **path, gv
 
 /*
  * Fetch url into dest_path, in a process of its own (glovita-fetch, beside the running program). http and https; the directory
- * must exist. sha256_or_prefix (hex, NULL: unchecked) is compared before the file appears under its name. The token is sent
+ * must exist. The digest (hex of SHA-256 or its beginning, "md5:" and 32 digits, NULL: unchecked) is compared before the file appears under its name. The token is sent
  * to the address's own host alone, also when it redirects. Progress on a terminal. Nothing is resumed. gv_offline() is for the
  * caller to ask.
  */
