@@ -2,14 +2,51 @@
  * glovita_plot_umap. The work is in lib/run. */
 #include "common/log.h"
 #include "run/run.h"
+#include <errno.h>
 #include <unistd.h>
+
+/* What was printed must have arrived; a reader that has gone is no error. */
+static int close_stdout(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno == EPIPE)
+        return status;
+    gv_log(GV_ERROR, "cannot write 'stdout': %s", strerror(errno));
+    return status ? status : 4;
+}
+
+/* The commands as JSON; each describes its own options. */
+static void describe(void)
+{
+    printf("{\n  \"name\": \"glovita-run\",\n  \"version\": \"%s\",\n  \"summary\": \"plan a pipeline, run it, watch over it\",\n  \"commands\": [", GV_VERSION);
+    for (int i = 0; gv_commands[i]; i++)
+        printf("%s\n    { \"name\": \"%s\", \"program\": \"%s\", \"summary\": \"%s\", \"built\": %s }", i ? "," : "", gv_commands[i]->name, gv_commands[i]->program,
+               gv_commands[i]->summary, gv_commands[i]->built ? "true" : "false");
+    printf("\n  ]\n}\n");
+}
 
 static void usage(FILE *to)
 {
     fprintf(to, "usage: glovita-run COMMAND [OPTIONS]\n\ncommands:\n");
     for (int i = 0; gv_commands[i]; i++)
-        fprintf(to, "  %-18s %s\n", gv_commands[i]->name, gv_commands[i]->summary);
-    fprintf(to, "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n");
+        fprintf(to, "  %-18s %s%s\n", gv_commands[i]->name, gv_commands[i]->summary, gv_commands[i]->built ? "" : " (not built yet)");
+    fprintf(to, "\noptions:\n  -h, --help         show this text\n  --version          show the version\n  --describe         show the commands as JSON\n"
+                "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n");
+}
+
+static int unknown(const char *word)
+{
+    static const char *const options[] = { "--help", "--version", "--describe" };
+    const char *names[16];
+    size_t n = 0;
+    bool option = word[0] == '-';
+    for (; !option && gv_commands[n] && n < GV_COUNT(names); n++)
+        names[n] = gv_commands[n]->name;
+    const char *near = option ? gv_nearest(word, options, GV_COUNT(options)) : gv_nearest(word, names, n);
+    gv_log(GV_ERROR, "unknown %s '%s'%s%s%s", option ? "option" : "command", word, near ? " (did you mean '" : "",
+           near ? near : option ? "; options come behind the command: glovita-run COMMAND [OPTIONS]" : "; see --help", near ? "'?)" : "");
+    return 2;
 }
 
 int main(int argc, char **argv)
@@ -19,25 +56,21 @@ int main(int argc, char **argv)
     gv_log_init(name, NULL);
     const gv_command *cmd = gv_command_find(name);
     if (cmd)
-        return gv_driver_main(cmd, argc, argv);
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? 2 : 0;
-    }
-    if (!strcmp(argv[1], "--version")) {
-        printf("glovita-run (GloViTa) %s\n", GV_VERSION);
-        return fflush(stdout) ? 4 : 0;
-    }
-    cmd = gv_command_find(argv[1]);
-    if (!cmd) {
-        const char *names[16];
-        size_t n = 0;
-        for (; gv_commands[n] && n < 16; n++)
-            names[n] = gv_commands[n]->name;
-        const char *near = gv_nearest(argv[1], names, n);
-        gv_log(GV_ERROR, "unknown command '%s'%s%s%s", argv[1], near ? " (did you mean '" : "", near ? near : "; see --help", near ? "'?)" : "");
+        return close_stdout(gv_driver_main(cmd, argc, argv));
+    if (argc < 2) {
+        usage(stderr);
         return 2;
     }
-    gv_log_init(cmd->program, NULL);
-    return gv_driver_main(cmd, argc - 1, argv + 1);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        usage(stdout);
+    else if (!strcmp(argv[1], "--version"))
+        printf("glovita-run (GloViTa) %s\n", GV_VERSION);
+    else if (!strcmp(argv[1], "--describe"))
+        describe();
+    else if ((cmd = gv_command_find(argv[1]))) {
+        gv_log_init(cmd->program, NULL);
+        return close_stdout(gv_driver_main(cmd, argc - 1, argv + 1));
+    } else
+        return unknown(argv[1]);
+    return close_stdout(0);
 }

@@ -71,13 +71,12 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
     gv_buf_release(&note);
     if (r < 0)
         return r;
-    static const char *const names[] = { "SGD", "Adam", "AdamW", "RMSprop", "Madgrad", "Muon" };
     gv_optim_hyper h = gv_optim_defaults();
     h.weight_decay = w->c->optimizer.weight_decay;
     h.nesterov = w->c->optimizer.nesterov;
     h.clip = w->c->training.gradient_clip_val;
     gv_optim_groups groups = { w->c->optimizer.undecay_norm, w->c->optimizer.layer_wise_lr_decay };
-    r = gv_optimizer_open(&w->opt, names[w->c->optimizer.name], &h, &groups, w->store, net->graph, err);
+    r = gv_optimizer_open(&w->opt, gv_optimizer_names[w->c->optimizer.name], &h, &groups, w->store, net->graph, err);
     if (r < 0 || !w->o->resume)
         return r;
     char path[4200];

@@ -230,7 +230,7 @@ typedef struct gv_config {
     bool helped;         /* --help, --version or --describe was answered on stdout */
 
     /* Set before parsing a stage, for --help and --describe: */
-    const char *summary, *reads, *writes;
+    const char *summary, *reads, *writes, *positional;
 
     const gv_command *command; /* what is being parsed */
     gv_command stage;          /* the command of a stage, built by gv_config_parse_stage */

@@ -197,7 +197,7 @@ static int put_bare(gv_buf *out, const gv_config *c, const gv_command *cmd, gv_e
     int r = put(out, "\noptions\n", err);
     r = r == GV_OK ? put_line(out, "-h, --help", "show this text; behind subcommands: their options", err) : r;
     r = r == GV_OK ? put_line(out, "--version", "show the version", err) : r;
-    if (r == GV_OK && cmd == &c->stage)
+    if (r == GV_OK)
         r = put_line(out, "--describe", "show all options as JSON", err);
     for (const gv_field *f = gv_front_fields; f->type != GV_TYPE_END && r == GV_OK; f++)
         r = put_row(out, f->name, f, &front, false, NULL, err);
@@ -227,6 +227,8 @@ static bool in_focus(const gv_config *c, const gv_block *b)
 static int put_usage(gv_buf *out, const gv_config *c, const gv_command *cmd, gv_err *err)
 {
     int r = gv_buf_printf(out, err, "usage: %s [-h] [OPTIONS]", gv_config_program(c, cmd));
+    if (r == GV_OK && cmd == &c->stage && c->positional)
+        r = gv_buf_printf(out, err, " %s", c->positional);
     for (size_t i = 0; gv_blocks[i] && r == GV_OK; i++) {
         const gv_block *b = gv_blocks[i];
         if (!b->uni || !gv_takes(cmd, b, b->uni->field))

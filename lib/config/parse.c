@@ -288,14 +288,14 @@ static int apply(scan *s, gv_err *err)
 
 /* ---- --help, --version, --describe ---- */
 
-static int asked(int argc, char **argv, bool stage)
+static int asked(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return 'h';
         if (!strcmp(argv[i], "--version"))
             return 'v';
-        if (!strcmp(argv[i], "--describe") && stage)
+        if (!strcmp(argv[i], "--describe"))
             return 'd';
     }
     return 0;
@@ -347,7 +347,7 @@ static int parse(gv_config *c, const gv_command *cmd, int argc, char **argv, gv_
 {
     scan s = { .c = c, .cmd = cmd, .argc = argc, .argv = argv };
     c->command = cmd;
-    int what = asked(argc, argv, cmd == &c->stage);
+    int what = asked(argc, argv);
     if (what)
         return answer(&s, what, err);
     int r = scan_all(&s, err);

@@ -69,6 +69,7 @@ typedef struct gv_dataset {
     const char *name;
     const gv_variant *variant; /* gv_dataset_variant_<name>: fields of its own, defaults of the block's, its policies among them */
     const char *train_policy, *test_policy; /* defaults; NULL: nothing is augmented (stored features) */
+    const struct gv_policy *policies; /* of its own, looked through before the shared ones, ends with { .name = NULL }; NULL: none, or those of policies.def */
     /* Fill `out` (cleared; split[].n is -1): splits, labels, facts. Folds and fractions come afterwards. */
     int (*open)(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *out, gv_err *err);
     /* Published files that are not there yet, or NULL when it has none; see gv_dataset_missing. */

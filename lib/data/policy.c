@@ -23,7 +23,7 @@ int gv_stage_policy(const gv_config *c, const gv_record *header, bool train, gv_
     if (!policy[train])
         return gv_fail(err, GV_EUSAGE, "data.augmentation.%s_policy is not given%s", train ? "train" : "test", name ? "" : ", and neither is data.dataset, which has a default");
     gv_policy_request q = {
-        .dataset = name, .train = train, .policy = policy[train], .other_policy = policy[!train], .image_size = a->image_size, .resize_size = a->resize_size,
+        .dataset = name, .own = set ? set->policies : NULL, .train = train, .policy = policy[train], .other_policy = policy[!train], .image_size = a->image_size, .resize_size = a->resize_size,
         .crop_size = a->crop_size, .cutout_size = a->cutout_size, .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std,
         .kwargs = train ? a->train_kwargs : a->test_kwargs, .channels = gv_input_channels(c),
     };

@@ -45,7 +45,7 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
     const gv_pipeline *last = NULL;
     for (int train = 1; train >= 0; train--) {
         gv_policy_request q = {
-            .dataset = r->c.data.dataset->name, .train = train, .policy = policies[train], .other_policy = policies[!train],
+            .dataset = r->c.data.dataset->name, .own = r->data.set->policies, .train = train, .policy = policies[train], .other_policy = policies[!train],
             .image_size = a->image_size, .resize_size = a->resize_size, .crop_size = a->crop_size, .cutout_size = a->cutout_size,
             .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std, .kwargs = train ? a->train_kwargs : a->test_kwargs,
             .native_size = r->data.native_size,

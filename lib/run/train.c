@@ -207,10 +207,9 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
         top = v > top ? v : top;
     }
     static const char *const precisions[] = { "fp32", "fp16", "bf16", "fp64" };
-    static const char *const optimizers[] = { "SGD", "Adam", "AdamW", "RMSprop", "Madgrad", "Muon" };
     if (r == GV_OK)
         r = gv_buf_printf(&out, err, "training     %" PRId64 " epochs, batch %" PRId64 ", %s lr %g, %s, %d threads, %" PRId64 " workers\n", c->training.epochs, c->dataloading.batch_size,
-                          optimizers[c->optimizer.name], c->optimizer.lr, precisions[c->training.precision], c->training.threads == GV_NONE_I64 ? gv_threads_available() : (int)c->training.threads, c->dataloading.num_workers);
+                          gv_optimizer_names[c->optimizer.name], c->optimizer.lr, precisions[c->training.precision], c->training.threads == GV_NONE_I64 ? gv_threads_available() : (int)c->training.threads, c->dataloading.num_workers);
     if (r == GV_OK)
         fwrite(out.data, 1, out.len, stderr);
     gv_buf_release(&out);

@@ -77,9 +77,12 @@ static gv_val head(gv_network *net, const gv_config *c, const gv_facts *f, gv_va
         gv_fail(err, GV_EUSAGE, "the head '%s' is not built yet", c->model.head->name);
         return GV_NO_VAL;
     }
-    gv_head_options o = *(const gv_head_options *)c->model.head_params;
-    o.out_dim = f->num_classes;
-    return gv_head_build(net->graph, h, v, net->classifier, &o);
+    gv_head_options *o = gv_arena_alloc(&net->arena, h->variant->params_size, err); /* with what the head has of its own behind */
+    if (!o)
+        return GV_NO_VAL;
+    memcpy(o, c->model.head_params, h->variant->params_size);
+    o->out_dim = f->num_classes;
+    return gv_head_build(net->graph, h, v, net->classifier, o);
 }
 
 static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, gv_val logits, gv_val lam, gv_val perm)

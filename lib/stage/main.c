@@ -154,6 +154,7 @@ static int work(gv_stage_ctx *st, gv_config *config, int argc, char **argv, gv_e
     config->summary = s->summary;
     config->reads = kinds_text(s->reads, &st->run);
     config->writes = kinds_text(s->writes, &st->run);
+    config->positional = s->positional;
     if (s->positional && take_positional(st, own, &argc, argv) < 0)
         return gv_fail(err, GV_ESYS, "out of memory");
     static const char *const no_blocks[] = { NULL };

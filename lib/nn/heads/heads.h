@@ -12,6 +12,7 @@
 #include "common/variant.h"
 #include "nn/nn.h"
 
+/* Common to all heads. A head with options of its own has a struct that begins with these two members. */
 typedef struct gv_head_options {
     int64_t out_dim; /* classes, or values to predict */
     double dropout;  /* chance, before the linear layer */
@@ -19,7 +20,7 @@ typedef struct gv_head_options {
 
 typedef struct gv_head {
     const gv_variant *variant; /* gv_head_variant_<name>: its choice in the config, with fields of gv_head_options */
-    gv_val (*build)(gv_graph *g, gv_val x, const gv_head_options *o); /* x [N,D] -> [N,out] */
+    gv_val (*build)(gv_graph *g, gv_val x, const gv_head_options *o); /* x [N,D] -> [N,out]; o of variant->params_size bytes */
 } gv_head;
 
 #define GV_HEAD(n) extern const gv_variant gv_head_variant_##n; extern const gv_head gv_head_##n;
