@@ -27,7 +27,7 @@ static int base_config(gv_config *c, const gv_config *user, int argc, char **arg
     return gv_runs_config(c, user->command, dir, argc, argv, arena, err);
 }
 
-static int apply_options(gv_config *c, const struct gv_extract_options *o, gv_err *err)
+static int apply_options(gv_config *c, const gv_config *user, const struct gv_extract_options *o, gv_err *err)
 {
     static const int precisions[] = { GV_PRECISION_NO, GV_PRECISION_BF16, GV_PRECISION_FP64 };
     c->training.precision = precisions[o->compute_precision];
@@ -41,7 +41,7 @@ static int apply_options(gv_config *c, const struct gv_extract_options *o, gv_er
         ((struct gv_timm_encoder *)c->model.encoder_params)->weights = NULL;
     /* An untouched joint becomes the mean where there is no class token; a typed one is an error there. */
     const char *word = gv_aggregations[o->method];
-    return gv_config_set(c, "model.feature_aggregation_method", &word, 1, gv_config_typed(c, "method"), err);
+    return gv_config_set(c, "model.feature_aggregation_method", &word, 1, gv_config_typed(user, "method"), err);
 }
 
 static int add_name(gv_buf *b, const char *template, const char *const (*keys)[2], size_t n, gv_err *err)
@@ -165,7 +165,7 @@ int gv_driver_extract(gv_config *user, int argc, char **argv, gv_err *err)
         r = base_config(&c, user, argc, argv, user->arena, err);
     if (r < 0)
         return gv_exit_status(r);
-    r = apply_options(&c, o, err);
+    r = apply_options(&c, user, o, err);
     if (r == GV_OK)
         r = gv_config_check(&c, err);
     c.driver = user->driver;

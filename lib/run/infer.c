@@ -81,7 +81,7 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
     code = eval_words(p, e, &r[0].c, o, base, err);
     for (size_t k = 0; k < n && code == GV_OK; k++)
         code = gv_pipe_connect(p, forward[k], e, n > 1 ? "--input" : NULL, err);
-    return code == GV_OK ? gv_pipe_to_file(p, e, metrics, err) : code;
+    return code == GV_OK ? gv_pipe_option(p, e, "--json", metrics, err) : code;
 }
 
 int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err)

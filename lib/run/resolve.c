@@ -23,9 +23,16 @@ bool gv_cpu_has_bf16(void)
 
 int gv_config_copy(gv_config *to, const gv_config *c, gv_arena *arena, gv_err *err)
 {
-    json_t *j = gv_config_json(c, err);
+    gv_config all = *c; /* every block, also those that the command does not take */
+    all.command = NULL;
+    json_t *j = gv_config_json(&all, err), *typed = json_object_get(j, "typed");
     if (!j)
         return err->code;
+    for (size_t i = json_array_size(typed); i-- > 0;) { /* the command's own fields stay with the command */
+        const char *name = json_string_value(json_array_get(typed, i));
+        if (name && c->command && gv_field_find(c->command->fields, name, strlen(name)))
+            json_array_remove(typed, i);
+    }
     int r = gv_config_init(to, arena, err);
     if (r == GV_OK)
         r = gv_config_load_json(to, j, "the configuration", err);
