@@ -110,11 +110,12 @@ static int add_prediction(state *w, int input, const gv_record *rec, const char 
         return err->code;
     if (logits->shape[0] != w->classes)
         return gv_fail(err, GV_EDATA, "its logits have %" PRId64 " values, those before %" PRId64, logits->shape[0], w->classes);
-    float *x = gv_arena_alloc_dirty(&w->st->scratch, (size_t)w->classes * sizeof *x, err), *target;
+    double *x = gv_arena_alloc_dirty(&w->st->scratch, (size_t)w->classes * sizeof *x, err);
+    float *target;
     int64_t label;
     if (!x || target_of(w, rec, &label, &target, err) < 0)
         return err->code;
-    gv_to_f32(logits->dtype, logits->data, x, (size_t)w->classes);
+    gv_to_f64(logits->dtype, logits->data, x, (size_t)w->classes);
     return gv_cases_add(w->cases, input, id, index, x, label, target, err);
 }
 
@@ -360,9 +361,9 @@ static json_t *truth(const state *w, const gv_case *v, double *scratch)
 
 static int write_predictions(state *w, gv_err *err)
 {
-    json_t *j = json_object(), *preds = json_array(), *labels = json_array(), *probs = json_array(), *ids = json_array(), *errors = json_array();
+    json_t *j = json_object(), *preds = json_array(), *labels = json_array(), *probs = json_array(), *logits = json_array(), *ids = json_array(), *errors = json_array();
     double *p = gv_alloc(2 * (size_t)w->classes * sizeof *p, err), *scratch = p ? p + w->classes : NULL;
-    int r = j && preds && labels && probs && ids && errors && p ? GV_OK : gv_fail(err, GV_ESYS, "out of memory");
+    int r = j && preds && labels && probs && logits && ids && errors && p ? GV_OK : gv_fail(err, GV_ESYS, "out of memory");
     for (int64_t i = 0; r == GV_OK && i < gv_cases_count(w->cases); i++) {
         const gv_case *v = gv_cases_at(w->cases, i);
         json_t *id = json_string(v->id);
@@ -371,10 +372,12 @@ static int write_predictions(state *w, gv_err *err)
         if (!v->predictions) {
             json_array_append_new(preds, json_null());
             json_array_append_new(probs, json_null());
+            json_array_append_new(logits, json_null());
         } else {
             gv_case_answer(w->cases, v, p);
             json_array_append_new(preds, answer(w, p, scratch));
             json_array_append_new(probs, numbers(p, w->classes, false));
+            json_array_append_new(logits, v->predictions == 1 ? numbers(v->logits, w->classes, false) : json_null()); /* a mean of probabilities has none */
         }
         json_array_append_new(errors, v->predictions ? json_null() : json_sprintf("%s: %s", v->stage ? v->stage : "", v->reason ? v->reason : ""));
     }
@@ -383,6 +386,7 @@ static int write_predictions(state *w, gv_err *err)
         json_object_set(j, "labels", labels);
         if (w->subtask != GV_METRIC_REGRESSION)
             json_object_set(j, "probs", probs);
+        json_object_set(j, "logits", logits);
         json_object_set(j, "case_ids", ids);
         if (w->failed)
             json_object_set(j, "errors", errors);
@@ -398,6 +402,7 @@ static int write_predictions(state *w, gv_err *err)
     json_decref(preds);
     json_decref(labels);
     json_decref(probs);
+    json_decref(logits);
     json_decref(ids);
     json_decref(errors);
     gv_free(p);

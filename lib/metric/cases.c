@@ -122,12 +122,12 @@ static gv_case *find(gv_cases *c, int input, const char *id, int64_t index, gv_e
     return make(c, id, index, err);
 }
 
-static void activate(const gv_cases *c, const float *x, double *out)
+static void activate(const gv_cases *c, const double *x, double *out)
 {
     double top = -INFINITY, sum = 0;
     for (int64_t k = 0; k < c->classes; k++) {
         if (c->subtask == GV_METRIC_MULTILABEL)
-            out[k] = 1 / (1 + exp(-(double)x[k]));
+            out[k] = 1 / (1 + exp(-x[k]));
         else if (c->subtask == GV_METRIC_REGRESSION)
             out[k] = x[k];
         else
@@ -136,7 +136,7 @@ static void activate(const gv_cases *c, const float *x, double *out)
     if (c->subtask != GV_METRIC_MULTICLASS)
         return;
     for (int64_t k = 0; k < c->classes; k++)
-        sum += out[k] = exp((double)x[k] - top);
+        sum += out[k] = exp(x[k] - top);
     for (int64_t k = 0; k < c->classes; k++)
         out[k] /= sum;
 }
@@ -171,7 +171,7 @@ static int target(gv_cases *c, gv_case *v, int64_t label, const float *t, gv_err
     return GV_OK;
 }
 
-int gv_cases_add(gv_cases *c, int input, const char *id, int64_t index, const float *logits, int64_t label, const float *t, gv_err *err)
+int gv_cases_add(gv_cases *c, int input, const char *id, int64_t index, const double *logits, int64_t label, const float *t, gv_err *err)
 {
     size_t k = (size_t)c->classes;
     gv_case *v = find(c, input, id, index, err);
@@ -180,7 +180,7 @@ int gv_cases_add(gv_cases *c, int input, const char *id, int64_t index, const fl
     if (v->last != input)
         v->inputs++;
     if (!v->predictions) {
-        float *copy = gv_arena_alloc_dirty(&c->arena, k * sizeof *copy, err);
+        double *copy = gv_arena_alloc_dirty(&c->arena, k * sizeof *copy, err);
         if (!copy)
             return GV_ESYS;
         v->logits = memcpy(copy, logits, k * sizeof *copy);
@@ -247,7 +247,8 @@ void gv_case_answer(const gv_cases *c, const gv_case *v, double *out)
 void gv_case_logits(const gv_cases *c, const gv_case *v, float *out)
 {
     if (v->predictions == 1) {
-        memcpy(out, v->logits, (size_t)c->classes * sizeof *out);
+        for (int64_t k = 0; k < c->classes; k++)
+            out[k] = (float)v->logits[k];
         return;
     }
     for (int64_t k = 0; k < c->classes; k++) {

@@ -23,7 +23,7 @@ typedef struct gv_case {
     int64_t index;            /* -1: none */
     int64_t label;            /* multiclass; GV_NO_LABEL */
     const float *target;      /* [K] multilabel and regression; NULL */
-    const float *logits;      /* [K] of the first prediction; NULL: all of them failed */
+    const double *logits;     /* [K] of the first prediction; NULL: all of them failed */
     const char *stage, *reason; /* of a failed one */
     int64_t predictions;      /* views and inputs together */
     int inputs;               /* how many inputs have it */
@@ -36,7 +36,7 @@ typedef struct gv_case {
 int gv_cases_open(gv_cases **c, int subtask, int64_t classes, gv_err *err) GV_MUST_USE;
 void gv_cases_close(gv_cases *c);
 /* Texts and numbers are copied. GV_EDATA when a case has another label than before. */
-int gv_cases_add(gv_cases *c, int input, const char *id, int64_t index, const float *logits, int64_t label, const float *target, gv_err *err) GV_MUST_USE;
+int gv_cases_add(gv_cases *c, int input, const char *id, int64_t index, const double *logits, int64_t label, const float *target, gv_err *err) GV_MUST_USE;
 int gv_cases_fail(gv_cases *c, int input, const char *id, int64_t index, const char *stage, const char *reason, gv_err *err) GV_MUST_USE;
 int64_t gv_cases_count(const gv_cases *c);
 const gv_case *gv_cases_at(const gv_cases *c, int64_t i);

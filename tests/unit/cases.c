@@ -18,8 +18,11 @@ static int feed(gv_cases *c, int input, const char *path)
         (void)gv_get_i64(&rec, "y", &y);
         if (!gv_get_i64(&rec, "index", &index) || !t)
             e = -100;
-        else
-            e = gv_cases_add(c, input, gv_get_text(&rec, "id"), index, t->data, y, NULL, &err);
+        else {
+            double x[3];
+            gv_to_f64(t->dtype, t->data, x, 3);
+            e = gv_cases_add(c, input, gv_get_text(&rec, "id"), index, x, y, NULL, &err);
+        }
     }
     if (r)
         gv_reader_close(r);
@@ -73,8 +76,7 @@ static void compare(const json_t *golden, const char *name, const char *a, const
 static void test_ids(void)
 {
     gv_cases *c;
-    float a[2] = { 1, 0 }, b[2] = { 0, 3 };
-    double p[2];
+    double a[2] = { 1, 0 }, b[2] = { 0, 3 }, p[2];
     if (!ok(gv_cases_open(&c, GV_METRIC_REGRESSION, 2, &err) == GV_OK, "a table opens"))
         return;
     int e = 0;
