@@ -1,8 +1,8 @@
 # Tests of pages: what tests/cli/lib.sh has, and running the examples of a text.
 #
 # The rule. In a page, examples stand in EXAMPLES between ".Bd -literal" and ".Ed"; in a Markdown file, between two lines of ```.
-# A line that begins with "$ " is a command for bash; it goes on while a line ends with a backslash, or while a here-document
-# (<<WORD) is open. The lines behind it, up to the next command or the end of the block, are what it prints on stdout, exactly, but
+# A line that begins with "$ " is a command for bash; it goes on while a line ends with a backslash, | or &&, or while a here-
+# document (<<WORD) is open. The lines behind it, up to the next command or the end of the block, are what it prints on stdout, exactly, but
 # for the sign … (three dots ... in a page): within a line it stands for any text, alone on a line for any number of lines. A command
 # without lines behind it may print anything. Each must end with status 0, unless the last line behind it is "(status N)".
 # The commands of one text run in order in one empty directory, in which `tests` is the source tree's; the built programs are found.
@@ -36,7 +36,7 @@ examples() {
             print >cmd
             if (doc != "") { if ($0 == doc) doc = ""; next }
             if (match($0, /<<[\047"]?[A-Z]+/)) { doc = substr($0, RSTART + 2, RLENGTH - 2); gsub(/[\047"]/, "", doc); more = 0; next }
-            if (sub(/\\$/, "")) next
+            if (/(\\|[|]|&&)$/) next
             more = 0
             next
         }
