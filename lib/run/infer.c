@@ -111,9 +111,12 @@ int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err)
                 fwrite(text.data, 1, text.len, stdout);
             gv_buf_release(&text);
         } else if (r == GV_OK) {
-            for (size_t k = 0; k < n; k++)
+            int64_t total = 0;
+            for (size_t k = 0; k < n; k++) {
                 fprintf(stderr, "fold         %s: %s\n", runs[k].fold, runs[k].checkpoint);
-            r = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .what = "predicting" }, &status, err);
+                total += resolved[k].data.split[o->split].n;
+            }
+            r = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .what = "predicting", .total = total }, &status, err);
             if (r == GV_OK)
                 r = print_file(metrics, err);
             if (r == GV_OK)

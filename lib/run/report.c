@@ -40,17 +40,14 @@ static void clear_line(gv_report *r)
     r->line_shown = 0;
 }
 
-/* The stage that neither waits for its input nor for its output is the one the others wait for. */
+/* The stage that the others wait for: the last one in the flow that does not wait itself. */
 static const char *bottleneck(const gv_report *r)
 {
-    const char *name = NULL;
-    double least = 0.5, t = now();
-    for (int i = 0; i < r->stages; i++)
-        if (r->stage[i].at > 0 && t - r->stage[i].at < 3 && r->stage[i].share < least) {
-            least = r->stage[i].share;
-            name = r->stage[i].label;
-        }
-    return name;
+    double t = now();
+    for (int i = r->stages - 1; i >= 0; i--)
+        if (r->stage[i].at > 0 && t - r->stage[i].at < 3 && r->stage[i].share < 0.35)
+            return r->stage[i].label;
+    return NULL;
 }
 
 static double number(const json_t *j, const char *key)
@@ -81,6 +78,22 @@ static void train_progress(gv_report *r, const json_t *j)
         snprintf(r->train + n, sizeof r->train - (size_t)n, "  ETA %s", eta);
 }
 
+/* Of all forward stages together: one for each fold. */
+static void forward_progress(gv_report *r, double t)
+{
+    double done = 0, spent = t - r->started;
+    for (int i = 0; i < r->stages; i++)
+        done += r->stage[i].done;
+    double rate = spent > 0 ? done / spent : 0;
+    char eta[32] = "?";
+    if (rate > 0 && r->total > 0)
+        span(eta, sizeof eta, (r->total - done) / rate);
+    if (r->total > 0)
+        snprintf(r->train, sizeof r->train, "%s %.0f/%.0f  %.1f/s  ETA %s", r->what ? r->what : "running", done, r->total, rate, eta);
+    else
+        snprintf(r->train, sizeof r->train, "%s %.0f  %.1f/s", r->what ? r->what : "running", done, rate);
+}
+
 void gv_report_event(gv_report *r, int i, const char *json, size_t n)
 {
     gv_err err = { 0 };
@@ -106,9 +119,9 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
         }
         if (json_object_get(j, "epochs"))
             train_progress(r, j);
-        else if (!json_object_get(j, "total") || number(j, "total") <= 0) {
-            if (i == r->stages - 1 && !*r->train)
-                snprintf(r->train, sizeof r->train, "%.0f %s", number(j, "done"), r->stage[i].label);
+        else if (strstr(r->stage[i].label, "/forward")) {
+            r->stage[i].done = number(j, "done");
+            forward_progress(r, t);
         }
     } else if (kind && !strcmp(kind, "epoch")) { /* a finished epoch: one plain line, kept on a terminal too */
         const char *text = json_string_value(json_object_get(j, "text"));

@@ -13,8 +13,10 @@ typedef struct gv_report {
     int terminal;       /* stderr is one */
     int line_shown;     /* a progress line stands on the terminal */
     double started, last_shown, last_plain;
-    struct { char label[48]; double at, waits, share, kept; } stage[GV_REPORT_STAGES]; /* share: of the last second or so that it waited */
+    struct { char label[48]; double at, waits, share, kept, done; } stage[GV_REPORT_STAGES]; /* share: of the last second or so that it waited */
     int stages;
+    const char *what;   /* "predicting": of runs without training */
+    double total;       /* samples all forward stages will see; 0: unknown */
     char train[256];    /* the last progress text of the main stage */
 } gv_report;
 

@@ -372,6 +372,8 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
     int r = gv_report_open(&w.report, o->events_path, err);
     if (r < 0)
         return r;
+    w.report.what = o->what;
+    w.report.total = (double)o->total;
     for (int i = 0; i < p->nodes; i++) {
         w.c[i].pidfd = w.c[i].err_fd = w.c[i].event_fd = -1;
         gv_report_stage(&w.report, i, p->node[i].label);

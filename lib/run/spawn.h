@@ -11,7 +11,8 @@
 typedef struct gv_run_options {
     const char *events_path; /* events.jsonl, appended; NULL: not kept */
     int lock_fd;             /* handed to the stage `train`; -1: none */
-    const char *what;        /* "training": for the progress line */
+    const char *what;        /* "predicting": for the progress line */
+    int64_t total;           /* samples that go through forward stages; 0: unknown */
 } gv_run_options;
 
 /* Returns GV_OK, or the code of the first failing stage with err telling which stage, why, and its own last message. The exit status
