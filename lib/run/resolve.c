@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <unistd.h>
-#include <sys/random.h>
 
 bool gv_cpu_has_bf16(void)
 {
@@ -95,15 +94,11 @@ static int machine(gv_resolved *r, gv_err *err)
         c->dataloading.num_workers = cores;
     if (c->training.precision == GV_PRECISION_BF16 && !gv_config_typed(c, "training.precision") && !gv_cpu_has_bf16()) {
         c->training.precision = GV_PRECISION_NO;
-        return gv_buf_printf(&r->notes, err, "precision    fp32: this processor has no bf16 instructions\n");
+        if (gv_buf_printf(&r->notes, err, "precision    fp32: this processor has no bf16 instructions\n") < 0)
+            return err->code;
     }
-    if (c->training.seed == GV_NONE_U64) {
-        uint32_t seed;
-        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-            return gv_fail_sys(err, "cannot draw a seed");
-        c->training.seed = seed;
-        return gv_buf_printf(&r->notes, err, "seed         %" PRIu64 " (drawn)\n", c->training.seed);
-    }
+    if (c->training.seed == GV_NONE_U64)
+        c->training.seed = 0; /* a command that draws nothing */
     return gv_buf_printf(&r->notes, err, "seed         %" PRIu64 "\n", c->training.seed);
 }
 

@@ -432,9 +432,7 @@ static int one(gv_config *c, const char *fold, const char *given_dir, int argc, 
     if (r == GV_OK && j->resumed && !given_dir)
         r = reopen(c, j->dir, argc, argv, err);
     if (r == GV_OK && c->training.seed == GV_NONE_U64) { /* drawn once for all folds, kept in config.json */
-        gv_resolved tmp = { 0 };
         uint32_t seed = 0;
-        (void)tmp;
         r = gv_session_draw_seed(&seed, err);
         char text[24];
         snprintf(text, sizeof text, "%" PRIu32, seed);
