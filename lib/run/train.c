@@ -284,6 +284,24 @@ static int begin(job *j, int *lock, gv_err *err)
     return GV_OK;
 }
 
+/* A resumed run keeps the precision it began with, also on another machine. */
+static int keep_precision(job *j, gv_err *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/resolved_config.json", j->dir);
+    if (!j->resumed || !gv_file_exists(path))
+        return GV_OK;
+    json_t *was = gv_json_read(path, 64 << 20, err);
+    if (!was)
+        return err->code;
+    const char *p = json_string_value(json_object_get(json_object_get(was, "training"), "precision"));
+    int r = p ? gv_config_set(&j->r.c, "training.precision", &p, 1, false, err) : GV_OK;
+    json_decref(was);
+    if (r == GV_OK && j->r.c.training.precision == GV_PRECISION_BF16 && !gv_cpu_has_bf16())
+        gv_log(GV_WARNING, "the run began in bf16, for which this processor has no instructions: it goes on in bf16, slowly");
+    return r;
+}
+
 static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
 {
     int lock = -1;
@@ -299,6 +317,8 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
     }
     if (r == GV_OK)
         r = gv_resolve(&j->r, j->user, 1u << GV_SPLIT_TRAIN | 1u << GV_SPLIT_VAL | 1u << GV_SPLIT_TEST, false, arena, err);
+    if (r == GV_OK)
+        r = keep_precision(j, err);
     if (r == GV_OK)
         r = plan(j, arena, err);
     if (r == GV_OK && print) {
