@@ -142,7 +142,7 @@ void gv_report_message(gv_report *r, const char *line, size_t n)
 void gv_report_tick(gv_report *r)
 {
     double t = now();
-    if (!*r->train)
+    if (!*r->train || r->quiet)
         return;
     if (r->terminal && t - r->last_shown >= 0.1) {
         struct winsize ws = { 0 };

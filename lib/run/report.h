@@ -11,6 +11,7 @@ enum { GV_REPORT_STAGES = 256 };
 typedef struct gv_report {
     FILE *events;       /* events.jsonl, or NULL */
     int terminal;       /* stderr is one */
+    int quiet;          /* no progress lines */
     int line_shown;     /* a progress line stands on the terminal */
     double started, last_shown, last_plain;
     struct { char label[48]; double at, waits, share, kept, done; } stage[GV_REPORT_STAGES]; /* share: of the last second or so that it waited */

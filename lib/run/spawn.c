@@ -373,6 +373,7 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
     if (r < 0)
         return r;
     w.report.what = o->what;
+    w.report.quiet = o->quiet;
     w.report.total = (double)o->total;
     for (int i = 0; i < p->nodes; i++) {
         w.c[i].pidfd = w.c[i].err_fd = w.c[i].event_fd = -1;

@@ -12,6 +12,7 @@ typedef struct gv_run_options {
     const char *events_path; /* events.jsonl, appended; NULL: not kept */
     int lock_fd;             /* handed to the stage `train`; -1: none */
     const char *what;        /* "predicting": for the progress line */
+    bool quiet;              /* --no_progress: messages alone */
     int64_t total;           /* samples that go through forward stages; 0: unknown */
 } gv_run_options;
 

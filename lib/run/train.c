@@ -349,7 +349,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
             fprintf(stderr, "resumed      at epoch %" PRId64 ", sample %" PRId64 " (step %" PRId64 ")\n", j->at.epoch, j->at.pos, j->at.step);
         char events[4200];
         snprintf(events, sizeof events, "%s/events.jsonl", j->dir);
-        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .what = "training" }, status, err);
+        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .what = "training" }, status, err);
     }
     if (r == GV_ESAVED)
         fprintf(stderr, "saved        continue with: glovita_train --resume '%s'\n", j->dir);
