@@ -1,5 +1,6 @@
 /* reader: records from a descriptor. One buffer is filled by read(2); scan bounds a record, msgpack-c unpacks it in place. */
 #include "common/fault.h"
+#include "stream/hash.h"
 #include "stream/internal.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -8,9 +9,8 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include <xxhash.h>
 
-enum { CHUNK = 64 << 10, FIRST_CAP = 256 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 32 << 20 };
+enum { CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 32 << 20 };
 #define ITEMS_MAX ((size_t)GV_MAX_ITEMS * (sizeof(gv_pair) + 64) + (1 << 20))
 
 struct gv_reader {
@@ -30,7 +30,7 @@ struct gv_reader {
     char *header_bytes;
     gv_arena header_items, items;
     msgpack_unpacked unpacked, header_unpacked;
-    XXH3_state_t *hash;
+    gv_hash *hash;
     gv_writer *tied;
 };
 
@@ -213,7 +213,7 @@ static int read_header(gv_reader *r, gv_err *err)
     if (!(r->header_bytes = gv_alloc(n + 1, err)))
         return GV_ESYS;
     memcpy(r->header_bytes, r->buf + r->start, n);
-    XXH3_64bits_update(r->hash, r->header_bytes, n);
+    gv_hash_add(r->hash, r->header_bytes, n);
     int e = unpack(r, r->header_bytes, n, &r->header_unpacked, &r->header_items, &r->header, err);
     if (e < 0)
         return e;
@@ -252,15 +252,12 @@ int gv_reader_open(gv_reader **out, int fd, const char *name, gv_err *err)
     snprintf(r->name, sizeof r->name, "%s", name);
     msgpack_unpacked_init(&r->unpacked);
     msgpack_unpacked_init(&r->header_unpacked);
-    r->hash = XXH3_createState();
-    if (!r->hash)
+    if (!(r->hash = gv_hash_open(&mine)))
         gv_fail(&mine, GV_ESYS, "out of memory");
     else if (isatty(fd))
         gv_fail(&mine, GV_EUSAGE, "'%s' is a terminal; records are read from a pipe or a file", name);
-    else if (gv_arena_init(&r->items, "record", ITEMS_MAX, &mine) == GV_OK && gv_arena_init(&r->header_items, "header", HEADER_ITEMS, &mine) == GV_OK) {
-        XXH3_64bits_reset(r->hash);
+    else if (gv_arena_init(&r->items, "record", ITEMS_MAX, &mine) == GV_OK && gv_arena_init(&r->header_items, "header", HEADER_ITEMS, &mine) == GV_OK)
         (void)read_header(r, &mine);
-    }
     if (mine.code != GV_OK) {
         gv_reader_close(r);
         return gv_fail(err, mine.code, "%s", mine.text);
@@ -307,8 +304,8 @@ static int next(gv_reader *r, gv_record *rec, gv_err *err)
     uint64_t digest = 0;
     /* Only the end record is shorter than this, and the digest is of what stands before it. */
     if (n < 80)
-        digest = XXH3_64bits_digest(r->hash);
-    XXH3_64bits_update(r->hash, p, n); /* before build changes the bytes */
+        digest = gv_hash_value(r->hash);
+    gv_hash_add(r->hash, p, n); /* before build changes the bytes */
     r->saved = p[n];
     r->record = n;
     gv_arena_reset(&r->items);
@@ -396,8 +393,7 @@ void gv_reader_close(gv_reader *r)
     msgpack_unpacked_destroy(&r->header_unpacked);
     gv_arena_release(&r->items);
     gv_arena_release(&r->header_items);
-    if (r->hash)
-        XXH3_freeState(r->hash);
+    gv_hash_close(r->hash);
     gv_free(r->header_bytes);
     gv_free(r);
 }

@@ -1,6 +1,7 @@
 /* writer: header, records and end record to a descriptor. Small records are gathered; big payloads go by writev. */
 #include "common/fault.h"
 #include "common/file.h"
+#include "stream/hash.h"
 #include "stream/internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 enum { FLUSH_AT = 64 << 10, PIPE_SIZE = 1 << 20, MAX_HISTORY = 64 };
 
@@ -26,7 +26,7 @@ struct gv_writer {
     size_t nhistory;
     gv_pack pack;
     size_t flushed_cuts;
-    XXH3_state_t *hash;
+    gv_hash *hash;
     uint64_t records;
 };
 
@@ -40,13 +40,11 @@ int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_e
     w->file.fd = -1;
     snprintf(w->name, sizeof w->name, "%s", name);
     w->kind = kind;
-    w->hash = XXH3_createState();
-    if (!w->hash) {
+    if (!(w->hash = gv_hash_open(err))) {
         gv_free(w);
         *out = NULL;
-        return gv_fail(err, GV_ESYS, "out of memory");
+        return GV_ESYS;
     }
-    XXH3_64bits_reset(w->hash);
     gv_record_init(&w->facts, kind);
     /* A pipe still at the kernel's default grows, if the user's limit allows; one that was sized on purpose stays.
      * GLOVITA_PIPE_SIZE=0 leaves all of them alone. */
@@ -177,7 +175,7 @@ int gv_writer_flush(gv_writer *w, gv_err *err)
         at = to;
     }
     for (int i = 0; i < n; i++)
-        XXH3_64bits_update(w->hash, v[i].iov_base, v[i].iov_len);
+        gv_hash_add(w->hash, v[i].iov_base, v[i].iov_len);
     w->pack.ncuts = 0;
     w->pack.buf.len = 0;
     gv_err mine = { 0 };
@@ -253,7 +251,7 @@ static int put_end(gv_writer *w, gv_err *err)
         return GV_ESYS;
     if (gv_writer_flush(w, err) < 0)
         return GV_ESYS;
-    snprintf(hex, sizeof hex, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(w->hash));
+    snprintf(hex, sizeof hex, "%016" PRIx64, gv_hash_value(w->hash));
     const gv_pair end[] = { { "kind", gv_item_text("end") }, { "count", gv_item_i64((int64_t)w->records) }, { "digest", gv_item_text(hex) } };
     int r = gv_pack_map(&w->pack, GV_COUNT(end), err);
     for (size_t i = 0; r == GV_OK && i < GV_COUNT(end); i++)
@@ -281,7 +279,7 @@ int gv_writer_close(gv_writer **out, bool good, gv_err *err)
     } else if (close(w->fd) < 0 && mine.code == GV_OK)
         gv_fail_sys(&mine, "cannot close '%s'", w->name);
     gv_buf_release(&w->pack.buf);
-    XXH3_freeState(w->hash);
+    gv_hash_close(w->hash);
     gv_free(w);
     return mine.code == GV_OK ? GV_OK : gv_fail(err, mine.code, "%s", mine.text);
 }
