@@ -136,11 +136,11 @@ check-cli: all
 check-pipe: all
 	@tests/prove pipe $(sort $(wildcard tests/pipe/t*.sh))
 check-pages: all
-	@tests/prove pages $(sort $(wildcard tests/pages/*.sh))
+	@tests/prove pages $(sort $(wildcard tests/pages/t*.sh))
 lint: all
 	@tests/prove lint $(sort $(wildcard tests/lint/*.sh))
 man:
-	@tests/prove pages tests/pages/*.sh
+	@tests/prove pages $(sort $(wildcard tests/pages/t*.sh))
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man7'
