@@ -10,8 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 32 << 20 };
+enum { CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
+#ifdef GV_SANITIZED /* poisoning costs an eighth of it, for every reader */
+#define ITEMS_MAX ((size_t)16 << 20)
+#else
 #define ITEMS_MAX ((size_t)GV_MAX_ITEMS * (sizeof(gv_pair) + 64) + (1 << 20))
+#endif
 
 struct gv_reader {
     int fd;

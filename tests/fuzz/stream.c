@@ -1,5 +1,9 @@
 /* stream: bytes as a whole stream. The seeds are tests/fixtures; a header is put in front so that the records are reached.
- * Build: clang -fsanitize=fuzzer,address,undefined; run with -rss_limit_mb=2048. */
+ *
+ *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DGV_SANITIZED -fsanitize=fuzzer,address,undefined -Ilib -I. -include lib/common/banned.h -DGV_MAY_MALLOC \
+ *       -DGV_WANTS_MSGPACK tests/fuzz/stream.c lib/stream/[a-z]*.c lib/common/[a-z]*.c -lmsgpackc -lm -o stream-fuzz
+ *   ./stream-fuzz -max_len=2000 -rss_limit_mb=3000 CORPUS tests/fixtures
+ */
 #include "stream/stream.h"
 #include <sys/mman.h>
 #include <unistd.h>

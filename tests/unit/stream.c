@@ -111,6 +111,7 @@ static void test_dtypes(void)
     gv_writer *w;
     gv_reader *r;
     gv_record rec;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     static uint8_t raw[8 * 40000];
     for (size_t i = 0; i < sizeof raw; i++)
         raw[i] = (uint8_t)(i * 31 + (i >> 8));
@@ -121,7 +122,7 @@ static void test_dtypes(void)
         for (int i = 0; i < 24 && good; i++) {
             int64_t n = i < 12 ? i : 40000 - i; /* copied ones and spliced ones */
             gv_record_init(&rec, GV_FEATURE);
-            good &= gv_set_text(&rec, "id", "abcdefghijklmnopqrstuvwxyz" + i, &err) == GV_OK;
+            good &= gv_set_text(&rec, "id", &letters[i], &err) == GV_OK;
             good &= gv_set_tensor(&rec, "x", (gv_dtype)t, &n, 1, raw, &err) == GV_OK;
             good &= gv_set_tensor(&rec, "s", (gv_dtype)t, NULL, 0, raw, &err) == GV_OK;
             good &= gv_set_i64(&rec, "y", INT64_MIN + i, &err) == GV_OK && gv_set_f64(&rec, "f", 1.0 / (i + 1), &err) == GV_OK;
@@ -139,7 +140,7 @@ static void test_dtypes(void)
             good &= x && s && x->dtype == (gv_dtype)t && x->ndim == 1 && x->shape[0] == n && x->bytes == (size_t)n * size && !memcmp(x->data, raw, x->bytes);
             good &= s && s->ndim == 0 && s->bytes == size && !memcmp(s->data, raw, size);
             good &= x && (uintptr_t)x->data % size == 0 && (uintptr_t)s->data % size == 0;
-            good &= !strcmp(gv_get_text(&rec, "id"), "abcdefghijklmnopqrstuvwxyz" + k);
+            good &= !strcmp(gv_get_text(&rec, "id"), &letters[k]);
             good &= gv_get_i64(&rec, "y", &y) && y == INT64_MIN + k && gv_get_f64(&rec, "f", &f) && f == 1.0 / (k + 1);
         }
         ok(good && e == 0 && k == 24 && gv_reader_digest_checked(r), "%s comes back as it went, aligned (%s)", gv_dtype_of((gv_dtype)t)->name, err.text);
