@@ -1,5 +1,6 @@
 /* run: the driver. glovita-run COMMAND …, or one of its other names: glovita_train, glovita_infer, glovita_extract_features,
  * glovita_plot_umap. The work is in lib/run. */
+#include "common/file.h"
 #include "common/log.h"
 #include "run/run.h"
 #include <errno.h>
@@ -51,6 +52,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+    gv_hold_standard_fds();
     const char *name = strrchr(argv[0], '/');
     name = name ? name + 1 : argv[0];
     gv_log_init(name, NULL);

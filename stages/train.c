@@ -550,6 +550,10 @@ static int run(gv_stage_ctx *st, gv_err *err)
         r = gv_mkdirs(path, err);
         if (r == GV_OK && w->o->lock_fd < 0)
             r = gv_dir_lock(w->o->run, &lock, err);
+        if (r == GV_OK) { /* what a killed run had half written; the lock says that nobody writes it */
+            gv_parts_remove(path, 0);
+            gv_parts_remove(w->o->run, 0);
+        }
     }
     if (r == GV_OK) {
         gv_catch_signals();

@@ -1,9 +1,11 @@
 /* file: whole files by write-to-temporary and rename; reading with caps. */
 #include "common/file.h"
 #include "common/fault.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +112,30 @@ void gv_out_abort(gv_out *o)
             unlink(o->part);
         o->fd = -1;
     }
+}
+
+void gv_parts_remove(const char *dir, pid_t pid)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return;
+    const struct dirent *e;
+    while ((e = readdir(d))) {
+        const char *at = strstr(e->d_name, ".part-");
+        char *end;
+        long who = at ? strtol(at + 6, &end, 10) : 0;
+        if (who <= 0 || *end || (pid ? who != (long)pid : kill((pid_t)who, 0) == 0 || errno != ESRCH))
+            continue;
+        (void)unlinkat(dirfd(d), e->d_name, 0); /* what cannot be removed is in nobody's way */
+    }
+    closedir(d);
+}
+
+void gv_hold_standard_fds(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+            _exit(4);
 }
 
 int gv_file_write(const char *path, const void *p, size_t n, gv_err *err)

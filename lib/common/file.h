@@ -13,12 +13,20 @@
 
 #include "common/arena.h"
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct gv_out { int fd; char path[4096], part[4128]; } gv_out;
 int gv_out_open(gv_out *o, const char *path, gv_err *err) GV_MUST_USE;
 int gv_out_write(gv_out *o, const void *p, size_t n, gv_err *err) GV_MUST_USE;
 int gv_out_commit(gv_out *o, gv_err *err) GV_MUST_USE;
 void gv_out_abort(gv_out *o);
+
+/* Remove the part files that process `pid` left in a folder; 0: those of every process of this machine that is no more. The
+ * caller holds the folder's lock, or knows the process for its own. */
+void gv_parts_remove(const char *dir, pid_t pid);
+
+/* Open /dev/null in place of a closed stdin, stdout or stderr (unwritable), so that no file of ours gets its number. First thing in main. */
+void gv_hold_standard_fds(void);
 
 /* The whole file appears with these bytes. */
 int gv_file_write(const char *path, const void *p, size_t n, gv_err *err) GV_MUST_USE;

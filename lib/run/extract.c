@@ -144,7 +144,7 @@ static int one_split(const gv_config *c, const struct gv_extract_options *o, int
             fwrite(text.data, 1, text.len, stdout);
         gv_buf_release(&text);
     } else if (code == GV_OK) {
-        code = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "extracting", .total = r.data.split[split].n }, status, err);
+        code = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "extracting", .dirs = (const char *const[]){ o->output_dir, NULL }, .total = r.data.split[split].n }, status, err);
         if (code == GV_OK)
             printf("%s\n", path);
     }

@@ -53,6 +53,13 @@ static int print_file(const char *path, gv_err *err)
     return r == GV_OK && fflush(stdout) ? gv_fail_sys(err, "cannot write to stdout") : r;
 }
 
+/* Where a file goes, "." without one. */
+static const char *folder_of(const char *path, gv_arena *arena, gv_err *err)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? gv_arena_printf(arena, err, "%.*s", (int)(slash - path + 1), path) : ".";
+}
+
 /* The pipeline of all folds: each its own flow, since folds may differ in their preprocessing. */
 static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *runs, size_t n, const struct gv_infer_options *o, const char *base, const char *metrics, gv_resolved *r, int argc, char **argv, gv_arena *arena, gv_err *err)
 {
@@ -116,7 +123,7 @@ int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err)
                 fprintf(stderr, "fold         %s: %s\n", runs[k].fold, runs[k].checkpoint);
                 total += resolved[k].data.split[o->split].n;
             }
-            r = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "predicting", .total = total }, &status, err);
+            r = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "predicting", .dirs = (const char *const[]){ o->exp_dir, folder_of(o->pred_output, arena, err), NULL }, .total = total }, &status, err);
             if (r == GV_OK)
                 r = print_file(metrics, err);
             if (r == GV_OK)

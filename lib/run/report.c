@@ -33,7 +33,7 @@ void gv_report_stage(gv_report *r, int i, const char *label)
         r->stages = i + 1;
 }
 
-static void clear_line(gv_report *r)
+void gv_report_clear(gv_report *r)
 {
     if (r->line_shown && r->terminal)
         fputs("\r\033[K", stderr);
@@ -125,7 +125,7 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
         }
     } else if (kind && !strcmp(kind, "epoch")) { /* a finished epoch: one plain line, kept on a terminal too */
         const char *text = json_string_value(json_object_get(j, "text"));
-        clear_line(r);
+        gv_report_clear(r);
         if (text)
             fprintf(stderr, "%s\n", text);
     }
@@ -134,7 +134,7 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
 
 void gv_report_message(gv_report *r, const char *line, size_t n)
 {
-    clear_line(r);
+    gv_report_clear(r);
     fwrite(line, 1, n, stderr);
     fputc('\n', stderr);
 }
@@ -163,7 +163,7 @@ void gv_report_tick(gv_report *r)
 
 void gv_report_close(gv_report *r)
 {
-    clear_line(r);
+    gv_report_clear(r);
     if (r->events && fclose(r->events) != 0)
         gv_log(GV_WARNING, "events could not be written: %s", strerror(errno));
     r->events = NULL;

@@ -27,6 +27,8 @@ void gv_report_stage(gv_report *r, int i, const char *label);
 void gv_report_event(gv_report *r, int i, const char *json, size_t n);
 /* A line a stage wrote to stderr. */
 void gv_report_message(gv_report *r, const char *line, size_t n);
+/* Takes the progress line away, for a message of the driver's own. */
+void gv_report_clear(gv_report *r);
 void gv_report_tick(gv_report *r);
 void gv_report_close(gv_report *r);
 

@@ -2,6 +2,7 @@
 #include "run/spawn.h"
 #include "common/file.h"
 #include "run/report.h"
+#include "run/stall.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,6 +33,8 @@ typedef struct watch {
     int alive, first; /* first: index of the stage that failed first, -1 */
     double first_at, stop_at;
     int stopping;
+    const int (*edge_fd)[2];   /* closed here; the numbers are those in the children */
+    double moved, patience;    /* when a stage last said something; seconds of silence before the next report */
 } watch;
 
 static volatile sig_atomic_t caught;
@@ -217,8 +220,11 @@ static void drain(watch *w, int i, bool event)
         ssize_t k = read(*fd, line + *n, LINE - *n);
         if (k < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (k > 0)
+        if (k > 0) {
             *n += (size_t)k;
+            w->moved = now();
+            w->patience = gv_stall_after();
+        }
         char *nl;
         while (*n && ((nl = memchr(line, '\n', *n)) || *n == LINE || k <= 0)) {
             size_t m = nl ? (size_t)(nl - line) : *n;
@@ -254,6 +260,7 @@ static void reap(watch *w, int i)
     c->done = 1;
     c->status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
     w->alive--;
+    w->moved = now();
     if (c->err_fd >= 0)
         drain(w, i, false);
     if (c->event_fd >= 0)
@@ -318,14 +325,31 @@ static void forward_signal(watch *w)
         kill_all(w, SIGKILL);
 }
 
+static void tell_stall(watch *w, double silence)
+{
+    pid_t pid[GV_PIPE_STAGES];
+    int to_fd[GV_PIPE_EDGES];
+    for (int i = 0; i < w->p->nodes; i++)
+        pid[i] = w->c[i].done ? 0 : w->c[i].pid;
+    for (int e = 0; e < w->p->edges; e++)
+        to_fd[e] = w->p->edge[e].option ? w->edge_fd[e][0] : 0;
+    gv_report_clear(&w->report);
+    gv_stall_tell(w->p, pid, to_fd, silence);
+    w->patience *= 2; /* told again, ever more rarely */
+}
+
 static void watch_all(watch *w)
 {
+    w->moved = now();
+    w->patience = gv_stall_after();
     while (w->alive > 0) {
         poll_once(w, w->first >= 0 ? 20 : 100);
         gv_report_tick(&w->report);
         if (caught)
             forward_signal(w);
         double t = now();
+        if (w->first < 0 && t - w->moved > w->patience)
+            tell_stall(w, t - w->moved);
         if (w->first >= 0 && !w->stop_at && t - w->first_at > CAUSE_MS / 1000.0) {
             kill_all(w, SIGTERM);
             w->stop_at = t;
@@ -337,17 +361,29 @@ static void watch_all(watch *w)
     }
 }
 
+/* What a stage that was killed had half written goes with it. */
+static void sweep(const watch *w)
+{
+    for (int d = 0; w->o->dirs && w->o->dirs[d]; d++)
+        for (int i = 0; i < w->p->nodes; i++)
+            if (w->c[i].done && w->c[i].status)
+                gv_parts_remove(w->o->dirs[d], w->c[i].pid);
+}
+
 static int verdict(const watch *w, int *status, gv_err *err)
 {
     *status = 0;
-    if (w->first < 0) {
+    int first = w->first, last = w->p->nodes - 1;
+    if (first < 0 && !w->stopping && w->c[last].status) /* killed by a SIGPIPE that no reader of ours caused */
+        first = last;
+    if (first < 0) {
         if (!w->stopping)
             return GV_OK;
         *status = 128 + w->stopping;
         return gv_fail(err, GV_ESAVED, "stopped by signal %d", w->stopping);
     }
-    const child *c = &w->c[w->first];
-    const char *label = w->p->node[w->first].label;
+    const child *c = &w->c[first];
+    const char *label = w->p->node[first].label;
     *status = c->status;
     if (w->stopping && (c->status == 75 || c->status == 128 + SIGTERM)) /* before its first step there is nothing to save */
         return gv_fail(err, GV_ESAVED, "stopped by signal %d%s%s", w->stopping, *c->last_error ? ": " : "", c->last_error);
@@ -398,7 +434,9 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
         kill_all(&w, SIGKILL);
         w.stop_at = now();
     }
+    w.edge_fd = (const int (*)[2])edge_fd;
     watch_all(&w);
+    sweep(&w);
     gv_report_close(&w.report);
     return r < 0 ? r : verdict(&w, status, err);
 }

@@ -14,6 +14,7 @@ typedef struct gv_run_options {
     const char *what;        /* "predicting": for the progress line */
     bool quiet;              /* --no_progress: messages alone */
     int64_t total;           /* samples that go through forward stages; 0: unknown */
+    const char *const *dirs; /* folders the stages write into, NULL at the end: part files of a stage that was killed are removed */
 } gv_run_options;
 
 /* Returns GV_OK, or the code of the first failing stage with err telling which stage, why, and its own last message. The exit status

@@ -237,7 +237,7 @@ static void picture(const char *dir, const char *kind, const char *from, const c
     gv_pipe_init(&p, &a);
     int status = 0, n = gv_pipe_stage(&p, "plot", "plot", &err);
     if (n >= 0 && gv_pipe_option(&p, n, kind, NULL, &err) == GV_OK && gv_pipe_option(&p, n, "--to", out, &err) == GV_OK && gv_pipe_option(&p, n, in, NULL, &err) == GV_OK &&
-        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1 }, &status, &err) < 0)
+        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1, .dirs = (const char *const[]){ dir, NULL } }, &status, &err) < 0)
         gv_log(GV_WARNING, "no picture '%s': %s", out, err.text); /* a picture never fails a run */
     gv_pipe_release(&p);
     gv_arena_release(&a);
@@ -349,7 +349,10 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
             fprintf(stderr, "resumed      at epoch %" PRId64 ", sample %" PRId64 " (step %" PRId64 ")\n", j->at.epoch, j->at.pos, j->at.step);
         char events[4200];
         snprintf(events, sizeof events, "%s/events.jsonl", j->dir);
-        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .what = "training" }, status, err);
+        char checkpoints[4200];
+        snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", j->dir);
+        const char *const dirs[] = { j->dir, checkpoints, NULL };
+        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .what = "training", .dirs = dirs }, status, err);
     }
     if (r == GV_ESAVED)
         fprintf(stderr, "saved        continue with: glovita_train --resume '%s'\n", j->dir);

@@ -1,4 +1,5 @@
 /* main: of every stage. Options, streams, arenas, the last word and the exit status. */
+#include "common/file.h"
 #include "common/log.h"
 #include "stage/stage.h"
 #include <errno.h>
@@ -13,14 +14,6 @@ static const gv_field input_field[] = {
 static const gv_field output_field[] = {
     GV_OPT_STR(struct common, output, "stream to write: a path (it appears when it is whole), - or fd:N; None: stdout"),
 };
-
-/* A closed descriptor 0, 1 or 2 would be taken by the first file opened, and a stream would be written into it. */
-static void hold_standard_fds(void)
-{
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
-            _exit(4);
-}
 
 /* The stage's own fields and the common ones behind them, over one struct. */
 static const gv_field *all_fields(const gv_stage *s, size_t common_at, gv_arena *a, gv_err *err)
@@ -199,7 +192,7 @@ int main(int argc, char **argv)
     static gv_stage_ctx st;
     static gv_config config;
     gv_err err = { 0 }, closing = { 0 };
-    hold_standard_fds();
+    gv_hold_standard_fds();
     st.stage = &gv_this_stage;
     snprintf(program, sizeof program, "glovita-%s", st.stage->name);
     gv_log_init(program, NULL);
