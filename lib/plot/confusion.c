@@ -179,7 +179,7 @@ static int draw(const matrix *m, const gv_plot *p, gv_err *err)
     r = r < 0 ? r : gv_gnuplot_quote(&b, p->title ? p->title : title, 80, err);
     r = r < 0 ? r : gv_buf_printf(&b, err,
                                   " font ',13'\nset palette defined (0 '#f7fbff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')\nset cbrange [0:1]\n"
-                                  "set cbtics 0.25 textcolor rgb '#222222'\nset cblabel 'share of the true class' offset 1,0\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset xlabel 'answer'\n"
+                                  "set cbtics 0.25 textcolor rgb '#222222'\nset cblabel 'share of the true class' offset -1.5,0\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset xlabel 'answer'\n"
                                   "set ylabel 'true class'\nset tics scale 0 textcolor rgb '#222222'\nset border lc rgb '#888888'\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n"
                                   "set tmargin at screen %.4f\nset bmargin at screen %.4f\nunset key\nset colorbox user origin %.4f,%.4f size %.4f,%.4f\n",
                                   (double)m->k - 0.5, (double)m->k - 0.5, (double)left / width, (double)(left + side) / width, 1 - 50.0 / height, 1 - (50.0 + side) / height,

@@ -196,8 +196,8 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
         int64_t all, trained;
         gv_network_count(net, &all, &trained);
         const char *name = j->r.has_model ? ((const struct gv_timm_encoder *)c->model.encoder_params)->type : c->model.encoder->name;
-        r = gv_buf_printf(&out, err, "model        %s, %" PRId64 " parameters, %" PRId64 " trained (%.2f %%), features %" PRId64 " by %s, %s\n", name, all, trained, all ? 100.0 * (double)trained / (double)all : 0.0,
-                          net->features, gv_aggregation_names[net->aggregation], c->peft.method->name);
+        r = gv_buf_printf(&out, err, "model        %s, %" PRId64 " parameters, %" PRId64 " trained (%.2f %%), features %" PRId64 " (%s), %s\n", name, all, trained, all ? 100.0 * (double)trained / (double)all : 0.0,
+                          net->features, net->kind == GV_TOKENS ? gv_aggregation_names[net->aggregation] : net->kind == GV_MAP ? "mean over the map" : "as stored", c->peft.method->name);
     }
     gv_network_close(net);
     gv_arena_rewind(arena, mark);

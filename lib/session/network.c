@@ -66,6 +66,7 @@ static gv_val encode(gv_network *net, const gv_config *c, gv_val x, gv_err *err)
     if (model_options(&e->model_kwargs, &o, &net->arena, err) < 0)
         return GV_NO_VAL;
     gv_features f = gv_model_build(g, &net->model, &o, x);
+    net->kind = f.kind;
     bool typed = gv_config_typed(c, "model.feature_aggregation_method");
     return gv_pool(g, &net->model, &f, (gv_aggregation)c->model.feature_aggregation_method, typed, &net->aggregation);
 }

@@ -42,7 +42,8 @@ typedef struct gv_network {
     bool encoder;                 /* false: stored features */
     gv_model_ref model;
     const gv_peft *method;
-    gv_aggregation aggregation;   /* the one used */
+    gv_feature_kind kind;         /* of the encoder's features */
+    gv_aggregation aggregation;   /* the one used, of tokens */
     gv_val loss;
     int64_t features;             /* D */
     const char *classifier;       /* key of the head: "fc", "head" */
