@@ -46,6 +46,12 @@ int gv_config_settle(gv_config *c, gv_err *err)
     }
     if (r == GV_OK && is_variant(c->data.dataset, "precomputed_features"))
         r = set_default(c, "model.encoder.encoder_type", precomputed, 1, err);
+    if (r == GV_OK && c->data.task == GV_TASK_REGRESSION && is_variant(c->model.head, "regression") && c->data.num_classes != GV_NONE_I64) {
+        char outputs[24];
+        const char *word = outputs;
+        snprintf(outputs, sizeof outputs, "%lld", (long long)c->data.num_classes);
+        r = set_default(c, "model.head.out_dim", &word, 1, err);
+    }
     return r;
 }
 
@@ -126,8 +132,6 @@ static int check_task(const gv_config *c, gv_err *err)
         return gv_fail(err, GV_EUSAGE, "'--data.task Regression' goes with '--data.subtask regression'");
     if (!regression && d->subtask == GV_SUBTASK_REGRESSION)
         return gv_fail(err, GV_EUSAGE, "'--data.subtask regression' goes with '--data.task Regression'");
-    if (regression && d->num_classes != GV_NONE_I64 && d->num_classes != 1)
-        return gv_fail(err, GV_EUSAGE, "'--data.num_classes' is %lld; regression has one number a sample, so 1 is wanted", (long long)d->num_classes);
     if (is_variant(d->dataset, "generic_image_dataset") && d->subtask == GV_SUBTASK_MULTILABEL)
         return gv_fail(err, GV_EUSAGE, "'--data.subtask multilabel' is not possible with '--data.dataset generic_image_dataset'; multiclass and regression are");
     return GV_OK;

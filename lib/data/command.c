@@ -119,7 +119,7 @@ static int take(gv_data *d, struct lists *k, const gv_record *rec, const gv_data
     e.id = id ? gv_arena_strdup(arena, id, err) : e.row < 0 ? e.path : gv_arena_printf(arena, err, "%s/%05" PRId64, e.path, e.row);
     if (!e.id || (group && !(e.group = gv_arena_strdup(arena, group, err))) || label(d, k, rec, e.id, &e, err) < 0)
         return err->code;
-    if (e.label < 0 && !want->unlabelled && want->splits & 1u << s)
+    if (e.label < 0 && !want->unlabelled && want->splits & ~want->optional & 1u << s)
         return gv_fail(err, GV_EUSAGE, "'%s' has no 'y'", e.id);
     return gv_listing_add(&k->l[s], &e, err);
 }

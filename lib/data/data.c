@@ -89,17 +89,24 @@ int gv_data_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, 
         return err->code;
     if (c->data.dataset_kwargs.n)
         return gv_fail(err, GV_EUSAGE, "data.dataset_kwargs has '%s', which data set '%s' does not take", c->data.dataset_kwargs.key[0], set->name);
-    if (c->training.cv_folds > 1)
-        w.splits |= 1u << GV_SPLIT_TRAIN; /* folds are drawn from all of it */
-    *out = (gv_data){ .set = set, .split = { { .n = -1 }, { .n = -1 }, { .n = -1 } } };
-    if (set->open(c, &w, arena, out, err) < 0 || choose_fold(c, arena, out, err) < 0)
+    bool folded = c->training.cv_folds > 1, drawn = folded && want->splits & (1u << GV_SPLIT_TRAIN | 1u << GV_SPLIT_VAL);
+    for (;; drawn = true) {
+        if (drawn)
+            w.splits |= 1u << GV_SPLIT_TRAIN; /* folds are drawn from all of it */
+        *out = (gv_data){ .set = set, .split = { { .n = -1 }, { .n = -1 }, { .n = -1 } } };
+        if (set->open(c, &w, arena, out, err) < 0)
+            return err->code;
+        if (drawn || !folded || out->nfolds || out->split[GV_SPLIT_TEST].n >= 0)
+            break; /* a test split of its own needs no other split on this machine */
+    }
+    if ((drawn || !folded || out->nfolds) && choose_fold(c, arena, out, err) < 0)
         return err->code;
     if (out->split[GV_SPLIT_TEST].n < 0) {
         out->split[GV_SPLIT_TEST] = out->split[GV_SPLIT_VAL];
         out->test_is_val = true;
     }
     for (int s = 0; s < GV_SPLITS; s++)
-        if (want->splits & 1u << s && out->split[s].n <= 0)
+        if (want->splits & ~want->optional & 1u << s && out->split[s].n <= 0)
             return gv_fail(err, GV_EUSAGE, "data set '%s' in '%s' has no %s samples%s", set->name, out->root ? out->root : "", gv_split_names[s],
                 s == GV_SPLIT_VAL && out->split[s].n < 0 ? " (training.cv_folds K draws K folds from the training split)" : "");
     out->train_whole = out->split[GV_SPLIT_TRAIN].n;

@@ -19,6 +19,7 @@
 
 enum { GV_SPLITS = 3 };                  /* GV_SPLIT_TRAIN, _VAL, _TEST of config.h */
 extern const char *const gv_split_names[]; /* "train" "val" "test", NULL */
+#define GV_SPLITS_ALL ((1u << GV_SPLITS) - 1)
 
 typedef enum gv_target { GV_TARGET_CLASS, GV_TARGET_MULTILABEL, GV_TARGET_REGRESSION } gv_target;
 
@@ -61,6 +62,7 @@ typedef struct gv_data {
 typedef struct gv_data_want {
     unsigned splits;  /* bits 1 << GV_SPLIT_*: those that must be there; others may be left out */
     bool unlabelled;  /* samples without a label are listed, with label -1 */
+    unsigned optional; /* bits of splits that may be missing, empty or unlabelled */
 } gv_data_want;
 
 typedef struct gv_archive { const char *url, *md5, *path; } gv_archive; /* path: where the file belongs */

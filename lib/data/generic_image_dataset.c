@@ -112,7 +112,7 @@ static int read_list(gv_generic *g, int split, const json_t *ids, gv_split *out,
             if (!g->o->strict)
                 continue;
             r = gv_fail(err, GV_EUSAGE, "no file for '%s' of split '%s': looked in '%s', '%s' and '%s/%s'%s", e.id, g->split_name[split], g->root, g->images_full, g->images_full, g->split_name[split],
-                allowed(g, e.id) ? "" : ", with each of data.allowed_exts (data.no_strict leaves it out)");
+                allowed(g, e.id) ? " (data.no_strict leaves it out)" : ", with each of data.allowed_exts (data.no_strict leaves it out)");
             break;
         }
         if (!(e.path = !strcmp(path, e.id) ? e.id : gv_arena_strdup(g->arena, path, err)))
@@ -475,6 +475,29 @@ static int read_all(gv_generic *g, gv_err *err)
     return GV_OK;
 }
 
+/* Folders of splits may lie in the root itself, where images_dir is left at its default and there is none. */
+static int find_images(gv_generic *g, gv_err *err)
+{
+    char full[PATH * 2];
+    if (!(g->images = normal(g->o->images_dir, g->arena, err)))
+        return GV_ESYS;
+    g->images_full = *g->images == '/' ? g->images : gv_arena_printf(g->arena, err, "%s%s%s", g->root, *g->images ? "/" : "", g->images);
+    if (!g->images_full)
+        return GV_ESYS;
+    if (g->o->split_source != GV_SPLITS_SUBDIRS || gv_is_dir(g->images_full))
+        return GV_OK;
+    bool here = false;
+    for (int s = 0; s < GV_SPLITS; s++) {
+        snprintf(full, sizeof full, "%s/%s", g->root, g->split_name[s]);
+        here |= gv_is_dir(full);
+    }
+    if (gv_config_typed(g->c, "data.images_dir") || !here)
+        return gv_fail(err, GV_EUSAGE, "data.images_dir: '%s' is not a directory, and '%s' holds no folder '%s', '%s' or '%s'", g->images_full, g->root, g->split_name[0], g->split_name[1], g->split_name[2]);
+    g->images = "";
+    g->images_full = g->root;
+    return GV_OK;
+}
+
 static int open_generic(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *d, gv_err *err)
 {
     gv_generic g = { .c = c, .o = c->data.params, .want = want, .arena = arena, .d = d };
@@ -490,13 +513,8 @@ static int open_generic(const gv_config *c, const gv_data_want *want, gv_arena *
     g.split_name[GV_SPLIT_TRAIN] = g.o->train_split_name;
     g.split_name[GV_SPLIT_VAL] = g.o->val_split_name;
     g.split_name[GV_SPLIT_TEST] = g.o->test_split_name;
-    if (!(g.images = normal(g.o->images_dir, arena, err)))
-        return GV_ESYS;
-    g.images_full = *g.images == '/' ? g.images : gv_arena_printf(arena, err, "%s%s%s", root, *g.images ? "/" : "", g.images);
-    if (!g.images_full)
-        return GV_ESYS;
-    if (g.o->split_source == GV_SPLITS_SUBDIRS && !gv_is_dir(g.images_full))
-        return gv_fail(err, GV_EUSAGE, "data.images_dir: '%s' is not a directory", g.images_full);
+    if (find_images(&g, err) < 0)
+        return err->code;
     int r = read_all(&g, err);
     json_decref(g.splits);
     gv_textmap_release(&g.classes);

@@ -338,7 +338,7 @@ static bool lookup(const gv_generic *g, int split, const char *path, const char 
 }
 
 /* The class folder: the first one below images_dir, a split's folder left out. */
-static int folder_label(gv_generic *g, const char *path, gv_entry *e, gv_err *err)
+static int folder_label(gv_generic *g, int split, const char *path, gv_entry *e, gv_err *err)
 {
     const char *p = gv_below(g->images, path), *slash;
     char name[256];
@@ -356,7 +356,7 @@ static int folder_label(gv_generic *g, const char *path, gv_entry *e, gv_err *er
         if (gv_textmap_get(&g->classes, name, &e->label))
             return 1;
     }
-    if (g->want->unlabelled)
+    if (g->want->unlabelled || g->want->optional & 1u << split)
         return 1;
     if (!g->o->strict) {
         g->d->skipped++;
@@ -372,9 +372,9 @@ int gv_generic_label_find(gv_generic *g, int split, const char *path, const char
     int64_t index;
     e->label = -1;
     if (g->o->label_source == GV_LABELS_FOLDER)
-        return folder_label(g, path, e, err);
+        return folder_label(g, split, path, e, err);
     if (!lookup(g, split, path, id, &index)) {
-        if (g->want->unlabelled)
+        if (g->want->unlabelled || g->want->optional & 1u << split)
             return 1;
         if (!g->o->strict) {
             g->d->skipped++;

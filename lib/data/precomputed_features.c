@@ -32,7 +32,7 @@ static const char *path_below(gv_data *d, const char *file, gv_arena *arena, gv_
     return copy;
 }
 
-static int one_label(gv_data *d, const char *file, const double *y, int64_t row, const gv_data_want *want, gv_entry *e, float *values, gv_err *err)
+static int one_label(gv_data *d, const char *file, const double *y, int64_t row, bool unlabelled, gv_entry *e, float *values, gv_err *err)
 {
     if (d->target != GV_TARGET_CLASS) {
         for (int64_t k = 0; k < d->num_classes; k++) {
@@ -44,7 +44,7 @@ static int one_label(gv_data *d, const char *file, const double *y, int64_t row,
         return GV_OK;
     }
     e->label = (int64_t)y[row];
-    if (y[row] == -1 && want->unlabelled)
+    if (y[row] == -1 && unlabelled)
         return GV_OK;
     if (y[row] != floor(y[row]) || y[row] < 0 || y[row] >= (double)d->num_classes)
         return gv_fail(err, GV_EUSAGE, "'%s': the label of row %" PRId64 " is %g; data.num_classes %" PRId64 " allows 0 to %" PRId64, file, row, y[row], d->num_classes, d->num_classes - 1);
@@ -57,7 +57,8 @@ static int fill(gv_data *d, gv_features_file *f, const char *file, int split, in
     const char **ids = NULL;
     int64_t shape[2] = { 0, 1 }, n;
     int labels = gv_features_numbers(f, "labels", &y, shape, arena, err);
-    if (labels == 0 && !want->unlabelled)
+    bool unlabelled = want->unlabelled || want->optional & 1u << split;
+    if (labels == 0 && !unlabelled)
         return gv_fail(err, GV_EDATA, "'%s' has no data set 'labels'", file);
     if (labels < 0 || gv_features_texts(f, "ids", &ids, &n, arena, err) < 0)
         return gv_fail_in(err, "'%s'", file);
@@ -80,7 +81,7 @@ static int fill(gv_data *d, gv_features_file *f, const char *file, int split, in
             e->id = ids[i];
         e->label = labels ? *values_at : -1;
         if (labels)
-            r = one_label(d, file, y, i, want, e, values + *values_at * width, err);
+            r = one_label(d, file, y, i, unlabelled, e, values + *values_at * width, err);
         *values_at += labels && d->target != GV_TARGET_CLASS;
     }
     return r;

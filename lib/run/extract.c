@@ -113,9 +113,10 @@ static int one_split(const gv_config *c, const struct gv_extract_options *o, int
     if (!p)
         return GV_ESYS;
     gv_pipe_init(p, arena);
-    int code = gv_resolve(&r, c, o->split >= 0 ? 1u << split : 0, true, arena, err);
+    gv_data_want want = { .splits = 1u << split, .unlabelled = true, .optional = o->split < 0 ? 1u << split : 0 };
+    int code = gv_resolve(&r, c, &want, arena, err);
     char *path = NULL;
-    if (code == GV_OK && (r.data.split[split].n < 0 || (split == GV_SPLIT_TEST && r.data.test_is_val && o->split < 0)))
+    if (code == GV_OK && (r.data.split[split].n <= 0 || (split == GV_SPLIT_TEST && r.data.test_is_val && o->split < 0)))
         goto out; /* no such split of its own: val holds the same samples */
     if (code == GV_OK && !(path = file_name(&r, o, split, arena, err)))
         code = err->code;

@@ -24,13 +24,23 @@ static int apply_options(gv_config *c, const struct gv_infer_options *o, gv_err 
     return err->code;
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = s ? strlen(s) : 0, k = strlen(end);
+    return n > k && !strcmp(s + n - k, end);
+}
+
+static bool one_file(const char *pred_output)
+{
+    return ends_with(pred_output, ".csv") || ends_with(pred_output, ".json");
+}
+
 /* eval's outputs: where the metrics, the table and the JSON go. */
 static int eval_words(gv_pipeline_plan *p, int n, const gv_config *c, const struct gv_infer_options *o, const char *base, gv_err *err)
 {
     static const char *const eval_blocks[] = { "data.task", "data.subtask", "data.num_classes", "task.metrics", NULL };
     const char *csv = NULL, *json = NULL, *stem = o->pred_output ? o->pred_output : base;
-    size_t len = o->pred_output ? strlen(o->pred_output) : 0;
-    bool only_csv = len > 4 && !strcmp(stem + len - 4, ".csv"), only_json = len > 5 && !strcmp(stem + len - 5, ".json");
+    bool only_csv = ends_with(o->pred_output, ".csv"), only_json = ends_with(o->pred_output, ".json");
     if (!only_json && !(csv = gv_arena_printf(p->arena, err, "%s%s", stem, only_csv ? "" : ".csv")))
         return GV_ESYS;
     if (!only_csv && !(json = gv_arena_printf(p->arena, err, "%s%s", stem, only_json ? "" : ".json")))
@@ -73,7 +83,7 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
         if (code == GV_OK)
             code = gv_config_check(&c, err);
         if (code == GV_OK)
-            code = gv_resolve(&r[k], &c, 1u << o->split, true, arena, err);
+            code = gv_resolve(&r[k], &c, &(gv_data_want){ .splits = 1u << o->split, .unlabelled = true }, arena, err);
         if (code < 0)
             return gv_fail_in(err, "fold '%s'", runs[k].fold);
         char label[64];
@@ -127,7 +137,7 @@ int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err)
             if (r == GV_OK)
                 r = print_file(metrics, err);
             if (r == GV_OK)
-                fprintf(stderr, "predictions  %s\n", o->pred_output ? o->pred_output : base);
+                fprintf(stderr, one_file(o->pred_output) ? "predictions  %s\n" : "predictions  %s.csv and .json\n", o->pred_output ? o->pred_output : base);
         }
         gv_pipe_release(p);
         for (size_t k = 0; k < n; k++)

@@ -130,14 +130,14 @@ static int encoder(gv_resolved *r, gv_err *err)
     return GV_OK;
 }
 
-int gv_resolve(gv_resolved *r, const gv_config *user, unsigned splits, bool unlabelled, gv_arena *arena, gv_err *err)
+int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err)
 {
     memset(r, 0, sizeof *r);
     int code = gv_config_copy(&r->c, user, arena, err);
     if (code == GV_OK)
         code = fetch_missing(&r->c, arena, err);
     if (code == GV_OK)
-        code = gv_data_open(&r->c, &(gv_data_want){ .splits = splits, .unlabelled = unlabelled }, arena, &r->data, err);
+        code = gv_data_open(&r->c, want, arena, &r->data, err);
     if (code == GV_OK)
         code = machine(r, err);
     if (code == GV_OK)

@@ -20,8 +20,8 @@ typedef struct gv_resolved {
 } gv_resolved;
 
 /* Fetch what is missing of a published data set, open the data, resolve classes, seed, precision, workers, image sizes, mean, std.
- * splits: bits of GV_SPLIT_*. unlabelled: samples without labels are fine. */
-int gv_resolve(gv_resolved *r, const gv_config *user, unsigned splits, bool unlabelled, gv_arena *arena, gv_err *err) GV_MUST_USE;
+ * want: see data.h. */
+int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* The augmentation part of it: policies and every number of theirs. */
 int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err) GV_MUST_USE;
 void gv_resolved_release(gv_resolved *r);

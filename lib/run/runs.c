@@ -54,6 +54,28 @@ int gv_runs_find(const char *exp_dir, const char *fold, const char *name, gv_fou
     return err->code;
 }
 
+/* The classes of the run, which other data need not hold all of. */
+static int class_names(gv_config *c, const char *dir, gv_err *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/resolved_config.json", dir);
+    if (!gv_file_exists(path) || !c->data.dataset || strcmp(c->data.dataset->name, "generic_image_dataset"))
+        return GV_OK;
+    json_t *j = gv_json_read(path, 64 << 20, err), *names = json_object_get(json_object_get(j, "data"), "class_names");
+    size_t n = json_array_size(names);
+    int r = j ? GV_OK : err->code;
+    if (n) {
+        const char **word = gv_arena_alloc(c->arena, n * sizeof *word, err);
+        for (size_t i = 0; word && i < n; i++)
+            if (!json_is_string(json_array_get(names, i)) || !(word[i] = gv_arena_strdup(c->arena, json_string_value(json_array_get(names, i)), err)))
+                word = NULL;
+        if (err->code == GV_OK && word)
+            r = gv_config_set(c, "data.class_names", word, n, false, err);
+    }
+    json_decref(j);
+    return r < 0 ? r : err->code;
+}
+
 int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int argc, char **argv, gv_arena *arena, gv_err *err)
 {
     char path[4200];
@@ -63,6 +85,8 @@ int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int arg
     int r = gv_config_init(c, arena, err);
     if (r == GV_OK)
         r = gv_config_load(c, path, err);
+    if (r == GV_OK)
+        r = class_names(c, dir, err);
     if (r == GV_OK)
         r = gv_config_parse(c, cmd, argc, argv, err);
     return r;

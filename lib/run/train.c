@@ -96,6 +96,13 @@ static json_t *resolved_json(const job *j, gv_err *err)
         json_object_set_new(pre, "std", json_pack("[f,f,f]", f->std[0], f->std[1], f->std[2]));
     }
     json_object_set_new(o, "encoder_preprocessing", pre);
+    json_t *data = json_object_get(o, "data");
+    if (j->r.data.class_names && json_object_get(data, "class_names")) { /* what infer counts by, whatever classes its data hold */
+        json_t *names = json_array();
+        for (int64_t i = 0; i < j->r.data.num_classes; i++)
+            json_array_append_new(names, json_string(j->r.data.class_names[i]));
+        json_object_set_new(data, "class_names", names);
+    }
     return o;
 }
 
@@ -316,7 +323,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         goto out;
     }
     if (r == GV_OK)
-        r = gv_resolve(&j->r, j->user, 1u << GV_SPLIT_TRAIN | 1u << GV_SPLIT_VAL | 1u << GV_SPLIT_TEST, false, arena, err);
+        r = gv_resolve(&j->r, j->user, &(gv_data_want){ .splits = GV_SPLITS_ALL, .optional = 1u << GV_SPLIT_TEST }, arena, err);
     if (r == GV_OK)
         r = keep_precision(j, err);
     if (r == GV_OK)
