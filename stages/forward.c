@@ -38,7 +38,7 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
     else
         r = gv_network_init(net, w->store, w->st->config, w->st->config->training.seed, &note, err);
     if (r == GV_OK && note.len)
-        gv_log(GV_INFO, "%s", note.data);
+        gv_note(note.data);
     gv_buf_release(&note);
     return r;
 }

@@ -65,9 +65,12 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
 {
     trainer *w = arg;
     gv_buf note = { 0 };
-    int r = gv_network_init(net, w->store, w->c, w->c->training.seed, &note, err);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/checkpoints/resume.safetensors", w->o->run ? w->o->run : "");
+    bool goes_on = w->o->resume && gv_file_exists(path); /* not so when it was killed before its first save: it begins again */
+    int r = goes_on ? gv_store_init(w->store, net->graph, w->c->training.seed, err) : gv_network_init(net, w->store, w->c, w->c->training.seed, &note, err);
     if (r == GV_OK && note.len)
-        gv_log(GV_INFO, "%s", note.data);
+        gv_note(note.data);
     gv_buf_release(&note);
     if (r < 0)
         return r;
@@ -77,12 +80,8 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
     h.clip = w->c->training.gradient_clip_val;
     gv_optim_groups groups = { w->c->optimizer.undecay_norm, w->c->optimizer.layer_wise_lr_decay };
     r = gv_optimizer_open(&w->opt, gv_optimizer_names[w->c->optimizer.name], &h, &groups, w->store, net->graph, err);
-    if (r < 0 || !w->o->resume)
+    if (r < 0 || !goes_on)
         return r;
-    char path[4200];
-    snprintf(path, sizeof path, "%s/checkpoints/resume.safetensors", w->o->run);
-    if (!gv_file_exists(path)) /* killed before its first save: it begins again */
-        return GV_OK;
     r = gv_state_read(&w->t, w->store, path, err);
     if (r == GV_OK && w->t.accumulated.len)
         r = gv_metric_set_load(w->metrics, w->t.accumulated.data, w->t.accumulated.len, err);

@@ -142,8 +142,8 @@ static int check_model(const gv_config *c, gv_err *err)
     bool regression = c->data.task == GV_TASK_REGRESSION, stored = is_variant(c->data.dataset, "precomputed_features");
     if (!gv_takes(c->command, &gv_block_head, NULL) || !c->data.dataset)
         return GV_OK;
-    if (regression != is_variant(c->model.head, "regression"))
-        return gv_fail(err, GV_EUSAGE, "'--model.head.head_type %s' does not go with '--data.task %s'", c->model.head->name, regression ? "Regression" : "Classification");
+    if (!regression && is_variant(c->model.head, "regression")) /* the other way round is the same linear layer */
+        return gv_fail(err, GV_EUSAGE, "'--model.head.head_type %s' does not go with '--data.task %s'", c->model.head->name, "Classification");
     gv_slot s;
     if (gv_slot_find(c, "model.head.out_dim", false, &s) && *(const int64_t *)((const char *)s.params + s.field->offset) != c->data.num_classes)
         return gv_fail(err, GV_EUSAGE, "'--model.head.out_dim' is not '--data.num_classes' (%lld)", (long long)c->data.num_classes);

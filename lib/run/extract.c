@@ -4,6 +4,7 @@
 #include "json/json.h"
 #include "run/runs.h"
 #include "run/spawn.h"
+#include "session/session.h"
 #include <inttypes.h>
 #include <libgen.h>
 #include <unistd.h>
@@ -118,6 +119,9 @@ static int one_split(const gv_config *c, const struct gv_extract_options *o, int
     char *path = NULL;
     if (code == GV_OK && (r.data.split[split].n <= 0 || (split == GV_SPLIT_TEST && r.data.test_is_val && o->split < 0)))
         goto out; /* no such split of its own: val holds the same samples */
+    const char *weights;
+    if (code == GV_OK && r.has_model && !o->checkpoint_path)
+        code = gv_pretrained_find(&r.c, &r.model, !c->driver.dry_run && !c->driver.print_pipeline, arena, &weights, err);
     if (code == GV_OK && !(path = file_name(&r, o, split, arena, err)))
         code = err->code;
     if (code == GV_OK && !c->driver.print_pipeline && !c->driver.dry_run)

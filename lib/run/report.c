@@ -123,7 +123,7 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
             r->stage[i].done = number(j, "done");
             forward_progress(r, t);
         }
-    } else if (kind && !strcmp(kind, "epoch")) { /* a finished epoch: one plain line, kept on a terminal too */
+    } else if (kind && (!strcmp(kind, "epoch") || !strcmp(kind, "note"))) { /* a finished epoch: one plain line, kept on a terminal too */
         const char *text = json_string_value(json_object_get(j, "text"));
         gv_report_clear(r);
         if (text)

@@ -326,6 +326,9 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         r = gv_resolve(&j->r, j->user, &(gv_data_want){ .splits = GV_SPLITS_ALL, .optional = 1u << GV_SPLIT_TEST }, arena, err);
     if (r == GV_OK)
         r = keep_precision(j, err);
+    const char *weights;
+    if (r == GV_OK && j->r.has_model && !j->at.present) /* before anything is written; a resumed run holds its own */
+        r = gv_pretrained_find(&j->r.c, &j->r.model, !dry && !print, arena, &weights, err);
     if (r == GV_OK)
         r = plan(j, arena, err);
     if (r == GV_OK && print) {

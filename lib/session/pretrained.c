@@ -2,6 +2,7 @@
 #include "nn/models/adapt.h"
 #include "session/session.h"
 #include "weights/weights.h"
+#include <inttypes.h>
 
 /* The original registers its modules twice: encoder.model.* and model.*, cls_head.* and head.*. Both names mean one tensor; the first
  * is taken, the alias dropped. */
@@ -43,6 +44,17 @@ static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, s
     return t;
 }
 
+static bool has_head(const gv_network *net)
+{
+    size_t n = strlen(net->classifier);
+    for (int i = 0; i < gv_param_count(net->graph); i++) {
+        const char *name = gv_param_at(net->graph, i)->name;
+        if (!strncmp(name, net->classifier, n) && name[n] == '.')
+            return true;
+    }
+    return false;
+}
+
 static int load(gv_network *net, gv_store *s, const char *path, bool allow_head, gv_buf *note, gv_err *err)
 {
     gv_weights *w;
@@ -62,7 +74,7 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
     if (r < 0)
         gv_fail_in(err, "'%s'", path);
     else if (note)
-        r = gv_buf_printf(note, err, "weights: %d tensors of '%s'%s%s%s", report.loaded, path, report.head_kept ? "; the head is new" : "", *report.note ? "; " : "", report.note);
+        r = gv_buf_printf(note, err, "weights      %d tensors of '%s'%s%s%s", report.loaded, path, report.head_kept && has_head(net) ? "; the head is new" : "", *report.note ? "; " : "", report.note);
     gv_arena_rewind(&net->arena, mark);
     gv_weights_close(w);
     return r;
@@ -80,22 +92,36 @@ int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, g
     return r == GV_OK ? load(net, s, path, true, note, err) : r;
 }
 
+int gv_pretrained_find(const gv_config *c, const gv_model_ref *model, bool fetch, gv_arena *arena, const char **path, gv_err *err)
+{
+    const struct gv_timm_encoder *e = c->model.encoder_params;
+    gv_source source = { .path = e->weights };
+    *path = NULL;
+    if (e->weights) { /* given by hand: used even with no_pretrained */
+        int r = gv_weights_locate(&source, arena, path, err);
+        return r < 0 ? gv_fail_in(err, "'--model.encoder.weights'") : r;
+    }
+    if (!e->pretrained)
+        return GV_OK;
+    if (!model->cfg)
+        return gv_fail(err, GV_EUSAGE, "no weights were published for '%s'; give --model.encoder.weights PATH or --model.encoder.no_pretrained", e->type);
+    if (!fetch)
+        return GV_OK;
+    source = (gv_source){ .hf_repo = *model->hub ? model->hub : NULL, .url = model->cfg->url };
+    int r = gv_weights_locate(&source, arena, path, err);
+    return r < 0 ? gv_fail_in(err, "the pretrained weights of '%s' (--model.encoder.no_pretrained starts without)", e->type) : r;
+}
+
 int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err)
 {
+    const char *path;
     int r = gv_store_init(s, net->graph, seed, err);
     if (r < 0 || !net->encoder)
         return r;
-    const struct gv_timm_encoder *e = c->model.encoder_params;
-    if (e->weights) /* given by hand: used even with no_pretrained */
-        return load(net, s, e->weights, true, note, err);
-    if (!e->pretrained)
-        return GV_OK;
-    if (!net->model.cfg)
-        return gv_fail(err, GV_EUSAGE, "no weights were published for '%s'; give --model.encoder.weights PATH or --model.encoder.no_pretrained", e->type);
-    gv_source source = { .hf_repo = *net->model.hub ? net->model.hub : NULL, .url = net->model.cfg->url };
-    const char *path;
-    r = gv_weights_locate(&source, &net->arena, &path, err);
+    r = gv_pretrained_find(c, &net->model, true, &net->arena, &path, err);
     if (r < 0)
-        return gv_fail_in(err, "the pretrained weights of '%s' (--model.encoder.no_pretrained starts without)", e->type);
-    return load(net, s, path, true, note, err);
+        return r;
+    if (path)
+        return load(net, s, path, true, note, err);
+    return note ? gv_buf_printf(note, err, "weights      initial ones, drawn from seed %" PRIu64, seed) : GV_OK;
 }

@@ -56,6 +56,10 @@ int gv_network_differentiate(gv_network *net, gv_err *err) GV_MUST_USE;
 void gv_network_count(const gv_network *net, int64_t *all, int64_t *trained);
 gv_precision gv_session_precision(int training_precision);
 
+/* The file of the initial weights a configuration asks for: given, in a cache, or (fetch) downloaded; NULL: none, they are drawn.
+ * Without fetch only a given path is looked for. */
+int gv_pretrained_find(const gv_config *c, const gv_model_ref *model, bool fetch, gv_arena *arena, const char **path, gv_err *err) GV_MUST_USE;
+
 /* Make every parameter in the store, fill from init, then from the pretrained weights the config asks for (explicit path, caches,
  * download), adapted to channels and image size. note (may be NULL) gets a line on what was loaded. */
 int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err) GV_MUST_USE;

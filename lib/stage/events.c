@@ -84,6 +84,14 @@ void gv_event(const char *kind, const char *fmt, ...)
     send_line(line, (size_t)n);
 }
 
+void gv_note(const char *text)
+{
+    char quoted[3000];
+    gv_event("note", "\"text\":%s", gv_event_quote(quoted, sizeof quoted, text));
+    if (fd < 0)
+        gv_log(GV_INFO, "%s", text);
+}
+
 const char *gv_event_quote(char *to, size_t n, const char *text)
 {
     size_t k = 0;

@@ -59,8 +59,11 @@ int gv_stage_history(gv_stage_ctx *st, gv_writer *w, gv_err *err) GV_MUST_USE;
 /* Count finished records for progress (events to GLOVITA_EVENTS, at most ten a second; a line on a terminal). */
 void gv_stage_done(gv_stage_ctx *st, uint64_t records);
 /* One event as a JSON line on GLOVITA_EVENTS (a descriptor number or a path); telemetry cannot fail a run. `fields` is JSON without
- * braces, e.g. "\"step\":3". Kinds: start config progress metric warning error end. */
+ * braces, e.g. "\"step\":3". Kinds: start config note progress metric warning error end. */
 void gv_event(const char *kind, const char *fmt, ...) GV_PRINTF(2, 3);
+/* What people want to know of a run (which weights were loaded): an event "note" that the driver shows, or where nobody reads events
+ * a line at level info. */
+void gv_note(const char *text);
 /* Text as a JSON string with its quotes, in `to` (always whole and closed; cut when longer). Returns `to`. */
 const char *gv_event_quote(char *to, size_t n, const char *text);
 /* Set by SIGTERM, SIGINT, SIGUSR1 in stages that asked for it (gv_catch_signals): finish the step, save, return GV_ESAVED. */

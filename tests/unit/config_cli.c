@@ -158,9 +158,9 @@ static void test_checks(void)
     ok(refused_by(gv_config_check, "", "'--data.dataset' is required"), "no data set");
     ok(refused_by(gv_config_check, "--data.dataset cifar10", "'--data.data_root_dir' is required"), "no folder");
     ok(refused_by(gv_config_check, GENERIC, "'--data.num_classes' is required"), "no number of classes");
-    ok(refused_by(gv_config_check, GENERIC "--data.num_classes 2 --data.task Regression", "so 1 is wanted"), "regression with two classes");
+    ok(refused_by(gv_config_check, GENERIC "--data.num_classes 2 --data.task Regression --model.head.head_type regression --model.head.out_dim 3", "'--model.head.out_dim' is not '--data.num_classes' (2)"), "a head of another width");
     ok(refused_by(gv_config_check, GENERIC "--data.num_classes 2 --data.task Classification --data.subtask regression", "goes with"), "a subtask of another task");
-    ok(refused_by(gv_config_check, GENERIC "--data.task Regression --model.head.head_type classification", "does not go with"), "a head of another task");
+    ok(refused_by(gv_config_check, GENERIC "--data.num_classes 2 --model.head.head_type regression", "does not go with"), "a head of another task");
     ok(refused_by(gv_config_check, GENERIC "--data.task Regression --task.metrics acc", "'acc', which is not defined"), "a metric of another task");
     ok(refused_by(gv_config_check, "--data.dataset cifar10 --data.data_root_dir d --training.save_every 5m", "save_every"), "save_every");
     ok(refused_by(gv_config_check, "--data.dataset cifar10 --data.data_root_dir d --optimizer.muon_ns_coefficients 1 2", "3 are wanted"), "a list of fixed length");
