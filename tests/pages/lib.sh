@@ -57,14 +57,16 @@ matches() {
     ' "$1" "$2"
 }
 
-# run_examples FILE: a claim for each command of it. ADAPT, if set, is a sed program that every command goes through first.
+# run_examples FILE: a claim for each command of it. ADAPT, if set, is a sed program that every command goes through first;
+# PREPARE, if set, are commands that run in the directory before all of them.
 run_examples() {
     examples "$1"
     rm -rf at && mkdir at && ln -s "$ROOT/tests" at/tests
+    (cd at && eval "${PREPARE:-:}") || exit 2
     for c in ex/*.cmd; do
         [ -f "$c" ] || continue
         b=${c%.cmd}
-        title="${1#"$ROOT"/}: $(head -n 1 "$c" | cut -c 1-100)"
+        title="${1##*/}: $(head -n 1 "$c" | cut -c 1-100)"
         if [ -f "$b.needs" ] && ! [ -d "${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then
             skip "$title" "no Fashion-MNIST in '${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}'"
             continue

@@ -1,0 +1,29 @@
+#!/bin/sh
+# make install: programs, the driver's other names, pages, below DESTDIR and PREFIX; they run from there, and nothing else comes.
+. "${0%/*}/lib.sh"
+have make || skip_all 'make is not installed'
+bin=${GLOVITA_BIN:-$ROOT/bin}
+[ "$bin" = "$ROOT/bin" ] || skip_all 'another build is tested'
+cc=$(sed -n '1s/ -Ilib .*//p' "$ROOT/build/gcc/flags" 2>/dev/null)
+werror=$(grep -o -- '-Werror' "$ROOT/build/gcc/flags" 2>/dev/null | head -n 1)
+[ "$cc" ] || skip_all 'there is no build by gcc'
+D=$T/dest
+
+check 'it installs' "MAKEFLAGS= make -s -C '$ROOT' install CC='$cc' WERROR='$werror' DESTDIR='$D' PREFIX=/opt/glovita"
+for s in "$ROOT"/stages/*.c; do
+    p=glovita-$(basename "$s" .c)
+    check "$p runs from there" "'$D/opt/glovita/bin/$p' --version | grep '^$p '"
+done
+for p in glovita_train glovita_infer glovita_extract_features glovita_plot_umap; do
+    check "$p is a relative name of glovita-run" "[ \"\$(readlink '$D/opt/glovita/bin/$p')\" = glovita-run ] && '$D/opt/glovita/bin/$p' --version | grep '^$p '"
+done
+check 'every page is there' "for f in '$ROOT'/man/man*/*; do cmp \"\$f\" '$D/opt/glovita/share/man/'\$(basename \$(dirname \"\$f\"))/\$(basename \"\$f\") || exit 1; done"
+if have man; then
+    check 'man finds them' "man -M '$D/opt/glovita/share/man' glovita 2>&1 | grep 'a short tour' && man -M '$D/opt/glovita/share/man' 5 glovita-stream | grep -i header | head -n 1"
+else
+    skip 'man finds them' 'man is not installed'
+fi
+check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' >other; ! [ -s other ] || { cat other; exit 1; }"
+check 'a driver that is installed finds its stages beside it, with no PATH to them' "PATH=/usr/bin:/bin '$D/opt/glovita/bin/glovita_train' --data.dataset cifar10 --data.data_root_dir '$FIXTURES/cifar' --model.encoder.type resnet10t \
+    --model.encoder.no_pretrained --optimizer.warmup_epochs 0 --training.epochs 1 --logger.group g --logger.backend none && [ -f experiments/cifar10/g/0/checkpoints/best.safetensors ]"
+done_testing
