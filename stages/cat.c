@@ -414,7 +414,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
 
 const gv_stage gv_this_stage = {
     .name = "cat", .summary = "show, count, check and slice streams",
-    .reads = ALL, .writes = ALL, .text_output = true, .positional = "FILE...",
+    .reads = ALL, .writes = ALL, .text_output = true, .positional = "[FILE...]",
     .fields = fields, .params_size = sizeof(struct cat),
     .run = run,
 };

@@ -1,4 +1,5 @@
 /* forward: run a checkpoint, or a pretrained encoder, on batches; one prediction or feature record for each sample. */
+#include "common/file.h"
 #include "common/log.h"
 #include "common/threads.h"
 #include "session/session.h"
@@ -137,6 +138,8 @@ static int run(gv_stage_ctx *st, gv_err *err)
     w->st = st;
     w->o = st->params;
     int r = gv_config_check_built(st->config, err);
+    if (r == GV_OK && w->o->checkpoint && !gv_file_exists(w->o->checkpoint))
+        r = gv_fail(err, GV_EUSAGE, "'--checkpoint' is '%s', which does not exist", w->o->checkpoint);
     if (r == GV_OK)
         r = gv_stage_output(st, w->o->features ? GV_FEATURE : GV_PREDICTION, err);
     if (r == GV_OK)

@@ -13,8 +13,10 @@ static int close_stdout(int status)
         return status;
     if (errno == EPIPE)
         return status;
+    if (status) /* it has said why */
+        return status;
     gv_log(GV_ERROR, "cannot write 'stdout': %s", strerror(errno));
-    return status ? status : 4;
+    return 4;
 }
 
 /* The commands as JSON; each describes its own options. */

@@ -91,6 +91,8 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
 static int open_streams(trainer *w, gv_err *err)
 {
     int r = gv_open_input("-", &w->train, err);
+    if (r == GV_OK && gv_reader_header(w->train)->kind != GV_BATCH)
+        r = gv_fail(err, GV_EDATA, "stream 'stdin' holds %s records; glovita-train reads batch", gv_kind_name(gv_reader_header(w->train)->kind));
     if (r == GV_OK)
         r = gv_facts_read(&w->facts, gv_reader_header(w->train), &w->st->run, err);
     if (r == GV_OK && w->c->data.num_classes != GV_NONE_I64 && w->facts.num_classes == 0)
@@ -99,6 +101,8 @@ static int open_streams(trainer *w, gv_err *err)
         r = gv_fail(err, GV_EUSAGE, "neither the stream nor --data.num_classes tells the number of classes");
     if (r == GV_OK && w->o->val)
         r = gv_open_input(w->o->val, &w->val, err);
+    if (r == GV_OK && w->val && gv_reader_header(w->val)->kind != GV_BATCH)
+        r = gv_fail(err, GV_EDATA, "'--val' '%s' holds %s records; glovita-train reads batch", w->o->val, gv_kind_name(gv_reader_header(w->val)->kind));
     return r;
 }
 

@@ -94,7 +94,7 @@ int gv_unknown_option(const gv_config *c, const char *program, const char *optio
             all[i] = p;
         near = nearest(full, all, l.n, all + l.n);
     }
-    gv_fail(err, GV_EUSAGE, "unknown option '%s'%s%s%s", option, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    gv_fail(err, GV_EUSAGE, "unknown option '%s'%s%s%s", option, near ? " (did you mean '" : "", near ? near : "; see --help", near ? "'?)" : "");
     gv_free(all);
     gv_buf_release(&l.b);
     return GV_EUSAGE;
