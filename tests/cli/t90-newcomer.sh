@@ -53,7 +53,7 @@ check 'weights that were never published' "one_error 2 'there are: a1_in1k' glov
 check 'a misspelt policy' "one_error 2 \"did you mean 'baseline'\" glovita_train $cifar $small --data.augmentation.train_policy basline"
 check 'a misspelt metric' "one_error 2 \"did you mean 'acc'\" glovita_train $cifar $small --task.metrics accc"
 check 'a metric of another task' "one_error 2 \"'mse'\" glovita_train $cifar $small --task.metrics mse"
-check 'a file of weights that is not there' "one_error 2 \"'--model.encoder.weights' is 'nope.pth'\" glovita_train $cifar $small --model.encoder.weights nope.pth"
+check 'a file of weights that is not there' "one_error 2 \"--model.encoder.weights.*'nope.pth'\" glovita_train $cifar $small --model.encoder.weights nope.pth"
 check 'published weights that are not there, without a network' "HF_HOME=$T/hf TORCH_HOME=$T/torch HF_HUB_OFFLINE=1 one_error 2 'curl -L' glovita_train $cifar --model.encoder.type resnet18 --logger.backend none --logger.group g --training.epochs 1"
 check 'a run that is not there' "one_error 2 \"'nowhere'\" glovita_train --resume nowhere && one_error 2 \"'nowhere'\" glovita_infer --exp_dir nowhere && one_error 2 'no checkpoints' glovita_infer --exp_dir ."
 check 'a checkpoint that is not there' "one_error 2 \"'no.safetensors'\" glovita_extract_features --checkpoint_path no.safetensors"
