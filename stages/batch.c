@@ -26,6 +26,7 @@ static const gv_field fields[] = {
 struct fill {
     gv_arena *arena;
     int64_t n, epoch, first, last; /* rows; of samples: epoch, first and last pos */
+    int64_t skipped;               /* samples left out before or between them */
     gv_dtype dtype;
     int ndim;                      /* of one row */
     int64_t shape[GV_MAX_DIMS];    /* of one row; for bags shape[0] is the longest so far */
@@ -66,7 +67,7 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     struct fill *f = &r->now;
     size_t n = (size_t)r->size;
     gv_arena_reset(f->arena);
-    *f = (struct fill){ .arena = f->arena, .epoch = epoch, .first = pos };
+    *f = (struct fill){ .arena = f->arena, .epoch = epoch, .first = pos, .skipped = f->skipped };
     f->id = gv_arena_alloc(f->arena, n * sizeof *f->id, err);
     f->index = gv_arena_alloc(f->arena, n * sizeof *f->index, err);
     f->y = gv_arena_alloc(f->arena, n * sizeof *f->y, err);
@@ -258,12 +259,14 @@ static int put(struct run *r, struct fill *f, bool ends, gv_err *err)
         return err->code;
     if (r->mix && put_mix(r, f, &rec, err) < 0)
         return err->code;
+    if (f->skipped && gv_set_i64(&rec, "skipped", f->skipped, err) < 0)
+        return err->code;
     if (gv_set(&rec, "next", place, err) < 0 || gv_set(&rec, "ends_epoch", gv_item_bool(ends), err) < 0)
         return err->code;
     if (gv_put(r->st->out, &rec, err) < 0 || gv_writer_flush(r->st->out, err) < 0)
         return err->code;
     gv_stage_done(r->st, 1);
-    f->n = 0;
+    f->n = f->skipped = 0;
     return GV_OK;
 }
 
@@ -274,6 +277,10 @@ static int complete(struct run *r, bool ends, gv_err *err)
     bool full = r->now.n >= r->size;
     if (!r->drop_last)
         return r->now.n ? put(r, &r->now, ends, err) : GV_OK;
+    if (!full && r->held.n) { /* no batch comes behind the held one: it tells what was skipped since */
+        r->held.skipped += r->now.skipped;
+        r->now.skipped = 0;
+    }
     if (r->held.n && put(r, &r->held, ends && !full, err) < 0)
         return err->code;
     if (!full) {
@@ -306,6 +313,9 @@ static int refuse(struct run *r, const gv_record *rec, gv_err *err)
         return gv_fail(err, GV_EDATA, "sample '%s'%s%s%s (epoch %" PRId64 ", position %" PRId64 "): %s%s%s; '--on_error skip' goes on without it", id ? id : "?", path && (!id || strcmp(id, path)) ? " (" : "",
             path && (!id || strcmp(id, path)) ? path : "", path && (!id || strcmp(id, path)) ? ")" : "", epoch, pos, stage ? stage : "", stage ? ": " : "", why ? why : "no reason given");
     char name[512], text[2048];
+    r->now.skipped++;
+    if (r->now.n) /* a resumed run does not meet it again */
+        r->now.last = pos;
     if (!r->skipped++)
         gv_log(GV_WARNING, "sample '%s' is left out: %s", id ? id : "?", why ? why : "no reason given");
     gv_event("warning", "\"what\":\"skipped\",\"id\":%s,\"text\":%s", gv_event_quote(name, sizeof name, id ? id : ""), gv_event_quote(text, sizeof text, why ? why : ""));
