@@ -9,7 +9,7 @@
 
 enum { ALL = GV_SPLITS, AS_CONFIGURED = -1 };
 
-struct index { int split; const char *shard, *start; int64_t epochs; bool shuffle, no_shuffle, unlabelled; };
+struct index { int split; const char *shard, *start; int64_t epochs, limit; bool shuffle, no_shuffle, unlabelled; };
 
 static const char *const splits[] = { "train", "val", "test", "all", NULL };
 static const gv_field fields[] = {
@@ -17,13 +17,14 @@ static const gv_field fields[] = {
     GV_STR(struct index, shard, "0/1", "i/n: the positions whose remainder by n is i"),
     GV_STR(struct index, start, "0:0", "epoch:position to begin at"),
     GV_I64(struct index, epochs, 1, 0, INT64_MAX, "epoch", "epochs to list, the one begun at --start included"),
+    GV_I64(struct index, limit, 0, 0, INT64_MAX, "sample", "list only so many of an epoch, the first in its order; 0: all"),
     GV_BOOL(struct index, shuffle, false, "draw a new order for every epoch; not given: dataloading.shuffle_train or shuffle_eval"),
     GV_BOOL(struct index, no_shuffle, false, "the data set's own order in every epoch"),
     GV_BOOL(struct index, unlabelled, false, "list samples without a label too"),
     GV_END
 };
 
-struct run { const gv_data *d; const struct index *o; int64_t n, shard, shards, epoch, pos; bool shuffle; uint64_t seed; };
+struct run { const gv_data *d; const struct index *o; int64_t n, count, shard, shards, epoch, pos; bool shuffle; uint64_t seed; };
 
 static bool two(const char *text, char between, int64_t *a, int64_t *b)
 {
@@ -95,7 +96,7 @@ static int list(gv_stage_ctx *st, const struct run *r, gv_err *err)
             gv_rng_init(&rng, r->seed, GV_RNG_SHUFFLE, (uint64_t)(r->epoch + e), 0, 0);
             gv_rng_permutation(&rng, order, r->n);
         }
-        for (pos += (r->shard - pos % r->shards + r->shards) % r->shards; pos < r->n; pos += r->shards)
+        for (pos += (r->shard - pos % r->shards + r->shards) % r->shards; pos < r->count; pos += r->shards)
             if (put(st, r, r->epoch + e, pos, order[pos], bits, err) < 0)
                 return err->code;
     }
@@ -109,7 +110,7 @@ static int facts(gv_stage_ctx *st, const struct run *r, gv_err *err)
     gv_writer *w = st->out;
     if (gv_writer_fact(w, "data_set", gv_item_text(d->set->name), err) < 0 || gv_writer_fact(w, "split", gv_item_text(splits[r->o->split]), err) < 0 ||
         gv_writer_fact(w, "task", gv_item_text(tasks[d->target]), err) < 0 || gv_writer_fact(w, "num_classes", gv_item_i64(d->num_classes), err) < 0 ||
-        gv_writer_fact(w, "count", gv_item_i64(r->n), err) < 0 || gv_writer_fact(w, "shuffle", gv_item_bool(r->shuffle), err) < 0 ||
+        gv_writer_fact(w, "count", gv_item_i64(r->count), err) < 0 || gv_writer_fact(w, "shuffle", gv_item_bool(r->shuffle), err) < 0 ||
         gv_writer_fact(w, "content", gv_item_text(d->content), err) < 0)
         return err->code;
     if (d->class_names) {
@@ -151,8 +152,9 @@ static int run(gv_stage_ctx *st, gv_err *err)
         if (want & 1u << s && d.split[s].n > 0)
             r.n += d.split[s].n;
     r.d = &d;
-    if (r.pos > r.n) {
-        gv_fail(err, GV_EUSAGE, "'--start' is '%s', but an epoch has %" PRId64 " samples", o->start, r.n);
+    r.count = o->limit && o->limit < r.n ? o->limit : r.n;
+    if (r.pos > r.count) {
+        gv_fail(err, GV_EUSAGE, "'--start' is '%s', but an epoch has %" PRId64 " samples", o->start, r.count);
         goto out;
     }
     if (facts(st, &r, err) == GV_OK)

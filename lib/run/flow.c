@@ -38,6 +38,9 @@ static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int
     snprintf(text, sizeof text, "%" PRId64, f->epochs);
     if (gv_pipe_option(p, a, "--epochs", text, err) < 0 || gv_pipe_option(p, a, f->shuffle ? "--shuffle" : "--no_shuffle", NULL, err) < 0)
         return err->code;
+    snprintf(text, sizeof text, "%" PRId64, f->limit);
+    if (f->limit && gv_pipe_option(p, a, "--limit", text, err) < 0)
+        return err->code;
     if (f->unlabelled && gv_pipe_option(p, a, "--unlabelled", NULL, err) < 0)
         return err->code;
     snprintf(text, sizeof text, "%d/%d", i, n);
@@ -58,7 +61,7 @@ static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int
 
 int gv_flow_add(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, gv_err *err)
 {
-    int n = c->dataloading.num_workers > 0 ? (int)c->dataloading.num_workers : 1, last[GV_PIPE_STAGES];
+    int n = f->workers ? f->workers : c->dataloading.num_workers > 0 ? (int)c->dataloading.num_workers : 1, last[GV_PIPE_STAGES];
     if (n > GV_PIPE_STAGES / 4)
         return gv_fail(err, GV_EUSAGE, "'--dataloading.num_workers' is %d; the largest allowed is %d", n, GV_PIPE_STAGES / 4);
     for (int i = 0; i < n; i++)

@@ -37,6 +37,8 @@ typedef struct gv_flow {
     const char *augment;    /* "train" or "test": the policy */
     const char *batch;      /* "train" or "eval": batch size, dropping, mixing */
     int64_t start_epoch, start_pos, epochs;
+    int64_t limit;          /* samples of an epoch, the first in its order; 0: all */
+    int workers;            /* strands; 0: dataloading.num_workers */
     bool shuffle;
     bool pass_errors;       /* error records go through (infer, features) instead of ending the run */
     bool unlabelled;
