@@ -21,7 +21,7 @@ static const gv_field fields[] = {
     GV_I64(T, cv_folds, 1, 1, 1000, "fold", "folds of a cross-validation; 1: none"),
     GV_I64(T, num_sanity_val_steps, 0, 0, 1000000000, "batch", "validation batches to try before training"),
     GV_BOOL(T, ddp_find_unused_parameters, false, "accepted for compatibility: parameters without a gradient are known from the graph"),
-    GV_OPT_I64(T, train_steps_per_epoch, 1, 1000000000, "batch", "end an epoch after so many training batches"),
+    GV_OPT_I64(T, train_steps_per_epoch, 1, 1000000000, "step", "end an epoch after so many optimizer steps"),
     GV_OPT_I64(T, val_steps_per_epoch, 1, 1000000000, "batch", "end validation after so many batches"),
     GV_OPT_I64(T, patience, 1, 1000000, "epoch", "stop after so many epochs without a better score"),
     GV_OPT_STR(T, save_every, "save the state for a resume every so many steps (5) or seconds (30s) besides every epoch"),

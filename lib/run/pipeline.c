@@ -118,7 +118,7 @@ static int print_chain(const gv_pipeline_plan *p, int first, bool last, gv_buf *
         break;
     }
     if (r == GV_OK)
-        r = gv_buf_printf(out, err, last ? "\n" : " &\n");
+        r = gv_buf_printf(out, err, last ? " || failed $?\n" : " &\n");
     return r;
 }
 
@@ -133,6 +133,9 @@ int gv_pipe_print(const gv_pipeline_plan *p, gv_buf *out, gv_err *err)
     for (int e = 0; e < p->edges && r == GV_OK; e++)
         if (p->edge[e].option)
             r = gv_buf_printf(out, err, "mkfifo \"$fifos/%d\"\n", e);
+    /* A stage whose reader has all it needs (an early stop, a trial of the validation) dies of SIGPIPE: that is no failure. */
+    if (r == GV_OK)
+        r = gv_buf_printf(out, err, "failed() { [ \"$1\" -eq 141 ] || exit \"$1\"; }\n");
     int last = -1, chains = 0;
     for (int n = 0; n < p->nodes; n++)
         if (stdin_of(p, n) < 0) {
@@ -149,7 +152,7 @@ int gv_pipe_print(const gv_pipeline_plan *p, gv_buf *out, gv_err *err)
     if (r == GV_OK && last >= 0)
         r = print_chain(p, last, true, out, err);
     if (r == GV_OK && chains > 1)
-        r = gv_buf_printf(out, err, "for job in $(jobs -p); do wait \"$job\"; done\n");
+        r = gv_buf_printf(out, err, "for job in $(jobs -p); do wait \"$job\" || failed $?; done\n");
     return r;
 }
 

@@ -2,6 +2,7 @@
 #include "run/rundir.h"
 #include "common/file.h"
 #include "json/json.h"
+#include "session/session.h"
 #include "weights/weights.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -39,6 +40,28 @@ int gv_run_progress_read(const char *dir, gv_run_progress *p, gv_err *err)
         r = gv_fail(err, GV_EDATA, "'%s' holds no state to resume from", path);
     gv_weights_close(w);
     return r;
+}
+
+/* `last` is the last of them to be written. */
+bool gv_run_published(const gv_config *c, const char *dir, const gv_run_progress *p)
+{
+    char last[4200], state[4200];
+    gv_checkpoint_path(c, dir, "last", last, sizeof last);
+    if (c->training.checkpoint_format == GV_CHECKPOINT_PT) {
+        struct stat a, b;
+        snprintf(state, sizeof state, "%s/checkpoints/resume.safetensors", dir);
+        if (stat(last, &a) < 0 || stat(state, &b) < 0)
+            return false;
+        return a.st_mtim.tv_sec > b.st_mtim.tv_sec || (a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec >= b.st_mtim.tv_nsec);
+    }
+    gv_weights *w;
+    gv_err quiet = { 0 };
+    if (gv_weights_open(&w, last, &quiet) < 0)
+        return false;
+    const char *step = gv_weights_meta(w, "step");
+    bool same = step && strtoll(step, NULL, 10) == p->step;
+    gv_weights_close(w);
+    return same;
 }
 
 static void lower_class(const char *class_name, char *out, size_t size)

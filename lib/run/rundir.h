@@ -19,6 +19,9 @@ typedef struct gv_run_progress { /* what checkpoints/resume.safetensors says; al
 /* Where the run stands. A damaged file is GV_EDATA. */
 int gv_run_progress_read(const char *dir, gv_run_progress *p, gv_err *err) GV_MUST_USE;
 
+/* Whether the checkpoints of a finished run are those of its state: false when it died between writing the two. */
+bool gv_run_published(const gv_config *c, const char *dir, const gv_run_progress *p);
+
 /* "20261124_231500_timmencoder_classificationhead_full_finetuning_1a2b3c4d": time, encoder, head, method, 32 random bits. */
 int gv_run_auto_group(const gv_config *c, char *out, size_t size, gv_err *err) GV_MUST_USE;
 

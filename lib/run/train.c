@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const train_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "optimizer", "training", "task", "dataloading.batch_size", NULL };
+static const char *const train_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "optimizer", "training", "task", "dataloading.batch_size", "dataloading.eval_batch_size", "dataloading.drop_last_train", "dataloading.drop_last_eval", NULL };
 
 typedef struct job { /* one fold */
     const gv_config *user;      /* as typed, with the fold and group chosen */
@@ -30,16 +30,36 @@ typedef struct job { /* one fold */
 
 /* ---- the pipeline ---- */
 
+/* Samples of an epoch that are used: 0 for all. Where samples may be skipped it is the trainer that counts. */
+static int64_t used(const gv_config *c, int64_t batches, int64_t size)
+{
+    return batches == GV_NONE_I64 || c->on_error == GV_ON_ERROR_SKIP || batches > INT64_MAX / size ? 0 : batches * size;
+}
+
+static int number_option(gv_pipeline_plan *p, int node, const char *name, int64_t v, gv_err *err)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return gv_pipe_option(p, node, name, text, err);
+}
+
 static int plan(job *j, gv_arena *arena, gv_err *err)
 {
     const gv_config *c = &j->r.c;
     gv_pipeline_plan *p = &j->plan;
     gv_pipe_init(p, arena);
-    int64_t left = c->training.epochs - j->at.epoch;
+    int64_t left = c->training.epochs - j->at.epoch, size = c->dataloading.batch_size, eval_size = c->dataloading.eval_batch_size == GV_NONE_I64 ? size : c->dataloading.eval_batch_size;
+    int64_t steps = c->training.train_steps_per_epoch, val_n = j->r.data.split[GV_SPLIT_VAL].n;
     gv_flow train = { .label = "train", .split = "train", .augment = "train", .batch = "train", .start_epoch = j->at.epoch, .start_pos = j->at.pos, .epochs = left, .shuffle = c->dataloading.shuffle_train };
     gv_flow val = { .label = "val", .split = "val", .augment = "test", .batch = "eval", .start_epoch = j->at.epoch, .epochs = left, .shuffle = c->dataloading.shuffle_eval };
-    int v = -1, t, n;
-    if (j->r.data.split[GV_SPLIT_VAL].n > 0 && (v = gv_flow_add(p, c, &val, err)) < 0)
+    train.limit = used(c, steps == GV_NONE_I64 ? steps : steps * c->training.gradient_accumulation_steps, size);
+    val.limit = used(c, c->training.val_steps_per_epoch, eval_size);
+    gv_flow trial = { .label = "sanity", .split = "val", .augment = "test", .batch = "eval", .epochs = 1, .workers = 1 };
+    bool try = c->training.num_sanity_val_steps > 0 && val_n > 0 && !j->at.step && !j->at.epoch;
+    int s = -1, v = -1, t, n;
+    if (try && (s = gv_flow_add(p, c, &trial, err)) < 0)
+        return s;
+    if (val_n > 0 && (v = gv_flow_add(p, c, &val, err)) < 0)
         return v;
     if ((t = gv_flow_add(p, c, &train, err)) < 0 || (n = gv_pipe_stage(p, "train", "train", err)) < 0)
         return err->code;
@@ -48,13 +68,15 @@ static int plan(job *j, gv_arena *arena, gv_err *err)
         r = gv_pipe_option(p, n, "--run", j->dir, err);
     if (r == GV_OK && j->resumed)
         r = gv_pipe_option(p, n, "--resume", NULL, err);
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, j->r.data.split[GV_SPLIT_TRAIN].n);
     if (r == GV_OK)
-        r = gv_pipe_option(p, n, "--samples", text, err);
+        r = number_option(p, n, "--samples", j->r.data.split[GV_SPLIT_TRAIN].n, err);
+    if (r == GV_OK && v >= 0)
+        r = number_option(p, n, "--val_samples", val_n, err);
     if (r == GV_OK)
         r = gv_pipe_connect(p, t, n, NULL, err);
-    return r == GV_OK && v >= 0 ? gv_pipe_connect(p, v, n, "--val", err) : r;
+    if (r == GV_OK && v >= 0)
+        r = gv_pipe_connect(p, v, n, "--val", err);
+    return r == GV_OK && s >= 0 ? gv_pipe_connect(p, s, n, "--sanity", err) : r;
 }
 
 /* ---- files of the run directory ---- */
@@ -318,7 +340,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         r = begin(j, &lock, err);
     else if (j->resumed)
         r = gv_run_progress_read(j->dir, &j->at, err);
-    if (r == GV_OK && j->resumed && j->at.finished) {
+    if (r == GV_OK && j->resumed && j->at.finished && gv_run_published(j->user, j->dir, &j->at)) {
         fprintf(stderr, "'%s' is finished: nothing to do\n", j->dir);
         goto out;
     }

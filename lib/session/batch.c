@@ -2,22 +2,27 @@
 #include "session/session.h"
 #include <inttypes.h>
 
+int gv_facts_sample(gv_facts *f, gv_dtype dtype, int ndim, const int64_t *shape, gv_err *err)
+{
+    f->dtype = dtype;
+    f->ndim = ndim;
+    memcpy(f->shape, shape, (size_t)ndim * sizeof *shape);
+    for (int i = 0; i < ndim; i++)
+        if (shape[i] < 1)
+            return gv_fail(err, GV_EDATA, "the first batch's 'x' has an empty dimension %d", i + 1);
+    f->scale = dtype == GV_U8 ? 1.0 / 255 : dtype == GV_U16 ? 1.0 / 65535 : 1;
+    int64_t c = shape[ndim - 1];
+    if (f->channels > 1 && f->channels != c)
+        return gv_fail(err, GV_EDATA, "samples have %" PRId64 " channels, the stream's mean has %d", c, f->channels);
+    return GV_OK;
+}
+
 int gv_facts_from_batch(gv_facts *f, const gv_record *rec, gv_err *err)
 {
     const gv_tensor *x = gv_get_tensor(rec, "x");
     if (!x || x->ndim < 2 || x->ndim > GV_MAX_DIMS - 1)
         return gv_fail(err, GV_EDATA, "the first batch has no tensor 'x' of 2 to %d dimensions", GV_MAX_DIMS - 1);
-    f->dtype = x->dtype;
-    f->ndim = x->ndim - 1;
-    memcpy(f->shape, x->shape + 1, (size_t)f->ndim * sizeof *f->shape);
-    for (int i = 0; i < f->ndim; i++)
-        if (f->shape[i] < 1)
-            return gv_fail(err, GV_EDATA, "the first batch's 'x' has an empty dimension %d", i + 1);
-    f->scale = x->dtype == GV_U8 ? 1.0 / 255 : x->dtype == GV_U16 ? 1.0 / 65535 : 1;
-    int64_t c = f->shape[f->ndim - 1];
-    if (f->channels > 1 && f->channels != c)
-        return gv_fail(err, GV_EDATA, "samples have %" PRId64 " channels, the stream's mean has %d", c, f->channels);
-    return GV_OK;
+    return gv_facts_sample(f, x->dtype, x->ndim - 1, x->shape + 1, err);
 }
 
 static int targets(gv_batch *b, const gv_facts *f, gv_arena *scratch, gv_err *err)
@@ -93,4 +98,21 @@ int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix
     if (r == GV_OK && mix)
         r = mixing(b, rec, scratch, err);
     return r;
+}
+
+void gv_batch_name(const gv_batch *b, char *out, size_t size)
+{
+    enum { SHOWN = 4 };
+    size_t n = b->ids && b->ids->type == GV_ARRAY ? b->ids->array.n : 0, at = 0, shown = n < SHOWN ? n : SHOWN;
+    *out = 0;
+    for (size_t i = 0; i < shown; i++) {
+        const gv_item *id = &b->ids->array.v[i];
+        int k = snprintf(out + at, size - at, "%s'%.60s'", i ? ", " : "", id->type == GV_TEXT ? id->text.s : "?");
+        at = k > 0 && (size_t)k < size - at ? at + (size_t)k : size - 1;
+    }
+    if (n > shown)
+        snprintf(out + at, size - at, " and %zu more", n - shown);
+    for (unsigned char *c = (unsigned char *)out; *c; c++)
+        if (*c < ' ' || *c > '~') /* it is kept in JSON, and may be cut within a letter */
+            *c = '?';
 }

@@ -1,4 +1,4 @@
-/* journal: metrics.jsonl, metrics.csv and the results behind the pictures. */
+/* journal: metrics.jsonl, metrics.csv and what the pictures are drawn from. */
 #include "session/journal.h"
 #include "common/file.h"
 #include "json/json.h"
@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
-
-enum { MAX_POINTS = 5000, MAX_CONFUSION = 2000 };
 
 int gv_journal_put(gv_journal *j, int64_t at, const char *line, gv_err *err)
 {
@@ -45,14 +43,6 @@ int gv_journal_open(gv_journal *j, const char *dir, bool resume, const gv_train_
     if (resume && t->line)
         return gv_journal_put(j, t->metrics_bytes, t->line, err);
     return gv_journal_put(j, 0, NULL, err); /* before the first epoch's end there are no lines */
-}
-
-void gv_journal_close(gv_journal *j)
-{
-    gv_free(j->confusion);
-    gv_free(j->points);
-    j->confusion = NULL;
-    j->points = NULL;
 }
 
 /* metrics.csv: the keys of the first line, one row a line. */
@@ -103,79 +93,24 @@ int gv_journal_csv(const char *dir, gv_err *err)
     return r;
 }
 
-int gv_journal_results(gv_journal *j, const char *json, size_t n, gv_err *err)
+int gv_journal_results(const gv_journal *j, const gv_buf *json, gv_err *err)
 {
-    if (!*j->dir)
+    if (!*j->dir || !json->len)
         return GV_OK;
     char path[4200];
     snprintf(path, sizeof path, "%s/val_results.json", j->dir);
-    return gv_file_write(path, json, n, err);
+    return gv_file_write(path, json->data, json->len, err);
 }
 
-/* ---- results of a validation pass ---- */
-
-void gv_results_begin(gv_journal *j, const gv_facts *f)
+int gv_journal_to_draw(const gv_journal *j, const char *name, int64_t epoch, const gv_buf *json, gv_err *err)
 {
-    j->npoints = 0;
-    if (j->confusion && f->subtask == GV_SUBTASK_MULTICLASS && f->num_classes <= MAX_CONFUSION)
-        memset(j->confusion, 0, (size_t)(f->num_classes * f->num_classes) * sizeof *j->confusion);
-}
-
-int gv_results_add(gv_journal *j, const float *logits, const gv_batch *b, const gv_facts *f, gv_err *err)
-{
-    int64_t k = f->num_classes;
-    if (f->subtask == GV_SUBTASK_MULTICLASS) {
-        if (k > MAX_CONFUSION)
-            return GV_OK;
-        if (!j->confusion && !(j->confusion = gv_alloc((size_t)(k * k) * sizeof *j->confusion, err)))
-            return GV_ESYS;
-        for (int64_t i = 0; i < b->n; i++) {
-            int64_t top = 0;
-            for (int64_t c = 1; c < k; c++)
-                if (logits[i * k + c] > logits[i * k + top])
-                    top = c;
-            if (b->labels[i] >= 0)
-                j->confusion[b->labels[i] * k + top]++;
-        }
-    } else if (f->subtask == GV_SUBTASK_REGRESSION) {
-        if (!j->points && !(j->points = gv_alloc(2 * MAX_POINTS * sizeof *j->points, err)))
-            return GV_ESYS;
-        for (int64_t i = 0; i < b->n && j->npoints < MAX_POINTS; i++, j->npoints++) {
-            j->points[2 * j->npoints] = b->targets[i * k];
-            j->points[2 * j->npoints + 1] = logits[i * k];
-        }
-    }
-    return GV_OK;
-}
-
-int gv_results_end(gv_journal *j, const gv_facts *f, gv_buf *out, gv_err *err)
-{
-    int64_t k = f->num_classes;
-    int r = GV_OK;
-    if (f->subtask == GV_SUBTASK_MULTICLASS && j->confusion) {
-        json_t *names = json_array();
-        for (int64_t c = 0; c < k; c++)
-            json_array_append_new(names, f->class_names ? json_string(f->class_names[c]) : json_sprintf("%" PRId64, c));
-        r = gv_buf_printf(out, err, "{\"class_names\":");
-        if (r == GV_OK)
-            r = gv_json_text(names, out, err);
-        json_decref(names);
-        if (r == GV_OK)
-            r = gv_buf_printf(out, err, ",\"confusion\":[");
-        for (int64_t i = 0; i < k * k && r == GV_OK; i++)
-            r = gv_buf_printf(out, err, "%s%" PRId64 "%s", i % k ? "," : i ? ",[" : "[", j->confusion[i], i % k == k - 1 ? "]" : "");
-        return r == GV_OK ? gv_buf_printf(out, err, "]}\n") : r;
-    }
-    if (f->subtask == GV_SUBTASK_REGRESSION && j->points) {
-        r = gv_buf_printf(out, err, "{\"true\":[");
-        for (int side = 0; side < 2; side++) {
-            for (int64_t i = 0; i < j->npoints && r == GV_OK; i++)
-                r = isfinite(j->points[2 * i + side]) ? gv_buf_printf(out, err, "%s%.9g", i ? "," : "", j->points[2 * i + side]) : gv_buf_printf(out, err, "%snull", i ? "," : "");
-            if (r == GV_OK)
-                r = gv_buf_printf(out, err, side ? "]}\n" : "],\"predicted\":[");
-        }
-    }
-    return r;
+    if (!*j->dir || !json->len)
+        return GV_OK;
+    char path[4300];
+    snprintf(path, sizeof path, "%s/plots", j->dir);
+    int r = gv_mkdirs(path, err);
+    snprintf(path, sizeof path, "%s/plots/%s_epoch_%04" PRId64 ".json", j->dir, name, epoch);
+    return r == GV_OK ? gv_file_write(path, json->data, json->len, err) : r;
 }
 
 /* ---- an epoch's line ---- */
@@ -192,10 +127,10 @@ static void add_value(void *arg, const char *key, double value, bool higher)
     a->l->v[a->l->n++].value = value;
 }
 
-int gv_epoch_line_values(gv_epoch_line *l, const char *prefix, const gv_metric_set *m, gv_err *err)
+int gv_epoch_line_values(gv_epoch_line *l, const char *prefix, const gv_scores *s, gv_err *err)
 {
     adding a = { l, prefix };
-    return gv_metric_set_values(m, add_value, &a, err);
+    return gv_scores_values(s, add_value, &a, err);
 }
 
 double gv_epoch_line_find(const gv_epoch_line *l, const char *key)

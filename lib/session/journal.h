@@ -5,29 +5,23 @@
 #ifndef GV_SESSION_JOURNAL_H
 #define GV_SESSION_JOURNAL_H
 
-#include "metric/metric.h"
+#include "session/scores.h"
 #include "session/session.h"
 
 typedef struct gv_journal {
     char dir[4096];      /* "": no run directory, nothing is written */
     int64_t bytes;       /* of metrics.jsonl */
-    int64_t *confusion;  /* [K,K], rows are true classes */
-    float *points;       /* pairs true, predicted of a regression's first output */
-    int64_t npoints;
 } gv_journal;
 
 int gv_journal_open(gv_journal *j, const char *dir, bool resume, const gv_train_state *t, gv_err *err) GV_MUST_USE;
-void gv_journal_close(gv_journal *j);
 /* The line of an epoch, behind the first `at` bytes of metrics.jsonl; what stood there is cut off. metrics.csv follows. */
 int gv_journal_put(gv_journal *j, int64_t at, const char *line, gv_err *err) GV_MUST_USE;
 /* Rebuild metrics.csv of a run from its metrics.jsonl. */
 int gv_journal_csv(const char *dir, gv_err *err) GV_MUST_USE;
-int gv_journal_results(gv_journal *j, const char *json, size_t n, gv_err *err) GV_MUST_USE;
-
-/* Results of one validation pass. */
-void gv_results_begin(gv_journal *j, const gv_facts *f);
-int gv_results_add(gv_journal *j, const float *logits, const gv_batch *b, const gv_facts *f, gv_err *err) GV_MUST_USE;
-int gv_results_end(gv_journal *j, const gv_facts *f, gv_buf *json, gv_err *err) GV_MUST_USE;
+/* What the last validation's picture is drawn from: val_results.json. */
+int gv_journal_results(const gv_journal *j, const gv_buf *json, gv_err *err) GV_MUST_USE;
+/* plots/NAME_epoch_0001.json, from which the driver draws that epoch's picture. Nothing when there is nothing to draw. */
+int gv_journal_to_draw(const gv_journal *j, const char *name, int64_t epoch, const gv_buf *json, gv_err *err) GV_MUST_USE;
 
 enum { GV_LINE_VALUES = 4096 };
 typedef struct gv_epoch_line {
@@ -36,7 +30,7 @@ typedef struct gv_epoch_line {
     int n;
     struct { char key[48]; double value; } v[GV_LINE_VALUES];
 } gv_epoch_line;
-int gv_epoch_line_values(gv_epoch_line *l, const char *prefix, const gv_metric_set *m, gv_err *err) GV_MUST_USE;
+int gv_epoch_line_values(gv_epoch_line *l, const char *prefix, const gv_scores *s, gv_err *err) GV_MUST_USE;
 double gv_epoch_line_find(const gv_epoch_line *l, const char *key); /* "val_F1", "val_loss"; NaN: not there */
 char *gv_epoch_line_json(const gv_epoch_line *l, gv_err *err);      /* gv_alloc'ed, with its newline */
 int gv_epoch_line_text(const gv_epoch_line *l, int64_t epochs, double seconds, bool best, gv_buf *out, gv_err *err) GV_MUST_USE;

@@ -71,6 +71,8 @@ int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, g
 /* The model alone, under published names (safetensors), or as the original's dictionary (pt, with the optimizer). */
 int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, int64_t epoch, int64_t step, gv_err *err) GV_MUST_USE;
 int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimizer *opt, const gv_config *c, const char *path, int64_t epoch, double lr, gv_err *err) GV_MUST_USE;
+/* --training.write_gradients: the gradients in the store, with the logits and loss that gave them, as a safetensors file. */
+int gv_gradients_write(gv_store *s, const gv_plan *plan, const char *path, gv_err *err) GV_MUST_USE;
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 
@@ -103,7 +105,10 @@ typedef struct gv_batch {
     const gv_item *ids;      /* array of texts */
 } gv_batch;
 int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix, gv_arena *scratch, gv_err *err) GV_MUST_USE;
-/* Fill shape and type of f from the first batch. */
+/* The first of its samples' ids, "'a', 'b' and 30 more", in ASCII. */
+void gv_batch_name(const gv_batch *b, char *out, size_t size);
+/* Fill shape and type of f from one sample's, or the first batch's. */
+int gv_facts_sample(gv_facts *f, gv_dtype dtype, int ndim, const int64_t *shape, gv_err *err) GV_MUST_USE;
 int gv_facts_from_batch(gv_facts *f, const gv_record *rec, gv_err *err) GV_MUST_USE;
 
 /* ---- choices that follow from a configuration ---- */
@@ -124,7 +129,10 @@ typedef struct gv_train_state {
     int64_t epoch, pos;               /* the next sample */
     int64_t step, batch;              /* optimizer steps, batches done since the beginning */
     int64_t epoch_batches, epoch_seen;/* in the epoch under way */
-    double loss_sum;                  /* of its batches */
+    int64_t loss_batches;             /* of those, the ones with a finite loss */
+    double loss_sum;                  /* of them */
+    int64_t bad_losses, bad_steps;    /* losses, gradients in a row that were not finite */
+    char bad[400];                    /* the first batch of that row, with its samples' ids */
     double best;                      /* NaN: none yet */
     int64_t best_epoch;               /* -1: none yet */
     int64_t stale_epochs;             /* since the best: for patience */
@@ -133,14 +141,21 @@ typedef struct gv_train_state {
     bool epoch_end;                   /* saved at the end of an epoch: `line` is that epoch's, epoch - 1 its number */
     bool is_best;                     /* … and that epoch is the best so far */
     bool finished;
+    bool validating;                  /* the epoch's training is done, its validation is not */
+    gv_dtype dtype;                   /* of a sample */
+    int ndim;
+    int64_t shape[GV_MAX_DIMS - 1];
     char *line;                       /* gv_alloc'ed, or NULL */
     gv_buf accumulated;               /* state of the training metrics of the epoch under way */
-    gv_buf picture;                   /* confusion matrix or points of the last validation, JSON */
+    gv_buf results;                   /* of its confusion matrix or points, with result_plot all */
+    gv_buf picture, train_picture;    /* confusion matrix or points of the last validation, of the last epoch's training, JSON */
 } gv_train_state;
 
 int gv_state_write(const gv_train_state *t, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
 /* Fills the store's tensors (which must exist) and t. */
 int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err) GV_MUST_USE;
+/* The numbers alone: no tensors, no buffers. */
+int gv_state_peek(gv_train_state *t, const char *path, gv_err *err) GV_MUST_USE;
 void gv_state_release(gv_train_state *t);
 
 #endif

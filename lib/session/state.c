@@ -2,7 +2,57 @@
 #include "json/json.h"
 #include "session/session.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2, INTS = 11 };
+
+/* The whole numbers by name. */
+static void numbers(gv_train_state *t, const char **key, int64_t **v)
+{
+    const struct { const char *key; int64_t *v; } all[INTS] = {
+        { "step", &t->step }, { "batch", &t->batch }, { "epoch_batches", &t->epoch_batches }, { "epoch_seen", &t->epoch_seen }, { "loss_batches", &t->loss_batches },
+        { "bad_losses", &t->bad_losses }, { "bad_steps", &t->bad_steps }, { "best_epoch", &t->best_epoch }, { "stale_epochs", &t->stale_epochs }, { "skipped", &t->skipped },
+        { "metrics_bytes", &t->metrics_bytes },
+    };
+    for (int i = 0; i < INTS; i++) {
+        key[i] = all[i].key;
+        v[i] = all[i].v;
+    }
+}
+
+/* The buffers by name. */
+enum { BUFFERS = 4 };
+static void buffers(gv_train_state *t, const char **name, gv_buf **b)
+{
+    const struct { const char *name; gv_buf *b; } all[BUFFERS] = {
+        { "state.accumulated", &t->accumulated }, { "state.results", &t->results }, { "state.picture", &t->picture }, { "state.train_picture", &t->train_picture },
+    };
+    for (int i = 0; i < BUFFERS; i++) {
+        name[i] = all[i].name;
+        b[i] = all[i].b;
+    }
+}
+
+/* What a sample looks like, for a resume that has no batch to look at: at a validation, or at the end. */
+static json_t *sample_json(const gv_train_state *t)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < t->ndim; i++)
+        json_array_append_new(shape, json_integer(t->shape[i]));
+    return json_pack("{s:i,s:o}", "dtype", (int)t->dtype, "shape", shape);
+}
+
+static int sample_of(gv_train_state *t, const json_t *j, const char *path, gv_err *err)
+{
+    const json_t *shape = json_object_get(j, "shape"), *dtype = json_object_get(j, "dtype");
+    size_t n = json_array_size(shape);
+    bool ok = json_is_integer(dtype) && json_integer_value(dtype) >= 0 && json_integer_value(dtype) < GV_DTYPES && n > 0 && n < GV_MAX_DIMS;
+    t->dtype = ok ? (gv_dtype)json_integer_value(dtype) : GV_U8;
+    t->ndim = ok ? (int)n : 0;
+    for (size_t i = 0; ok && i < n; i++) {
+        t->shape[i] = json_integer_value(json_array_get(shape, i));
+        ok = t->shape[i] > 0;
+    }
+    return ok ? GV_OK : gv_fail(err, GV_EDATA, "'%s' does not tell what its samples look like", path);
+}
 
 /* Numbers go through JSON; doubles that must come back exactly are written with 17 digits by the JSON writer, NaN as null. */
 static json_t *to_json(const gv_train_state *t)
@@ -16,12 +66,14 @@ static json_t *to_json(const gv_train_state *t)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)t->seed); /* JSON integers of jansson are signed */
     bad |= json_object_set_new(j, "seed", json_string(seed));
     bad |= json_object_set_new(j, "next", json_pack("[I,I]", (json_int_t)t->epoch, (json_int_t)t->pos));
-    const struct { const char *key; int64_t v; } ints[] = {
-        { "step", t->step }, { "batch", t->batch }, { "epoch_batches", t->epoch_batches }, { "epoch_seen", t->epoch_seen }, { "best_epoch", t->best_epoch },
-        { "stale_epochs", t->stale_epochs }, { "skipped", t->skipped }, { "metrics_bytes", t->metrics_bytes },
-    };
-    for (size_t i = 0; i < GV_COUNT(ints); i++)
-        bad |= json_object_set_new(j, ints[i].key, json_integer(ints[i].v));
+    const char *key[INTS];
+    int64_t *v[INTS];
+    numbers((gv_train_state *)(uintptr_t)t, key, v);
+    for (int i = 0; i < INTS; i++)
+        bad |= json_object_set_new(j, key[i], json_integer(*v[i]));
+    bad |= json_object_set_new(j, "bad", json_string(t->bad));
+    bad |= json_object_set_new(j, "sample", sample_json(t));
+    bad |= json_object_set_new(j, "validating", json_boolean(t->validating));
     bad |= json_object_set_new(j, "loss_sum", isfinite(t->loss_sum) ? json_real(t->loss_sum) : json_null());
     bad |= json_object_set_new(j, "best", isfinite(t->best) ? json_real(t->best) : json_null());
     bad |= json_object_set_new(j, "epoch_end", json_boolean(t->epoch_end));
@@ -42,7 +94,7 @@ int gv_state_write(const gv_train_state *t, gv_store *s, const char *path, gv_er
     int r = j ? gv_json_text(j, &text, err) : gv_fail(err, GV_ESYS, "out of memory");
     json_decref(j);
     int n = gv_store_count(s);
-    gv_named *named = r == GV_OK ? gv_alloc((size_t)(n + 2) * sizeof *named, err) : NULL;
+    gv_named *named = r == GV_OK ? gv_alloc((size_t)(n + BUFFERS) * sizeof *named, err) : NULL;
     if (!named) {
         gv_buf_release(&text);
         return err->code;
@@ -55,8 +107,11 @@ int gv_state_write(const gv_train_state *t, gv_store *s, const char *path, gv_er
         named[k] = (gv_named){ t0->name, t0->dtype, t0->ndim, { 0 }, t0->data, t0->bytes };
         memcpy(named[k++].shape, t0->shape, sizeof t0->shape);
     }
-    named[k++] = (gv_named){ "state.accumulated", GV_U8, 1, { (int64_t)t->accumulated.len }, t->accumulated.data ? t->accumulated.data : "", t->accumulated.len };
-    named[k++] = (gv_named){ "state.picture", GV_U8, 1, { (int64_t)t->picture.len }, t->picture.data ? t->picture.data : "", t->picture.len };
+    const char *name[BUFFERS];
+    gv_buf *b[BUFFERS];
+    buffers((gv_train_state *)(uintptr_t)t, name, b);
+    for (int i = 0; i < BUFFERS; i++)
+        named[k++] = (gv_named){ name[i], GV_U8, 1, { (int64_t)b[i]->len }, b[i]->data ? b[i]->data : "", b[i]->len };
     gv_meta meta = { "state", text.data };
     r = gv_safetensors_write(path, named, k, &meta, 1, err);
     gv_free(named);
@@ -79,16 +134,20 @@ static int from_json(gv_train_state *t, const json_t *j, const char *path, gv_er
     const json_t *next = json_object_get(j, "next");
     t->epoch = json_integer_value(json_array_get(next, 0));
     t->pos = json_integer_value(json_array_get(next, 1));
-    const struct { const char *key; int64_t *v; } ints[] = {
-        { "step", &t->step }, { "batch", &t->batch }, { "epoch_batches", &t->epoch_batches }, { "epoch_seen", &t->epoch_seen }, { "best_epoch", &t->best_epoch },
-        { "stale_epochs", &t->stale_epochs }, { "skipped", &t->skipped }, { "metrics_bytes", &t->metrics_bytes },
-    };
-    for (size_t i = 0; i < GV_COUNT(ints); i++) {
-        const json_t *v = json_object_get(j, ints[i].key);
+    const char *key[INTS];
+    int64_t *number[INTS];
+    numbers(t, key, number);
+    for (int i = 0; i < INTS; i++) {
+        const json_t *v = json_object_get(j, key[i]);
         if (!json_is_integer(v))
-            return gv_fail(err, GV_EDATA, "'%s' lacks '%s'", path, ints[i].key);
-        *ints[i].v = json_integer_value(v);
+            return gv_fail(err, GV_EDATA, "'%s' lacks '%s'", path, key[i]);
+        *number[i] = json_integer_value(v);
     }
+    const char *bad = json_string_value(json_object_get(j, "bad"));
+    snprintf(t->bad, sizeof t->bad, "%s", bad ? bad : "");
+    t->validating = json_is_true(json_object_get(j, "validating"));
+    if (sample_of(t, json_object_get(j, "sample"), path, err) < 0)
+        return err->code;
     t->loss_sum = real_or_nan(j, "loss_sum");
     t->best = real_or_nan(j, "best");
     t->epoch_end = json_is_true(json_object_get(j, "epoch_end"));
@@ -104,6 +163,27 @@ static int from_json(gv_train_state *t, const json_t *j, const char *path, gv_er
     return GV_OK;
 }
 
+static int read_numbers(gv_train_state *t, gv_weights *w, const char *path, gv_err *err)
+{
+    const char *text = gv_weights_meta(w, "state");
+    json_t *j = text ? gv_json_parse(text, strlen(text), path, err) : NULL;
+    int r = j ? from_json(t, j, path, err) : gv_fail(err, GV_EDATA, "'%s' holds no state to resume from", path);
+    json_decref(j);
+    return r;
+}
+
+int gv_state_peek(gv_train_state *t, const char *path, gv_err *err)
+{
+    memset(t, 0, sizeof *t);
+    gv_weights *w;
+    int r = gv_weights_open(&w, path, err);
+    if (r < 0)
+        return r;
+    r = read_numbers(t, w, path, err);
+    gv_weights_close(w);
+    return r;
+}
+
 int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err)
 {
     memset(t, 0, sizeof *t);
@@ -111,10 +191,7 @@ int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err)
     int r = gv_weights_open(&w, path, err);
     if (r < 0)
         return r;
-    const char *text = gv_weights_meta(w, "state");
-    json_t *j = text ? gv_json_parse(text, strlen(text), path, err) : NULL;
-    r = j ? from_json(t, j, path, err) : gv_fail(err, GV_EDATA, "'%s' holds no state to resume from", path);
-    json_decref(j);
+    r = read_numbers(t, w, path, err);
     for (int i = 0; i < gv_store_count(s) && r == GV_OK; i++) {
         gv_stored *to = gv_store_at(s, i);
         if (!strncmp(to->name, "grad.", 5))
@@ -125,13 +202,13 @@ int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err)
         else
             memcpy(to->data, from->data, to->bytes);
     }
-    const gv_named *acc = gv_weights_find(w, "state.accumulated"), *pic = gv_weights_find(w, "state.picture");
-    if (r == GV_OK && (!acc || !pic))
-        r = gv_fail(err, GV_EDATA, "'%s' lacks its accumulated metrics", path);
-    if (r == GV_OK)
-        r = gv_buf_add(&t->accumulated, acc->data, acc->bytes, err);
-    if (r == GV_OK)
-        r = gv_buf_add(&t->picture, pic->data, pic->bytes, err);
+    const char *name[BUFFERS];
+    gv_buf *b[BUFFERS];
+    buffers(t, name, b);
+    for (int i = 0; i < BUFFERS && r == GV_OK; i++) {
+        const gv_named *from = gv_weights_find(w, name[i]);
+        r = from ? gv_buf_add(b[i], from->data, from->bytes, err) : gv_fail(err, GV_EDATA, "'%s' lacks '%s'", path, name[i]);
+    }
     gv_weights_close(w);
     return r;
 }
@@ -141,5 +218,7 @@ void gv_state_release(gv_train_state *t)
     gv_free(t->line);
     t->line = NULL;
     gv_buf_release(&t->accumulated);
+    gv_buf_release(&t->results);
     gv_buf_release(&t->picture);
+    gv_buf_release(&t->train_picture);
 }
