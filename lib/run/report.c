@@ -21,6 +21,8 @@ int gv_report_open(gv_report *r, const char *events_path, gv_err *err)
     r->started = r->last_plain = now();
     if (events_path && !(r->events = fopen(events_path, "ae")))
         return gv_fail_sys(err, "cannot open '%s'", events_path);
+    if (r->events)
+        setvbuf(r->events, NULL, _IOLBF, 0); /* who follows the file sees a line when it is one */
     return GV_OK;
 }
 

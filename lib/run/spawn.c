@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -78,7 +79,7 @@ static void become(char **argv, char **env, int in, int out, int err_fd, pid_t p
 static int pipe_for(int fd[2], bool big, gv_err *err)
 {
     if (pipe2(fd, O_CLOEXEC) < 0)
-        return gv_fail_sys(err, "cannot create a pipe (too many workers for 'ulimit -n'?)");
+        return gv_fail_sys(err, "cannot create a pipe (fewer --dataloading.num_workers need fewer; 'ulimit -n' shows the limit)");
     if (big)
         (void)fcntl(fd[1], F_SETPIPE_SZ, 1 << 20); /* within the user's limit; smaller works too */
     return GV_OK;
@@ -106,6 +107,16 @@ static char **environment(int event_fd, gv_arena *arena, gv_err *err)
     if (!spin)
         env[k++] = gv_arena_strdup(arena, "GOMP_SPINCOUNT=1000", err);
     return env[k - 1] && env[0] ? env : NULL;
+}
+
+/* Many workers need many pipes: what the user may have, not what a shell gives at first. */
+static void allow_files(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max && l.rlim_cur < 65536) {
+        l.rlim_cur = l.rlim_max < 65536 ? l.rlim_max : 65536;
+        (void)setrlimit(RLIMIT_NOFILE, &l); /* a failure is told when a pipe is wanted */
+    }
 }
 
 static void keep_open(int fd)
@@ -421,6 +432,7 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
     sigaction(SIGUSR1, &sa, NULL);
     sigaction(SIGHUP, &sa, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    allow_files();
     int made = 0;
     for (; made < p->edges && r == GV_OK; made++)
         r = pipe_for(edge_fd[made], true, err);
