@@ -97,8 +97,9 @@ static int agree(struct run *r, const char *id, gv_dtype dtype, int ndim, const 
     for (int i = r->bags ? 1 : 0; same && i < ndim; i++)
         same = f->shape[i] == shape[i];
     if (!same)
-        return gv_fail(err, GV_EDATA, "samples of one batch differ: '%s' is %s %s, '%s' is %s %s (the policy must give one size)", f->id[0], gv_dtype_of(f->dtype)->name,
-            shape_text(f->ndim, f->shape, a, sizeof a), id, gv_dtype_of(dtype)->name, shape_text(ndim, shape, b, sizeof b));
+        return gv_fail(err, GV_EDATA, "samples of one batch differ: '%s' is %s %s, '%s' is %s %s (%s)", f->id[0], gv_dtype_of(f->dtype)->name,
+            shape_text(f->ndim, f->shape, a, sizeof a), id, gv_dtype_of(dtype)->name, shape_text(ndim, shape, b, sizeof b),
+            f->dtype == dtype ? "the policy must give one size" : "--data.eight_bit brings 16-bit images to 8 bits");
     if (r->bags && shape[0] > f->shape[0])
         f->shape[0] = shape[0];
     return GV_OK;

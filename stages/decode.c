@@ -99,6 +99,19 @@ static int leading_crop(void *arg, int64_t h, int64_t w, gv_region *region)
     return gv_pipeline_crop(p->r->policy, h, w, p->r->seed, p->epoch, p->index, p->draw, region);
 }
 
+static int high_bytes(gv_sample *x, gv_arena *arena, gv_err *err)
+{
+    gv_sample y;
+    if (gv_sample_init(&y, GV_U8, x->ndim, x->shape, arena, err) < 0)
+        return err->code;
+    const uint16_t *from = x->data;
+    uint8_t *to = y.data;
+    for (size_t i = 0, n = gv_sample_bytes(&y); i < n; i++)
+        to[i] = (uint8_t)(from[i] >> 8);
+    *x = y;
+    return GV_OK;
+}
+
 static int decode_file(struct run *r, const gv_record *rec, const char *path, gv_sample *x, gv_decode_info *info, gv_err *err)
 {
     struct place p = { .r = r };
@@ -118,7 +131,7 @@ static int decode_file(struct run *r, const gv_record *rec, const char *path, gv
     gv_decode_options o = { .channels = r->channels, .crop = r->policy ? leading_crop : NULL, .crop_arg = &p, .info = info };
     if (gv_decode_bytes((gv_bytes){ bytes, (size_t)n }, x, &r->st->scratch, &o, err) < 0)
         return gv_fail_in(err, "cannot decode '%s'", path);
-    return GV_OK;
+    return x->dtype == GV_U16 && r->st->config->data.eight_bit ? high_bytes(x, &r->st->scratch, err) : GV_OK;
 }
 
 static int decode(struct run *r, gv_record *rec, gv_err *err)

@@ -34,7 +34,7 @@ struct gv_data_config {
     const char *fold;
     bool stratified;
     const char *group_column;
-    bool approximate_decode;
+    bool approximate_decode, eight_bit;
     const char *command;
     gv_dict dataset_kwargs;
 };

@@ -87,7 +87,8 @@ int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix
     b->y = gv_get_tensor(rec, "y");
     b->ids = gv_get(rec, "id");
     if (!b->x || b->x->ndim != f->ndim + 1 || b->x->dtype != f->dtype || b->x->shape[0] < 1 || memcmp(b->x->shape + 1, f->shape, (size_t)f->ndim * sizeof *f->shape))
-        return gv_fail(err, GV_EDATA, "a batch's 'x' has another shape or type than the first one's");
+        return gv_fail(err, GV_EDATA, "a batch's 'x' has another shape or type than the first one's%s",
+                       b->x && (b->x->dtype == GV_U16 || f->dtype == GV_U16) && b->x->dtype != f->dtype ? " (--data.eight_bit brings 16-bit images to 8 bits)" : "");
     b->n = b->x->shape[0];
     b->feed[b->feeds++] = (gv_feed){ "x", b->x->data, b->x->dtype };
     int r = targets(b, f, scratch, err);
