@@ -184,7 +184,7 @@ static int score(state *w, gv_err *err)
     if (w->uneven)
         gv_log(GV_WARNING, "%" PRId64 " of %" PRId64 " cases are not in every input; they are averaged over those that have them", w->uneven, w->predicted);
     if (w->failed)
-        gv_log(GV_WARNING, "%" PRId64 " cases failed; the tables keep their rows with the reason", w->failed);
+        gv_log(GV_WARNING, "%" PRId64 " case%s failed; the tables keep every row, with the reason", w->failed, w->failed == 1 ? "" : "s");
     return r;
 }
 

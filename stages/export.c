@@ -503,7 +503,7 @@ static int finish(state *w, gv_err *err)
     snprintf(path, sizeof path, "%.*s.errors.csv", (int)(dot - w->o->to), w->o->to);
     if (r == GV_OK && w->nfailed) {
         r = gv_file_write(w->o->errors ? w->o->errors : path, w->failed.data, w->failed.len, err);
-        gv_log(GV_WARNING, "%" PRIu64 " samples failed; they are listed in '%s'", w->nfailed, w->o->errors ? w->o->errors : path);
+        gv_log(GV_WARNING, "%" PRIu64 " sample%s failed; listed in '%s'", w->nfailed, w->nfailed == 1 ? "" : "s", w->o->errors ? w->o->errors : path);
     }
     if (r == GV_OK)
         r = gv_out_commit(&w->file, err);

@@ -285,7 +285,7 @@ static int finish(job *j, gv_err *err)
     if (p.best_epoch >= 0)
         printf("best         %s %.4f in epoch %" PRId64 "\n", metric, p.best, p.best_epoch + 1);
     if (p.skipped)
-        gv_log(GV_WARNING, "%" PRId64 " samples were skipped; their ids and reasons are in '%s/events.jsonl'", p.skipped, j->dir);
+        gv_log(GV_WARNING, "%" PRId64 " sample%s skipped; ids and reasons are in '%s/events.jsonl'", p.skipped, p.skipped == 1 ? " was" : "s were", j->dir);
     return fflush(stdout) ? gv_fail_sys(err, "cannot write to stdout") : GV_OK;
 }
 

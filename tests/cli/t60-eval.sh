@@ -24,7 +24,7 @@ check 'predictions as JSON have the four keys' '
 	grep "\"preds\": \[1, 0, 0, 1, 0, 0, 2, 2, 2, 0, 1, 1\]" p.json
 '
 check 'a failed case keeps its row and its reason' '
-	glovita-eval --csv b.csv --predictions b.json <pred_bad.gv >m.json 2>err && [ "$(wc -l <b.csv)" = 13 ] && grep "1 cases failed" err &&
+	glovita-eval --csv b.csv --predictions b.json <pred_bad.gv >m.json 2>err && [ "$(wc -l <b.csv)" = 13 ] && grep "1 case failed" err &&
 	grep "^img/04.png,,,,,,\"decode: JPEG ends after 900 bytes, too early\"$" b.csv && [ "$(value m.json labelled)" = 11 ] &&
 	grep "decode: JPEG ends after 900 bytes, too early" b.json
 '

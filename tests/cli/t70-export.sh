@@ -5,7 +5,7 @@ cp "$FIXTURES/features.gv" "$FIXTURES"/pred_*.gv .
 
 check 'CSV has a row a sample, and failed ones are listed' '
 	glovita-export --to f.csv <features.gv 2>err && [ "$(head -n 1 f.csv)" = id,label,f0,f1,f2,f3,f4,f5 ] && [ "$(wc -l <f.csv)" = 6 ] &&
-	grep "^f2.png,0,1.6952076,-2.0904851," f.csv && grep "1 samples failed; they are listed in .f.errors.csv." err &&
+	grep "^f2.png,0,1.6952076,-2.0904851," f.csv && grep "1 sample failed; listed in .f.errors.csv." err &&
 	[ "$(tail -n 1 f.errors.csv)" = "broken.png,,decode,no such file" ]
 '
 check 'NPY has the shape in its head, labels and ids beside it' '
