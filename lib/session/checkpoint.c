@@ -91,8 +91,37 @@ static bool decides_head(const gv_network *net, const char *name)
     return !strncmp(name, net->classifier, n) && name[n] == '.';
 }
 
-/* torch's param_groups: one group for each (rate, decay) pair, in order of first use. */
+/* torch lists a module's own parameters before those of its children: a transformer's tokens come first. Its optimizers know parameters
+ * by their place in that list. */
+static int own_rank(const char *name)
+{
+    static const char *const own[] = { "cls_token", "reg_token", "pos_embed" };
+    for (int i = 0; i < (int)GV_COUNT(own); i++)
+        if (!strcmp(name, own[i]))
+            return i;
+    return GV_COUNT(own);
+}
+
+/* order[k]: the parameter of the optimizer that torch would have in place k. */
+static void torch_order(const gv_optimizer *opt, int n, int *order)
+{
+    int k = 0;
+    for (int rank = 0; rank <= own_rank(""); rank++)
+        for (int i = 0; i < n; i++)
+            if (own_rank(gv_optimizer_param(opt, i, NULL, NULL)) == rank)
+                order[k++] = i;
+}
+
+/* torch's param_groups: one group for each (rate, decay) pair; the original has them by rising rate, those without decay last. */
 typedef struct group { double scale, decay; gv_pt_value v[12]; int64_t *params; size_t n; } group;
+
+static int by_rate(const void *a_, const void *b_)
+{
+    const group *a = a_, *b = b_;
+    if (a->scale != b->scale)
+        return a->scale < b->scale ? -1 : 1;
+    return a->decay == b->decay ? 0 : a->decay > b->decay ? -1 : 1;
+}
 
 static size_t group_values(gv_pt_value *v, const gv_config *c, double lr, double decay)
 {
@@ -124,13 +153,13 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimize
     int r = t ? gv_arena_init(&a, "checkpoint", (size_t)256 << 20, err) : err->code;
     if (r == GV_OK && !(out = gv_arena_alloc(&a, (2 * n + 1) * sizeof *out, err)))
         r = GV_ESYS;
-    const char *head = c->data.task == GV_TASK_REGRESSION ? "reg_head" : "cls_head";
+    const char *linear = strcmp(c->model.head->name, "regression") ? "fc.fc" : "net.1"; /* in its classification and regression heads */
     for (size_t i = 0; i < n && r == GV_OK; i++) { /* the aliased keys share a storage */
         const char *rest = t[i].name + strlen(net->classifier) + 1;
         bool is_head = decides_head(net, t[i].name);
         for (int alias = 0; alias < 2; alias++) {
             out[k] = t[i];
-            out[k].name = is_head ? gv_arena_printf(&a, err, "%s.fc.fc.%s", alias ? "head" : head, rest) : gv_arena_printf(&a, err, "%smodel.%s", alias ? "" : "encoder.", t[i].name);
+            out[k].name = is_head ? gv_arena_printf(&a, err, "%s.%s.%s", alias ? "head" : "cls_head", linear, rest) : gv_arena_printf(&a, err, "%smodel.%s", alias ? "" : "encoder.", t[i].name);
             if (!out[k++].name)
                 r = GV_ESYS;
         }
@@ -141,14 +170,17 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimize
     group *groups = state ? gv_arena_alloc(&a, (size_t)(params + 1) * sizeof *groups, err) : NULL;
     gv_pt_group *pt = groups ? gv_arena_alloc(&a, (size_t)(params + 1) * sizeof *pt, err) : NULL;
     float *steps = pt ? gv_arena_alloc(&a, sizeof *steps, err) : NULL;
-    if (!steps)
+    int *order = steps ? gv_arena_alloc(&a, (size_t)(params + 1) * sizeof *order, err) : NULL;
+    if (!order)
         r = err->code ? err->code : GV_ESYS;
     else
         *steps = (float)gv_optimizer_steps(opt);
     size_t ngroups = 0, nstate = 0;
+    if (order)
+        torch_order(opt, params, order);
     for (int i = 0; i < params && r == GV_OK; i++) {
         double scale, decay;
-        const char *name = gv_optimizer_param(opt, i, &scale, &decay);
+        const char *name = gv_optimizer_param(opt, order[i], &scale, &decay);
         size_t g = 0;
         while (g < ngroups && (groups[g].scale != scale || groups[g].decay != decay))
             g++;
@@ -172,6 +204,8 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimize
         if (m && *steps > 0)
             state[nstate++] = (gv_pt_state){ i, v, m };
     }
+    if (ngroups)
+        qsort(groups, ngroups, sizeof *groups, by_rate);
     for (size_t g = 0; g < ngroups && r == GV_OK; g++)
         pt[g] = (gv_pt_group){ groups[g].v, group_values(groups[g].v, c, lr * groups[g].scale, groups[g].decay), groups[g].params, groups[g].n };
     if (r == GV_OK)

@@ -4,13 +4,16 @@
 #include "weights/weights.h"
 #include <inttypes.h>
 
-/* The original registers its modules twice: encoder.model.* and model.*, cls_head.* and head.*. Both names mean one tensor; the first
- * is taken, the alias dropped. */
+/* The original registers its modules twice: encoder.model.* and model.*, cls_head.* and head.*; a compiled model adds _orig_mod. in
+ * front. Both names mean one tensor; the first is taken, the alias dropped. The head is cls_head.fc.fc (a timm ClassifierHead), or
+ * cls_head.net.1 in regression; runs of older versions had one fc less. */
 static const char *published_name(const char *name, const char *classifier, gv_arena *arena, bool *alias, gv_err *err)
 {
-    static const char *const heads[] = { "cls_head.fc.fc.", "cls_head.fc.", "reg_head.fc.fc.", "reg_head.fc." };
-    static const char *const aliases[] = { "model.", "head.fc.fc.", "head.fc." };
+    static const char *const heads[] = { "cls_head.fc.fc.", "cls_head.fc.", "cls_head.net.1." };
+    static const char *const aliases[] = { "model.", "head.fc.fc.", "head.fc.", "head.net.1." };
     *alias = false;
+    if (!strncmp(name, "_orig_mod.", 10))
+        name += 10;
     if (!strncmp(name, "encoder.model.", 14))
         return name + 14;
     for (size_t i = 0; i < GV_COUNT(heads); i++)
@@ -27,7 +30,7 @@ static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, s
     size_t count = gv_weights_count(w);
     bool original = false;
     for (size_t i = 0; i < count; i++)
-        original |= !strncmp(gv_weights_at(w, i)->name, "encoder.model.", 14);
+        original |= !strncmp(gv_weights_at(w, i)->name, "encoder.model.", 14) || !strncmp(gv_weights_at(w, i)->name, "_orig_mod.encoder.model.", 24);
     gv_load_tensor *t = gv_arena_alloc(arena, (count + 1) * sizeof *t, err);
     *n = 0;
     for (size_t i = 0; i < count && t; i++) {
@@ -74,7 +77,7 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
     if (r < 0)
         gv_fail_in(err, "'%s'", path);
     else if (note)
-        r = gv_buf_printf(note, err, "weights      %d tensors of '%s'%s%s%s", report.loaded, path, report.head_kept && has_head(net) ? "; the head is new" : "", *report.note ? "; " : "", report.note);
+        r = gv_buf_printf(note, err, "weights      %d tensors of '%s'%s%s%s", report.loaded, path, !has_head(net) ? "" : report.head_kept ? "; the head is new" : "; its classifier is taken", *report.note ? "; " : "", report.note);
     gv_arena_rewind(&net->arena, mark);
     gv_weights_close(w);
     return r;

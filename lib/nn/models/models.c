@@ -15,6 +15,7 @@ const gv_field gv_model_option_fields[] = {
     GV_F64(gv_model_options, proj_drop_rate, 0, 0, 0.99, "probability", "dropout after projections in attention and MLP"),
     GV_F64(gv_model_options, attn_drop_rate, 0, 0, 0.99, "probability", "dropout of attention weights"),
     GV_BOOL(gv_model_options, qk_norm, false, "a layer norm over each head's queries and keys"),
+    GV_I64(gv_model_options, img_size, 0, 0, 65536, "pixel", "side of the images, as timm takes it; checked against those that come, whatever their size is without it"),
     GV_END
 };
 
@@ -120,7 +121,11 @@ gv_features gv_model_build(gv_graph *g, const gv_model_ref *m, const gv_model_op
         return (gv_features){ .value = GV_NO_VAL };
     }
     if (o && !m->family->transformer && (o->pos_drop_rate > 0 || o->proj_drop_rate > 0 || o->attn_drop_rate > 0 || o->qk_norm)) {
-        gv_graph_fail(g, "'%s' is no transformer: of model_kwargs it takes drop_path_rate alone", m->arch);
+        gv_graph_fail(g, "'%s' is no transformer: of model_kwargs it takes drop_path_rate and img_size alone", m->arch);
+        return (gv_features){ .value = GV_NO_VAL };
+    }
+    if (o && o->img_size && (gv_dim(g, x, 1) != o->img_size || gv_dim(g, x, 2) != o->img_size)) {
+        gv_graph_fail(g, "model_kwargs asks for img_size %d, and the images are %d x %d (see --data.augmentation.image_size)", (int)o->img_size, (int)gv_dim(g, x, 1), (int)gv_dim(g, x, 2));
         return (gv_features){ .value = GV_NO_VAL };
     }
     return m->family->build(g, m->variant, o ? o : &none, x);

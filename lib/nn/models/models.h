@@ -35,6 +35,7 @@ typedef struct gv_model_options {
     double drop_path_rate;
     double pos_drop_rate, proj_drop_rate, attn_drop_rate; /* transformers */
     bool qk_norm;                                         /* transformers */
+    int64_t img_size;                                     /* side of the images; 0: what comes */
 } gv_model_options;
 extern const gv_field gv_model_option_fields[];
 

@@ -23,11 +23,12 @@ gv_val gv_normalize(gv_graph *g, gv_val x, double scale, const double *mean, con
 }
 
 
-/* Rows of `width` elements; short channel counts are repeated into a table so that the inner loop is long. */
-GV_HOT static void normalize_rows_f32(const float *restrict x, float *restrict y, const float *restrict mul, const float *restrict add, int64_t n)
+/* Short channel counts are repeated into a table so that the inner loop is long. In double, rounded once: in float the rounded
+ * factors shift a whole channel by the same amount, and that is the largest error of a network's first layers. */
+GV_HOT static void normalize_row_f32(const float *restrict x, float *restrict y, const double *restrict mul, const double *restrict add, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] * mul[i] + add[i];
+        y[i] = (float)(x[i] * mul[i] + add[i]);
 }
 
 enum { BLOCK = 480 }; /* a multiple of 1 … 6, 8, 10, 12, 15, 16, 20 */
@@ -38,8 +39,8 @@ static void body(void *p, int64_t begin, int64_t end)
     const gv_normalize_attr *a = c->attr;
     gv_dtype tx = c->in[0].dtype, ty = c->out[0].dtype;
     size_t sx = gv_dtype_of(tx)->size, sy = gv_dtype_of(ty)->size;
-    float mul[BLOCK], add[BLOCK], in[BLOCK], out[BLOCK];
-    double wide[BLOCK];
+    float in[BLOCK], out[BLOCK];
+    double mul[BLOCK], add[BLOCK], wide[BLOCK];
     for (int64_t i = begin; i < end;) {
         int64_t first = i % a->channels, n = gv_min64(gv_min64(BLOCK, end - i), a->channels == 1 ? BLOCK : BLOCK / a->channels ? BLOCK / a->channels * a->channels : BLOCK);
         const void *x = (const char *)c->x[0] + (size_t)i * sx;
@@ -52,11 +53,11 @@ static void body(void *p, int64_t begin, int64_t end)
         } else {
             if (i == begin || BLOCK < a->channels) /* blocks begin at the same channel */
                 for (int64_t k = 0; k < BLOCK; k++) {
-                    mul[k] = (float)a->mul[(first + k) % a->channels];
-                    add[k] = (float)a->add[(first + k) % a->channels];
+                    mul[k] = a->mul[(first + k) % a->channels];
+                    add[k] = a->add[(first + k) % a->channels];
                 }
             gv_to_f32(tx, x, in, (size_t)n);
-            normalize_rows_f32(in, ty == GV_F32T ? y : out, mul, add, n);
+            normalize_row_f32(in, ty == GV_F32T ? y : out, mul, add, n);
             if (ty == GV_BF16)
                 for (int64_t k = 0; k < n; k++)
                     ((uint16_t *)y)[k] = gv_f32_to_bf16(out[k]);
