@@ -76,7 +76,7 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
     const char *split = split_names[o->split];
     int forward[128], code = GV_OK;
     for (size_t k = 0; k < n && code == GV_OK; k++) {
-        gv_config c;
+        gv_config c = { 0 };
         code = gv_runs_config(&c, cmd, runs[k].dir, argc, argv, arena, err);
         if (code == GV_OK)
             code = apply_options(&c, c.own, err);
@@ -84,6 +84,7 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
             code = gv_config_check(&c, err);
         if (code == GV_OK)
             code = gv_resolve(&r[k], &c, &(gv_data_want){ .splits = 1u << o->split, .unlabelled = true }, arena, err);
+        gv_config_release(&c);
         if (code < 0)
             return gv_fail_in(err, "fold '%s'", runs[k].fold);
         char label[64];
