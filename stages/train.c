@@ -414,7 +414,9 @@ static int sanity(trainer *w, gv_err *err)
         return r == GV_ESAVED ? r : gv_fail_in(err, "before training, in validation batch %" PRId64, done + 1);
     if (!done)
         return gv_fail(err, GV_EDATA, "before training: the validation stream holds no batch");
-    gv_log(GV_INFO, "%" PRId64 " validation batch%s went through the network before training", done, done == 1 ? "" : "es");
+    char text[100];
+    snprintf(text, sizeof text, "trial        %" PRId64 " validation batch%s went through the network", done, done == 1 ? "" : "es");
+    gv_note(text);
     return GV_OK;
 }
 

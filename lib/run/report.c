@@ -69,15 +69,21 @@ static void span(char *out, size_t size, double s)
 
 static void train_progress(gv_report *r, const json_t *j)
 {
-    char eta[32];
-    span(eta, sizeof eta, number(j, "eta"));
-    const json_t *metric = json_object_get(j, "metric");
-    int n = snprintf(r->train, sizeof r->train, "epoch %d/%d  %s %d/%d  %.1f img/s  loss %.4f", (int)number(j, "epoch") + 1, (int)number(j, "epochs"),
-                     json_is_true(json_object_get(j, "validation")) ? "val" : "step", (int)number(j, "step"), (int)number(j, "steps"), number(j, "per_s"), number(j, "loss"));
-    if (json_is_string(metric) && n > 0 && (size_t)n < sizeof r->train)
-        n += snprintf(r->train + n, sizeof r->train - (size_t)n, "  %s %.4f", json_string_value(metric), number(j, "value"));
-    if (n > 0 && (size_t)n < sizeof r->train)
-        snprintf(r->train + n, sizeof r->train - (size_t)n, "  ETA %s", eta);
+    char eta[32] = "?", steps[32] = "";
+    const json_t *left = json_object_get(j, "eta"), *value = json_object_get(j, "value"), *loss = json_object_get(j, "loss");
+    if (json_is_number(left))
+        span(eta, sizeof eta, json_number_value(left));
+    if (number(j, "steps") > 0)
+        snprintf(steps, sizeof steps, "/%.0f", number(j, "steps"));
+    gv_buf b = { 0 };
+    (void)!gv_buf_printf(&b, NULL, "epoch %.0f/%.0f  %s %.0f%s  %.0f samples/s", number(j, "epoch") + 1, number(j, "epochs"), json_is_true(json_object_get(j, "validation")) ? "val" : "step", number(j, "step"), steps, number(j, "per_s"));
+    if (json_is_number(loss))
+        (void)!gv_buf_printf(&b, NULL, "  loss %.4f", json_number_value(loss));
+    if (json_is_number(value))
+        (void)!gv_buf_printf(&b, NULL, "  %s %.4f", json_string_value(json_object_get(j, "metric")), json_number_value(value));
+    (void)!gv_buf_printf(&b, NULL, "  ETA %s", eta);
+    snprintf(r->train, sizeof r->train, "%s", b.data ? b.data : "");
+    gv_buf_release(&b);
 }
 
 /* Of all forward stages together: one for each fold. */
@@ -105,12 +111,16 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
     const char *kind = json_string_value(json_object_get(j, "event"));
     bool progress = kind && !strcmp(kind, "progress") && i < GV_REPORT_STAGES;
     double t = now();
-    if (r->events && (!progress || t - r->stage[i].kept >= 10)) { /* ten times a second is for the eye, not for the file */
+    int validating = progress && json_is_true(json_object_get(j, "validation"));
+    bool turned = progress && json_object_get(j, "validation") && validating != r->validating;
+    if (r->events && (!progress || turned || t - r->stage[i].kept >= 10)) { /* ten times a second is for the eye, not for the file */
         if (progress)
             r->stage[i].kept = t;
         fwrite(json, 1, n, r->events);
         fputc('\n', r->events);
     }
+    if (turned)
+        r->validating = validating;
     if (progress) {
         double waits = number(j, "wait_in") + number(j, "wait_out");
         if (r->stage[i].at <= 0 || t - r->stage[i].at >= 1) {
@@ -127,6 +137,7 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
         }
     } else if (kind && (!strcmp(kind, "epoch") || !strcmp(kind, "note"))) { /* a finished epoch: one plain line, kept on a terminal too */
         const char *text = json_string_value(json_object_get(j, "text"));
+        r->epochs += *kind == 'e';
         gv_report_clear(r);
         if (text)
             fprintf(stderr, "%s\n", text);

@@ -4,6 +4,7 @@
 
 #include "common/err.h"
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { GV_REPORT_STAGES = 256 };
@@ -18,6 +19,8 @@ typedef struct gv_report {
     int stages;
     const char *what;   /* "predicting": of runs without training */
     double total;       /* samples all forward stages will see; 0: unknown */
+    int64_t epochs;     /* that ended */
+    int validating;     /* the trainer said so last */
     char train[256];    /* the last progress text of the main stage */
 } gv_report;
 

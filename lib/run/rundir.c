@@ -137,44 +137,66 @@ int gv_run_same_results(const json_t *old, const json_t *now, gv_err *err)
     return compare(old, now, "", err);
 }
 
-int gv_run_find_unfinished(const gv_config *c, const char *fold, gv_arena *arena, const char **dir, gv_err *err)
+/* Of all folds of a group: one is missing, or not at its end. A damaged state is not this function's to report. */
+static bool unfinished(const char *group_dir, const char *fold, int64_t folds)
 {
-    *dir = NULL;
+    for (int64_t k = 0; k < folds; k++) {
+        char dir[8400];
+        gv_run_progress p;
+        gv_err quiet = { 0 };
+        if (folds > 1)
+            snprintf(dir, sizeof dir, "%.8300s/%" PRId64, group_dir, k);
+        else
+            snprintf(dir, sizeof dir, "%.8000s/%.300s", group_dir, fold);
+        if (gv_run_progress_read(dir, &p, &quiet) < 0 || !p.finished)
+            return quiet.code == GV_OK;
+    }
+    return false;
+}
+
+/* An unset seed was drawn by that run, and a fold of a cross-validation chosen by it: neither is a difference. */
+static bool same_config(json_t *old, json_t *now, const gv_config *c, int64_t folds)
+{
+    gv_err quiet = { 0 };
+    if (c->training.seed == GV_NONE_U64) {
+        json_object_del(json_object_get(old, "training"), "seed");
+        json_object_del(json_object_get(now, "training"), "seed");
+    }
+    if (folds > 1) {
+        json_object_del(json_object_get(old, "data"), "fold");
+        json_object_del(json_object_get(now, "data"), "fold");
+    }
+    return gv_run_same_results(old, now, &quiet) == GV_OK;
+}
+
+int gv_run_find_unfinished(const gv_config *c, const char *fold, int64_t folds, gv_arena *arena, const char **group, gv_err *err)
+{
+    *group = NULL;
     char base[4096];
     snprintf(base, sizeof base, "%s/%s", c->exp_dir, c->data.dataset->name);
     DIR *d = opendir(base);
     if (!d)
         return GV_OK;
     json_t *now = gv_config_json(c, err);
-    if (!now) {
-        closedir(d);
-        return err->code;
-    }
     struct timespec newest = { 0 };
     const struct dirent *e;
-    while ((e = readdir(d))) {
+    while (now && (e = readdir(d)) && err->code == GV_OK) {
         if (*e->d_name == '.')
             continue;
         char run[8300], file[8400];
-        snprintf(run, sizeof run, "%s/%s/%s", base, e->d_name, fold);
-        snprintf(file, sizeof file, "%s/config.json", run);
+        snprintf(run, sizeof run, "%s/%s", base, e->d_name);
+        snprintf(file, sizeof file, "%s/%s/config.json", run, fold);
         struct stat st;
         if (stat(file, &st) < 0)
             continue;
         gv_err quiet = { 0 };
-        gv_run_progress p;
         json_t *old = gv_json_read(file, 64 << 20, &quiet);
-        /* An unset seed was drawn by that run: it is no difference. */
-        if (old && c->training.seed == GV_NONE_U64)
-            json_object_del(json_object_get(old, "training"), "seed"), json_object_del(json_object_get(now, "training"), "seed");
-        bool equal = old && gv_run_same_results(old, now, &quiet) == GV_OK && gv_run_progress_read(run, &p, &quiet) == GV_OK && !p.finished;
+        bool fits = old && same_config(old, now, c, folds) && unfinished(run, fold, folds);
         json_decref(old);
-        if (!equal || st.st_mtim.tv_sec < newest.tv_sec || (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec < newest.tv_nsec))
+        if (!fits || st.st_mtim.tv_sec < newest.tv_sec || (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec < newest.tv_nsec))
             continue;
         newest = st.st_mtim;
-        *dir = gv_arena_strdup(arena, run, err);
-        if (!*dir)
-            break;
+        *group = gv_arena_strdup(arena, e->d_name, err);
     }
     closedir(d);
     json_decref(now);

@@ -25,9 +25,9 @@ bool gv_run_published(const gv_config *c, const char *dir, const gv_run_progress
 /* "20261124_231500_timmencoder_classificationhead_full_finetuning_1a2b3c4d": time, encoder, head, method, 32 random bits. */
 int gv_run_auto_group(const gv_config *c, char *out, size_t size, gv_err *err) GV_MUST_USE;
 
-/* The newest unfinished run below exp_dir/<data set> for that fold whose config equals c in everything that changes results; *dir is
- * NULL when there is none. */
-int gv_run_find_unfinished(const gv_config *c, const char *fold, gv_arena *arena, const char **dir, gv_err *err) GV_MUST_USE;
+/* The newest unfinished run below exp_dir/<data set> whose config equals c in everything that changes results: its group, or NULL
+ * when there is none. With folds > 1 it is a cross-validation, which is unfinished while one of its folds is; `fold` is its first. */
+int gv_run_find_unfinished(const gv_config *c, const char *fold, int64_t folds, gv_arena *arena, const char **group, gv_err *err) GV_MUST_USE;
 
 /* GV_EUSAGE naming the first field that would change the results of a run already begun with `old`. */
 int gv_run_same_results(const json_t *old, const json_t *now, gv_err *err) GV_MUST_USE;

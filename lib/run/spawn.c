@@ -33,16 +33,49 @@ typedef struct watch {
     gv_report report;
     int alive, first; /* first: index of the stage that failed first, -1 */
     double first_at, stop_at;
-    int stopping;
+    int stopping, at_once; /* signal; a second one came */
+    int64_t epochs;        /* that were seen to end */
     const int (*edge_fd)[2];   /* closed here; the numbers are those in the children */
     double moved, patience;    /* when a stage last said something; seconds of silence before the next report */
 } watch;
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, stopped; /* stopped stays */
 
 static void on_signal(int s)
 {
-    caught = s;
+    caught = stopped = s;
+}
+
+static void on_early_signal(int s)
+{
+    static const char text[] = "stopped before anything was begun: give the same command again\n";
+    (void)s;
+    if (write(2, text, sizeof text - 1) < 0)
+        _exit(75);
+    _exit(75);
+}
+
+static void handle(void (*handler)(int))
+{
+    static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
+    struct sigaction a = { .sa_handler = handler };
+    for (size_t i = 0; i < GV_COUNT(wanted); i++)
+        sigaction(wanted[i], &a, NULL);
+}
+
+void gv_pipe_catch_early(void)
+{
+    handle(on_early_signal);
+}
+
+void gv_pipe_catch(void)
+{
+    handle(on_signal);
+}
+
+int gv_pipe_stopped(void)
+{
+    return stopped;
 }
 
 static double now(void)
@@ -332,6 +365,7 @@ static void forward_signal(watch *w)
             kill(w->c[i].pid, SIGTERM);
             told = true;
         }
+    w->at_once |= second;
     if (!told)
         kill_all(w, SIGKILL);
 }
@@ -356,6 +390,12 @@ static void watch_all(watch *w)
     while (w->alive > 0) {
         poll_once(w, w->first >= 0 ? 20 : 100);
         gv_report_tick(&w->report);
+        if (w->o->pictures) {
+            if (w->report.epochs != w->epochs)
+                gv_pictures_due(w->o->pictures);
+            w->epochs = w->report.epochs;
+            gv_pictures_tick(w->o->pictures);
+        }
         if (caught)
             forward_signal(w);
         double t = now();
@@ -388,10 +428,10 @@ static int verdict(const watch *w, int *status, gv_err *err)
     if (first < 0 && !w->stopping && w->c[last].status) /* killed by a SIGPIPE that no reader of ours caused */
         first = last;
     if (first < 0) {
-        if (!w->stopping)
+        if (!w->stopping || (w->c[last].done && w->c[last].status == 0)) /* the end came before the signal did */
             return GV_OK;
         *status = 128 + w->stopping;
-        return gv_fail(err, GV_ESAVED, "stopped by signal %d", w->stopping);
+        return gv_fail(err, GV_ESAVED, "stopped by signal %d%s", w->stopping, w->at_once ? " at once: what was done since the last save is lost" : "");
     }
     const child *c = &w->c[first];
     const char *label = w->p->node[first].label;
@@ -411,6 +451,10 @@ static int verdict(const watch *w, int *status, gv_err *err)
 int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_err *err)
 {
     watch w = { .p = p, .o = o, .first = -1 };
+    if (caught) { /* before it began */
+        *status = 128 + caught;
+        return gv_fail(err, GV_ESAVED, "stopped by signal %d", (int)caught);
+    }
     *status = 4;
     w.c = gv_arena_alloc(p->arena, (size_t)p->nodes * sizeof *w.c, err);
     int (*edge_fd)[2] = gv_arena_alloc(p->arena, (size_t)(p->edges + 1) * sizeof *edge_fd, err);
@@ -421,17 +465,14 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
         return r;
     w.report.what = o->what;
     w.report.quiet = o->quiet;
+    w.report.terminal &= !o->plain;
     w.report.total = (double)o->total;
     for (int i = 0; i < p->nodes; i++) {
         w.c[i].pidfd = w.c[i].err_fd = w.c[i].event_fd = -1;
         gv_report_stage(&w.report, i, p->node[i].label);
     }
-    struct sigaction sa = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGUSR1, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
+    gv_pipe_catch();
+    signal(SIGPIPE, SIG_IGN);
     allow_files();
     int made = 0;
     for (; made < p->edges && r == GV_OK; made++)
@@ -450,5 +491,7 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
     watch_all(&w);
     sweep(&w);
     gv_report_close(&w.report);
+    if (o->pictures && (w.stopping || w.first >= 0))
+        gv_pictures_close(o->pictures, 0);
     return r < 0 ? r : verdict(&w, status, err);
 }

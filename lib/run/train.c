@@ -22,8 +22,9 @@ typedef struct job { /* one fold */
     gv_resolved r;
     char dir[4096];
     gv_run_progress at;         /* where it stands */
-    bool resumed;
+    bool resumed, one_of_many;  /* a fold of a cross-validation */
     gv_pipeline_plan plan;
+    gv_pictures pictures;
     int argc;
     char **argv;
 } job;
@@ -266,10 +267,16 @@ static void picture(const char *dir, const char *kind, const char *from, const c
     gv_pipe_init(&p, &a);
     int status = 0, n = gv_pipe_stage(&p, "plot", "plot", &err);
     if (n >= 0 && gv_pipe_option(&p, n, kind, NULL, &err) == GV_OK && gv_pipe_option(&p, n, "--to", out, &err) == GV_OK && gv_pipe_option(&p, n, in, NULL, &err) == GV_OK &&
-        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1, .dirs = (const char *const[]){ dir, NULL } }, &status, &err) < 0)
+        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1, .dirs = (const char *const[]){ dir, NULL } }, &status, &err) < 0 && err.code != GV_ESAVED)
         gv_log(GV_WARNING, "no picture '%s': %s", out, err.text); /* a picture never fails a run */
     gv_pipe_release(&p);
     gv_arena_release(&a);
+}
+
+static void last_pictures(const char *dir, bool regression)
+{
+    picture(dir, "--curves", "metrics.jsonl", "curves.png");
+    picture(dir, regression ? "--scatter" : "--confusion", "val_results.json", regression ? "predicted_against_true.png" : "confusion_matrix.png");
 }
 
 static int finish(job *j, gv_err *err)
@@ -278,15 +285,32 @@ static int finish(job *j, gv_err *err)
     int r = gv_run_progress_read(j->dir, &p, err);
     if (r < 0)
         return r;
-    picture(j->dir, "--curves", "metrics.jsonl", "curves.png");
-    picture(j->dir, j->r.c.data.task == GV_TASK_REGRESSION ? "--scatter" : "--confusion", "val_results.json", j->r.c.data.task == GV_TASK_REGRESSION ? "predicted_against_true.png" : "confusion_matrix.png");
+    gv_pictures_close(&j->pictures, gv_pipe_stopped() ? 0 : 60);
+    last_pictures(j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
     const char *metric = gv_session_best_metric(&j->r.c);
     printf("run          %s\n", j->dir);
-    if (p.best_epoch >= 0)
+    if (!p.present)
+        printf("checkpoints  none: --training.no_enable_checkpointing\n");
+    else if (p.best_epoch >= 0)
         printf("best         %s %.4f in epoch %" PRId64 "\n", metric, p.best, p.best_epoch + 1);
     if (p.skipped)
         gv_log(GV_WARNING, "%" PRId64 " sample%s skipped; ids and reasons are in '%s/events.jsonl'", p.skipped, p.skipped == 1 ? " was" : "s were", j->dir);
     return fflush(stdout) ? gv_fail_sys(err, "cannot write to stdout") : GV_OK;
+}
+
+/* What to type to go on, after a signal. That is the whole message: a stop that was asked for is no error. */
+static void tell_resume(const job *j, gv_err *err)
+{
+    const struct gv_training_config *o = &j->user->training;
+    fprintf(stderr, "%s\n", err->text);
+    gv_err_clear(err);
+    const char *what = o->enable_checkpointing ? "saved       " : "stopped     ";
+    if (!o->enable_checkpointing)
+        fprintf(stderr, "%s checkpoints are off, so nothing was saved: --resume begins again\n", what);
+    if (j->one_of_many)
+        fprintf(stderr, "%s continue with the same command and --logger.group '%s' --resume\n", what, j->user->logger.group);
+    else
+        fprintf(stderr, "%s continue with: glovita_train --resume '%s'\n", what, j->dir);
 }
 
 /* ---- one fold ---- */
@@ -342,6 +366,10 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         r = gv_run_progress_read(j->dir, &j->at, err);
     if (r == GV_OK && j->resumed && j->at.finished && gv_run_published(j->user, j->dir, &j->at)) {
         fprintf(stderr, "'%s' is finished: nothing to do\n", j->dir);
+        char curves[4200];
+        snprintf(curves, sizeof curves, "%s/curves.png", j->dir);
+        if (!dry && !print && !gv_file_exists(curves)) /* it was killed at its very end */
+            last_pictures(j->dir, j->user->data.task == GV_TASK_REGRESSION);
         goto out;
     }
     if (r == GV_OK)
@@ -372,6 +400,8 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         gv_buf_release(&text);
         goto out;
     }
+    if (r == GV_OK)
+        gv_pipe_catch();
     if (r == GV_OK && lock < 0)
         r = gv_dir_lock(j->dir, &lock, err);
     if (r == GV_OK)
@@ -381,13 +411,14 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
             fprintf(stderr, "resumed      at epoch %" PRId64 ", sample %" PRId64 " (step %" PRId64 ")\n", j->at.epoch, j->at.pos, j->at.step);
         char events[4200];
         snprintf(events, sizeof events, "%s/events.jsonl", j->dir);
+        gv_pictures_open(&j->pictures, j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
         char checkpoints[4200];
         snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", j->dir);
         const char *const dirs[] = { j->dir, checkpoints, NULL };
-        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .what = "training", .dirs = dirs }, status, err);
+        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .plain = j->user->training.cluster_progress_bar, .pictures = &j->pictures, .what = "training", .dirs = dirs }, status, err);
     }
     if (r == GV_ESAVED)
-        fprintf(stderr, "saved        continue with: glovita_train --resume '%s'\n", j->dir);
+        tell_resume(j, err);
     if (r == GV_OK)
         r = finish(j, err);
 out:
@@ -438,20 +469,9 @@ static bool group_on_line(int argc, char **argv)
     return false;
 }
 
-static int choose_run(gv_config *c, const char *fold, char *dir, size_t size, bool *resumed, gv_arena *arena, gv_err *err)
+static int choose_run(gv_config *c, const char *fold, char *dir, size_t size, bool *resumed, gv_err *err)
 {
     *resumed = false;
-    if (c->driver.resume.v && c->driver.resume.n == 0 && !c->logger.group) {
-        const char *found;
-        int r = gv_run_find_unfinished(c, fold, arena, &found, err);
-        if (r < 0)
-            return r;
-        if (found) {
-            snprintf(dir, size, "%s", found);
-            *resumed = true;
-            return GV_OK;
-        }
-    }
     if (!c->logger.group) {
         char group[256];
         int r = gv_run_auto_group(c, group, sizeof group, err);
@@ -470,7 +490,7 @@ static int choose_run(gv_config *c, const char *fold, char *dir, size_t size, bo
     return GV_OK;
 }
 
-static int one(gv_config *c, const char *fold, const char *given_dir, int argc, char **argv, int *status, gv_err *err)
+static int one(gv_config *c, const char *fold, const char *given_dir, bool one_of_many, int argc, char **argv, int *status, gv_err *err)
 {
     gv_arena *arena = c->arena;
     job *j = gv_alloc(sizeof *j, err);
@@ -478,12 +498,13 @@ static int one(gv_config *c, const char *fold, const char *given_dir, int argc, 
         return GV_ESYS;
     j->argc = argc;
     j->argv = argv;
+    j->one_of_many = one_of_many;
     int r = GV_OK;
     if (given_dir) {
         snprintf(j->dir, sizeof j->dir, "%s", given_dir);
         j->resumed = true;
     } else
-        r = choose_run(c, fold, j->dir, sizeof j->dir, &j->resumed, arena, err);
+        r = choose_run(c, fold, j->dir, sizeof j->dir, &j->resumed, err);
     if (r == GV_OK && j->resumed && !given_dir)
         r = reopen(c, j->dir, argc, argv, err);
     if (r == GV_OK && c->training.seed == GV_NONE_U64) { /* drawn once for all folds, kept in config.json */
@@ -505,6 +526,40 @@ static int one(gv_config *c, const char *fold, const char *given_dir, int argc, 
     return r;
 }
 
+/* A bare --resume without a group: that of the newest unfinished run like this one. */
+static int find_group(gv_config *c, const char *fold, int64_t folds, gv_err *err)
+{
+    const char *found;
+    if (!c->driver.resume.v || c->driver.resume.n || c->logger.group)
+        return GV_OK;
+    int r = gv_run_find_unfinished(c, fold, folds, c->arena, &found, err);
+    return r == GV_OK && found ? gv_config_set(c, "logger.group", &found, 1, false, err) : r;
+}
+
+static int all_folds(gv_config *c, int argc, char **argv, int *status, gv_err *err)
+{
+    int r = GV_OK;
+    for (int64_t k = 0; k < c->training.cv_folds && r == GV_OK; k++) {
+        char fold[24];
+        snprintf(fold, sizeof fold, "%" PRId64, k);
+        if (k && gv_pipe_stopped()) { /* between two folds, or too late for the one before */
+            fprintf(stderr, "stopped      continue with the same command and --logger.group '%s' --resume\n", c->logger.group);
+            return GV_ESAVED;
+        }
+        gv_config copy;
+        r = gv_config_copy(&copy, c, c->arena, err);
+        copy.logger.group = c->logger.group;
+        if (r == GV_OK)
+            r = one(&copy, fold, NULL, true, argc, argv, status, err);
+        if (r == GV_OK) { /* all folds share the group and the seed of the first */
+            c->logger.group = copy.logger.group;
+            c->training.seed = copy.training.seed;
+        }
+        gv_config_release(&copy);
+    }
+    return r;
+}
+
 int gv_driver_train(gv_config *c, int argc, char **argv, gv_err *err)
 {
     int status = 0, r = GV_OK;
@@ -523,25 +578,12 @@ int gv_driver_train(gv_config *c, int argc, char **argv, gv_err *err)
     }
     if (r < 0)
         return gv_exit_status(r);
-    if (dir)
-        r = one(c, c->data.fold ? c->data.fold : "0", dir, argc, argv, &status, err);
-    else if (c->data.fold || c->training.cv_folds <= 1)
-        r = one(c, c->data.fold ? c->data.fold : "0", NULL, argc, argv, &status, err);
-    else
-        for (int64_t k = 0; k < c->training.cv_folds && r == GV_OK; k++) {
-            char fold[24];
-            snprintf(fold, sizeof fold, "%" PRId64, k);
-            const char *group = c->logger.group;
-            gv_config copy;
-            r = gv_config_copy(&copy, c, c->arena, err);
-            copy.logger.group = group;
-            if (r == GV_OK)
-                r = one(&copy, fold, NULL, argc, argv, &status, err);
-            if (r == GV_OK) { /* all folds share the group and the seed of the first */
-                c->logger.group = copy.logger.group;
-                c->training.seed = copy.training.seed;
-            }
-            gv_config_release(&copy);
-        }
+    if (!c->driver.dry_run && !c->driver.print_pipeline)
+        gv_pipe_catch_early();
+    const char *fold = c->data.fold ? c->data.fold : "0";
+    int64_t folds = c->data.fold ? 1 : c->training.cv_folds;
+    r = find_group(c, fold, folds, err);
+    if (r == GV_OK)
+        r = dir || folds <= 1 ? one(c, fold, dir, false, argc, argv, &status, err) : all_folds(c, argc, argv, &status, err);
     return r == GV_OK ? 0 : r == GV_ESAVED ? 75 : status ? status : gv_exit_status(r);
 }
