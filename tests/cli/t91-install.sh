@@ -23,7 +23,7 @@ if have man; then
 else
     skip 'man finds them' 'man is not installed'
 fi
-check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' >other; ! [ -s other ] || { cat other; exit 1; }"
+check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' >'$T/other'; ! [ -s '$T/other' ] || { cat '$T/other'; exit 1; }"
 check 'a driver that is installed finds its stages beside it, with no PATH to them' "PATH=/usr/bin:/bin '$D/opt/glovita/bin/glovita_train' --data.dataset cifar10 --data.data_root_dir '$FIXTURES/cifar' --model.encoder.type resnet10t \
     --model.encoder.no_pretrained --optimizer.warmup_epochs 0 --training.epochs 1 --logger.group g --logger.backend none && [ -f experiments/cifar10/g/0/checkpoints/best.safetensors ]"
 done_testing
