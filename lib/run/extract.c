@@ -106,7 +106,7 @@ static int attributes(const gv_resolved *r, gv_buf *out, gv_err *err)
     return code;
 }
 
-static int one_split(const gv_config *c, const struct gv_extract_options *o, int split, int *status, gv_arena *arena, gv_err *err)
+static int one_split(const gv_config *c, const struct gv_extract_options *o, int split, bool *told, int *status, gv_arena *arena, gv_err *err)
 {
     gv_resolved r;
     gv_pipeline_plan *p = gv_alloc(sizeof *p, err);
@@ -149,6 +149,10 @@ static int one_split(const gv_config *c, const struct gv_extract_options *o, int
             fwrite(text.data, 1, text.len, stdout);
         gv_buf_release(&text);
     } else if (code == GV_OK) {
+        if (!*told) {
+            gv_resolved_tell(&r, augment);
+            *told = true;
+        }
         code = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "extracting", .dirs = (const char *const[]){ o->output_dir, NULL }, .total = r.data.split[split].n }, status, err);
         if (code == GV_OK)
             printf("%s\n", path);
@@ -165,6 +169,7 @@ int gv_driver_extract(gv_config *user, int argc, char **argv, gv_err *err)
 {
     const struct gv_extract_options *o = user->own;
     gv_config c;
+    bool told = false;
     int status = 0, r = gv_config_check_built(user, err);
     if (r == GV_OK)
         r = base_config(&c, user, argc, argv, user->arena, err);
@@ -176,7 +181,7 @@ int gv_driver_extract(gv_config *user, int argc, char **argv, gv_err *err)
     c.driver = user->driver;
     for (int split = 0; split < 3 && r == GV_OK; split++)
         if (o->split < 0 || o->split == split)
-            r = one_split(&c, o, split, &status, user->arena, err);
+            r = one_split(&c, o, split, &told, &status, user->arena, err);
     if (r == GV_OK && fflush(stdout))
         r = gv_fail_sys(err, "cannot write to stdout");
     gv_config_release(&c);

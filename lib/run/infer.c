@@ -134,6 +134,7 @@ int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err)
                 fprintf(stderr, "fold         %s: %s\n", runs[k].fold, runs[k].checkpoint);
                 total += resolved[k].data.split[o->split].n;
             }
+            gv_resolved_tell(&resolved[0], "test");
             r = gv_pipe_run(p, &(gv_run_options){ .lock_fd = -1, .quiet = !c->driver.progress, .what = "predicting", .dirs = (const char *const[]){ o->exp_dir, folder_of(o->pred_output, arena, err), NULL }, .total = total }, &status, err);
             if (r == GV_OK)
                 r = print_file(metrics, err);

@@ -149,6 +149,17 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
     return code;
 }
 
+void gv_resolved_tell(const gv_resolved *r, const char *policy)
+{
+    size_t n = strlen(policy);
+    for (const char *s = r->notes.data; s && *s;) {
+        const char *end = strchr(s, '\n');
+        if (!strncmp(s, policy, n) && s[n] == ' ')
+            fprintf(stderr, "%.*s\n", end ? (int)(end - s) : (int)strlen(s), s);
+        s = end ? end + 1 : NULL;
+    }
+}
+
 void gv_resolved_release(gv_resolved *r)
 {
     gv_config_release(&r->c);

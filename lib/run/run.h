@@ -24,6 +24,8 @@ typedef struct gv_resolved {
 int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* The augmentation part of it: policies and every number of theirs. */
 int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* Print the line of the policy in use ("train" or "test") to stderr. */
+void gv_resolved_tell(const gv_resolved *r, const char *policy);
 void gv_resolved_release(gv_resolved *r);
 /* A copy of c in the arena (through its JSON). */
 int gv_config_copy(gv_config *to, const gv_config *c, gv_arena *arena, gv_err *err) GV_MUST_USE;

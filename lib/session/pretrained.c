@@ -76,7 +76,7 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
         r = gv_model_load(s, net->graph, converted, n, &o, &report, err);
     if (r < 0)
         gv_fail_in(err, "'%s'", path);
-    else if (note)
+    else if (note && report.loaded) /* stored features have no encoder */
         r = gv_buf_printf(note, err, "weights      %d tensors of '%s'%s%s%s", report.loaded, path, !has_head(net) ? "" : report.head_kept ? "; the head is new" : "; its classifier is taken", *report.note ? "; " : "", report.note);
     gv_arena_rewind(&net->arena, mark);
     gv_weights_close(w);
