@@ -11,6 +11,7 @@ allowed() { # from to
 	data:config | data:json | data:formats | data:sample | data:augment | data:stream) return 0 ;;
 	augment:sample | augment:json) return 0 ;;
 	formats:sample) return 0 ;;
+	trainer:session | trainer:config | trainer:stage | trainer:stream | trainer:metric | trainer:nn) return 0 ;;
 	session:config | session:nn | session:weights | session:stream | session:json | session:metric) return 0 ;;
 	run:config | run:json | run:data | run:augment | run:session | run:weights | run:nn | run:stream | run:plot | run:formats | run:stage) return 0 ;;
 	metric:json | track:json | plot:json | plot:metric) return 0 ;;
