@@ -8,6 +8,7 @@ enum { FILE_CAP = 16 << 20 };
 /* Keys of older files. to NULL: read over, nothing here depends on it. */
 static const struct legacy { const char *from, *to; } legacy[] = {
     { "wandb", "logger" },
+    { "encoder_preprocessing", NULL }, /* resolved_config.json tells it; its numbers stand in augmentation */
 };
 
 typedef struct reader {
