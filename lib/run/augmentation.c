@@ -71,6 +71,11 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
             return code;
         last = p;
     }
+    /* The original keeps a policy's or encoder's resize_size beside a small image_size: a crop of a few pixels of a large picture. */
+    if (a->image_size != GV_NONE_I64 && last->resize_size > 2 * last->image_size &&
+        gv_buf_printf(&r->notes, err, "crop         %" PRId64 " of %" PRId64 " pixels a side, %.0f %% of the picture; --data.augmentation.resize_size %" PRId64 " shows nearly all of it\n", last->image_size,
+                      last->resize_size, 100.0 * (double)(last->image_size * last->image_size) / (double)(last->resize_size * last->resize_size), last->image_size * 8 / 7) < 0)
+        return err->code;
     a->train_policy = policies[1];
     a->test_policy = policies[0];
     /* For the record: what comes out of the test policy. */
