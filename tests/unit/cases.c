@@ -81,13 +81,13 @@ static void test_ids(void)
         return;
     int e = 0;
     for (int i = 0; i < 20000; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "case %d", i * 7 % 20000);
         e |= gv_cases_add(c, 0, id, i, a, GV_NO_LABEL, NULL, &err);
     }
     ok(e == GV_OK && gv_cases_count(c) == 20000, "20000 cases are 20000 cases");
     for (int i = 0; i < 20000; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "case %d", i);
         e |= gv_cases_add(c, 1, id, i, b, GV_NO_LABEL, NULL, &err); /* another index: the folds number rows on their own */
     }

@@ -325,7 +325,7 @@ static void test_errors_and_copies(void)
     ok(rec.kind == GV_ERROR_RECORD && rec.n == 5 && !gv_get(&rec, "x") && gv_get_i64(&rec, "index", &i) && i == 7 &&
            !strcmp(gv_get_text(&rec, "reason"), "no such file") && !strcmp(gv_get_text(&rec, "stage"), "decode"), "with id, stage and reason, without data");
     for (int k = 0; k < GV_MAX_FIELDS; k++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "k%d", k);
         e = gv_set_i64(&rec, gv_arena_strdup(&a, name, &err), k, &err);
     }
