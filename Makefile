@@ -133,6 +133,9 @@ check-nn: $(NNTESTS)
 	@tests/prove nn $(NNTESTS)
 check-cli: all
 	@tests/prove cli $(sort $(wildcard tests/cli/t*.sh))
+# Those that hand over broken files, for runs under the sanitizers.
+check-parsers: all $(UNITS)
+	@tests/prove parsers tests/cli/t20-cat.sh tests/cli/t41-decode.sh tests/cli/t52-weights-faults.sh
 check-pipe: all
 	@tests/prove pipe $(sort $(wildcard tests/pipe/t*.sh))
 check-pages: all
@@ -152,6 +155,6 @@ clean:
 	rm -rf build bin
 
 force:
-.PHONY: help all programs tests unit-programs nn-programs check check-unit check-nn check-cli check-pipe check-pages lint man install clean force
+.PHONY: help all programs tests unit-programs nn-programs check check-unit check-nn check-cli check-parsers check-pipe check-pages lint man install clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)

@@ -57,12 +57,12 @@ bad_input() {
     bad 'weights with one tensor renamed' 3 "layer1\.0\.conv1\.weight.*layer1\.0\.conv9\.weight|layer1\.0\.conv9\.weight.*layer1\.0\.conv1\.weight" "$train --model.encoder.weights renamed.safetensors --logger.group renamed"
     bad 'weights that are a picture' 3 "rgb.png" "$train --model.encoder.weights $FIXTURES/images/rgb.png --logger.group picture"
     bad 'weights that are not there' 2 "/nowhere.safetensors" "$train --model.encoder.weights /nowhere.safetensors --logger.group x" "[ ! -e $runs/x ]"
-    $train --training.epochs 1000 --logger.group live >live.out 2>&1 &
+    $train --training.epochs 1000 --logger.group first >live.out 2>&1 &
     live=$!
-    for _ in $(seq 100); do [ -s $runs/live/0/plan.json ] && break; sleep 0.1; done
-    bad 'a second run in a directory: the first is alive' 100 "live/0' is in use by process $live" "$train --training.epochs 1000 --logger.group live"
+    for _ in $(seq 100); do [ -s $runs/first/0/plan.json ] && break; sleep 0.1; done
+    bad 'a second run in a directory: the first is alive' 100 "first/0' is in use by process $live" "$train --training.epochs 1000 --logger.group first"
     kill -TERM $live
     wait $live
-    bad 'the first has stopped half-way' 2 "is not finished; continue it with --resume" "$train --training.epochs 1000 --logger.group live"
+    bad 'the first has stopped half-way' 2 "is not finished; continue it with --resume" "$train --training.epochs 1000 --logger.group first"
     bad 'the first has ended' 2 'holds a finished run, which is never written into' "$on_torn --on_error skip --logger.group skip"
 }

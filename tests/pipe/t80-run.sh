@@ -28,10 +28,9 @@ check 'a wrong type: status 2' "exits 2 glovita_train $words --training.epochs m
 check 'a missing data directory: status 2, named' "exits 2 glovita_train $words --data.data_root_dir /nowhere --logger.group x3 2>err && grep '/nowhere' err && [ ! -e $run/x3 ]"
 check 'a typed value that is not built: status 2, named' "exits 2 glovita_train $words --optimizer.name Muon 2>err && grep -i 'muon' err"
 check 'a live run keeps others out: status 100 and the holder' "
-    (glovita_train $words --training.epochs 20 --logger.group live >live.out 2>&1 &) ; for i in 1 2 3 4 5 6 7 8 9 10; do [ -s $run/live/0/plan.json ] && break; sleep 0.3; done
+    glovita_train $words --training.epochs 20 --logger.group live >live.out 2>&1 & live=\$!; for i in 1 2 3 4 5 6 7 8 9 10; do [ -s $run/live/0/plan.json ] && break; sleep 0.3; done
     exits 100 glovita_train $words --training.epochs 20 --logger.group live 2>err; r=\$?; grep 'process [0-9]' err; g=\$?
-    pkill -TERM -f 'glovita_train.*--logger.group live'; sleep 0.1
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do pgrep -f 'fashion_mnist/live/0' >/dev/null || break; sleep 0.3; done
+    kill -TERM \$live; wait \$live
     [ \$r = 0 ] && [ \$g = 0 ] && [ -e $run/live/0/checkpoints/resume.safetensors ]"
 check 'a changed field is refused on resume, by name' "exits 2 glovita_train --resume $run/live/0 --optimizer.lr 0.5 2>err && grep 'optimizer.lr' err"
 check 'a run stopped by a signal goes on with a bare --resume' "exits 2 glovita_train $words --training.epochs 20 --logger.group live 2>err && grep -- --resume err"
