@@ -22,7 +22,7 @@ class Case:
     def __init__(self, name, model, size=64, classes=5, n=8, batch=8, epochs=5, opt="AdamW", **k):
         self.name, self.model, self.size, self.classes, self.n, self.batch, self.epochs, self.opt = name, model, size, classes, n, batch, epochs, opt
         self.native = k.pop("native", size)          # size the weights file was made for
-        self.lr = k.pop("lr", 0.05 if opt == "SGD" else 1e-3)
+        self.lr = k.pop("lr", 0.01 if opt == "SGD" else 1e-3)
         self.wd = k.pop("wd", 0.05)
         self.head = k.pop("head", classes)           # classes of the file's classifier; 0: none
         self.accumulate, self.clip, self.smoothing = k.pop("accumulate", 1), k.pop("clip", None), k.pop("smoothing", 0.0)
@@ -337,6 +337,7 @@ def cases(light):
         Case("five_batches", "resnet18", 64, 7, 38, 8, 1, "SGD", seed=3),          # five batches, the last of six
         Case("vit_resampled", "vit_small_patch16_224", 96, 3, 8, 8, 5, native=224, seed=4),
         Case("reg_resampled", "vit_small_patch14_reg4_dinov2", 70, 3, 8, 8, 5, native=98, seed=5),
+        Case("four_channels", "resnet18", 64, 3, channels=1, seed=14),
         Case("accumulate", "resnet18", 64, 4, 22, 4, 2, "AdamW", accumulate=2, seed=6),
         Case("clip", "resnet18", 64, 5, opt="SGD", clip=0.3, nesterov=True, seed=7),
         Case("smoothing", "vit_small_patch16_224", 64, 6, smoothing=0.1, undecay=True, seed=8),

@@ -5,41 +5,42 @@
 #include <math.h>
 #include <string.h>
 
+/* In float, as torch adds and scales, so that both start from the same numbers. */
 void gv_adapt_input_conv(const float *w, int64_t out, int64_t base, int64_t area, int64_t in, float *dst)
 {
+    float scale = (float)((double)base / (double)in);
     for (int64_t o = 0; o < out; o++)
         for (int64_t c = 0; c < in; c++)
             for (int64_t k = 0; k < area; k++) {
                 const float *src = w + o * base * area + k;
-                double v = 0;
-                if (in == 1)
-                    for (int64_t b = 0; b < base; b++)
-                        v += src[b * area];
-                else
-                    v = src[c % base * area];
-                dst[(o * in + c) * area + k] = (float)(in == 1 || in == base ? v : v * ((double)base / (double)in));
+                float v = in == 1 ? src[0] : src[c % base * area];
+                for (int64_t b = 1; in == 1 && b < base; b++)
+                    v += src[b * area];
+                dst[(o * in + c) * area + k] = in == 1 || in == base ? v : v * scale;
             }
 }
 
-static double cubic(double x)
+/* Resampling is in float, operation by operation as in torch's upsample_bicubic2d_aa on x86 with FMA, so that a network that starts
+ * from resampled weights starts from the same numbers there and here, to the bit: fmaf where the compiler fused, and products that
+ * were rounded on their own where it computed four of them at once. */
+static float cubic(float x)
 {
-    const double a = -0.5;
-    x = fabs(x);
+    x = fabsf(x);
     if (x < 1)
-        return ((a + 2) * x - (a + 3)) * x * x + 1;
-    return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+        return fmaf(fmaf(1.5f, x, -2.5f) * x, x, 1);
+    return x < 2 ? fmaf(fmaf(fmaf(-0.5f, x, 2.5f), x, -4), x, 2) : 0;
 }
 
 /* The weights of output i of n from an axis of length m: *first and how many. k: room for m. */
-static int64_t taps(int64_t i, int64_t m, int64_t n, double *k, int64_t *first)
+static int64_t taps(int64_t i, int64_t m, int64_t n, float *k, int64_t *first)
 {
-    double scale = (double)m / (double)n, support = scale >= 1 ? 2 * scale : 2, inverse = scale >= 1 ? 1 / scale : 1;
-    double centre = scale * ((double)i + 0.5), sum = 0;
-    int64_t lo = (int64_t)(centre - support + 0.5), hi = (int64_t)(centre + support + 0.5);
-    lo = centre - support + 0.5 < 0 || lo < 0 ? 0 : lo;
+    float scale = (float)m / (float)n, support = scale >= 1 ? 2 * scale : 2, inverse = scale >= 1 ? 1 / scale : 1;
+    float centre = (float)((double)scale * ((double)i + 0.5)), sum = 0;
+    int64_t lo = (int64_t)((double)(centre - support) + 0.5), hi = (int64_t)((double)(centre + support) + 0.5);
+    lo = lo < 0 ? 0 : lo;
     hi = hi > m ? m : hi;
     for (int64_t j = lo; j < hi; j++)
-        sum += k[j - lo] = cubic(((double)j - centre + 0.5) * inverse);
+        sum += k[j - lo] = cubic((float)(((double)((float)j - centre) + 0.5) * (double)inverse));
     for (int64_t j = 0; j < hi - lo; j++)
         k[j] /= sum;
     *first = lo;
@@ -47,15 +48,18 @@ static int64_t taps(int64_t i, int64_t m, int64_t n, double *k, int64_t *first)
 }
 
 /* One axis: src [a,m,b] -> dst [a,n,b]. */
-static void resample(const double *src, int64_t a, int64_t m, int64_t b, int64_t n, double *dst, double *k)
+static void resample(const float *src, int64_t a, int64_t m, int64_t b, int64_t n, float *dst, float *k)
 {
     for (int64_t i = 0; i < n; i++) {
-        int64_t first, count = taps(i, m, n, k, &first);
+        int64_t first, count = taps(i, m, n, k, &first), plain = 1 + (count - 1) / 4 * 4;
         for (int64_t p = 0; p < a; p++)
             for (int64_t q = 0; q < b; q++) {
-                double v = 0;
-                for (int64_t j = 0; j < count; j++)
-                    v += k[j] * src[(p * m + first + j) * b + q];
+                const float *x = src + (p * m + first) * b + q;
+                float v = k[0] * x[0];
+                for (int64_t j = 1; j < plain; j++)
+                    v += k[j] * x[j * b];
+                for (int64_t j = plain; j < count; j++)
+                    v = fmaf(k[j], x[j * b], v);
                 dst[(p * n + i) * b + q] = v;
             }
     }
@@ -64,23 +68,15 @@ static void resample(const double *src, int64_t a, int64_t m, int64_t b, int64_t
 int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w, int64_t d, int64_t nh, int64_t nw, float *dst, gv_err *err)
 {
     int64_t longest = h > w ? h : w;
-    double *src = gv_alloc((size_t)(h * w * d) * sizeof *src, err);
-    double *mid = gv_alloc((size_t)(h * nw * d) * sizeof *mid, err);
-    double *out = gv_alloc((size_t)(nh * nw * d) * sizeof *out, err);
-    double *k = gv_alloc((size_t)longest * sizeof *k, err);
-    int r = src && mid && out && k ? GV_OK : GV_ESYS;
+    float *mid = gv_alloc((size_t)(h * nw * d) * sizeof *mid, err);
+    float *k = gv_alloc((size_t)longest * sizeof *k, err);
+    int r = mid && k ? GV_OK : GV_ESYS;
     if (r == GV_OK) {
         memcpy(dst, pos, (size_t)(prefix * d) * sizeof *dst);
-        for (int64_t i = 0; i < h * w * d; i++)
-            src[i] = pos[prefix * d + i];
-        resample(src, h, w, d, nw, mid, k);     /* [h,nw,d] */
-        resample(mid, 1, h, nw * d, nh, out, k); /* [nh,nw,d] */
-        for (int64_t i = 0; i < nh * nw * d; i++)
-            dst[prefix * d + i] = (float)out[i];
+        resample(pos + prefix * d, h, w, d, nw, mid, k);          /* [h,nw,d] */
+        resample(mid, 1, h, nw * d, nh, dst + prefix * d, k); /* [nh,nw,d] */
     }
-    gv_free(src);
     gv_free(mid);
-    gv_free(out);
     gv_free(k);
     return r;
 }
