@@ -204,6 +204,10 @@ static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *
     } else if (out < 0)
         out = null; /* the end of the flow writes files of its own */
     pid_t parent = getpid();
+    /* Signals wait meanwhile: in the child the driver's handler would swallow one that came before exec. */
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
     c->pid = fork();
     if (c->pid == 0) {
         for (int e = 0; e < p->edges; e++)
@@ -214,6 +218,9 @@ static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *
             keep_open(w->o->lock_fd);
         become(argv, env, in, out, err_pipe[1], parent, group);
     }
+    int why = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = why;
     if (c->pid < 0)
         r = gv_fail_sys(err, "cannot start '%s'", n->label);
     else {
