@@ -69,7 +69,7 @@ driver=$!
 until_event two '"validation":true'
 kill -STOP $(pgrep -P $driver -f 'glovita-train ') # a trainer that does not answer
 kill -TERM $driver
-sleep 0.3
+sleep 1
 kill -TERM $driver
 wait $driver
 status=$?
