@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/threads.h"
 #include "json/json.h"
+#include "nn/optim/groups.h"
 #include "run/run.h"
 #include "run/rundir.h"
 #include "run/spawn.h"
@@ -58,6 +59,8 @@ static int plan(job *j, gv_arena *arena, gv_err *err)
     gv_flow trial = { .label = "sanity", .split = "val", .augment = "test", .batch = "eval", .epochs = 1, .workers = 1 };
     bool try = c->training.num_sanity_val_steps > 0 && val_n > 0 && !j->at.step && !j->at.epoch;
     int s = -1, v = -1, t, n;
+    if (c->dataloading.drop_last_train && j->r.data.split[GV_SPLIT_TRAIN].n < size)
+        return gv_fail(err, GV_EUSAGE, "'--dataloading.drop_last_train' leaves no batch: an epoch has %" PRId64 " samples, a batch %" PRId64, j->r.data.split[GV_SPLIT_TRAIN].n, size);
     if (try && (s = gv_flow_add(p, c, &trial, err)) < 0)
         return s;
     if (val_n > 0 && (v = gv_flow_add(p, c, &val, err)) < 0)
@@ -222,6 +225,8 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
     gv_network *net = NULL;
     if (r == GV_OK)
         r = gv_network_build(&net, c, &f, 1, GV_EVAL, 0, err);
+    if (r == GV_OK && c->optimizer.layer_wise_lr_decay > 0 && !gv_groups_blocks(net->graph))
+        r = gv_fail(err, GV_EUSAGE, "'--optimizer.layer_wise_lr_decay' needs an encoder made of blocks, a vision transformer for example; this one has none");
     if (r == GV_OK) {
         int64_t all, trained;
         gv_network_count(net, &all, &trained);

@@ -2,6 +2,7 @@
 #include "session/session.h"
 #include "metric/metric.h"
 #include "nn/optim/optim.h"
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/random.h>
 
@@ -35,6 +36,21 @@ bool gv_session_higher_is_better(const char *key)
     return gv_metric_key(key, &higher) && higher;
 }
 
+/* Does one of the configured metrics give this key? */
+static bool is_logged(const gv_config *c, const char *key)
+{
+    for (size_t i = 0; i < c->task.metrics.n; i++) {
+        const char *name = c->task.metrics.v[i], *first = gv_metric_first_key(name);
+        if (first && !strcmp(first, key))
+            return true;
+        if (!strcasecmp(name, "pr") && (!strcmp(key, "Precision") || !strcmp(key, "Recall")))
+            return true;
+        if (!strcasecmp(name, "f1_per_class") && !strncmp(key, "F1_class_", 9)) /* classes that are not known yet are not counted */
+            return c->data.num_classes == GV_NONE_I64 || strtoll(key + 9, NULL, 10) < c->data.num_classes;
+    }
+    return false;
+}
+
 int gv_session_check(const gv_config *c, gv_err *err)
 {
     gv_metric_set *m;
@@ -46,15 +62,14 @@ int gv_session_check(const gv_config *c, gv_err *err)
     const char *best = c->training.best_checkpoint_metric;
     if (!best)
         return GV_OK;
-    bool higher, logged = false;
+    bool higher;
     const char *key = gv_metric_key(best, &higher);
-    if (!key)
-        return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is no metric", best);
-    for (size_t i = 0; i < c->task.metrics.n && !logged; i++) {
+    if (key && (!strcmp(key, "loss") || is_logged(c, key)))
+        return GV_OK;
+    char list[600] = "";
+    for (size_t i = 0; i < c->task.metrics.n; i++) {
         const char *first = gv_metric_first_key(c->task.metrics.v[i]);
-        logged = first && (!strcmp(first, key) || (!strcmp(c->task.metrics.v[i], "pr") && (!strcmp(key, "Precision") || !strcmp(key, "Recall"))));
+        snprintf(list + strlen(list), sizeof list - strlen(list), "val_%s, ", first ? first : "?");
     }
-    if (!logged && strcmp(key, "loss"))
-        return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is not among --task.metrics", best);
-    return GV_OK;
+    return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is %s; logged are %sval_loss", best, key ? "not among --task.metrics" : "no metric", list);
 }

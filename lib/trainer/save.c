@@ -70,11 +70,11 @@ int gv_trainer_publish(gv_trainer *w, const gv_network *net, gv_err *err)
     int64_t keep = w->c->training.keep_epochs;
     if (keep == GV_NONE_I64 || keep > 0)
         r = write_checkpoint(w, net, name, err);
-    for (int64_t old = keep == GV_NONE_I64 ? -1 : e - keep; r == GV_OK && old >= 0 && old > e - keep - 2; old--) {
+    for (int64_t old = keep == GV_NONE_I64 ? -1 : e - keep, missing = 0; r == GV_OK && old >= 0 && missing < 2; old--) { /* all older ones */
         char path[4200];
         snprintf(name, sizeof name, "epoch_%04" PRId64, old);
         gv_checkpoint_path(w->c, w->o->run, name, path, sizeof path);
-        unlink(path);
+        missing = unlink(path) < 0 ? missing + 1 : 0;
     }
     if (r == GV_OK && w->t.is_best)
         r = write_checkpoint(w, net, "best", err);
