@@ -5,10 +5,11 @@
 data=${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}
 [ -d "$data" ] || skip_all "no Fashion-MNIST in '$data'"
 run=exp/fashion_mnist
+by= # "exec" in a subshell: $! is the driver itself then
 train() { # train GROUP [WORDS…]
     group=$1
     shift
-    glovita_train --data.dataset fashion_mnist --data.data_root_dir "$data" --data.data_fraction 0.005 --model.encoder.type resnet10t --model.encoder.no_pretrained \
+    $by glovita_train --data.dataset fashion_mnist --data.data_root_dir "$data" --data.data_fraction 0.005 --model.encoder.type resnet10t --model.encoder.no_pretrained \
         --optimizer.name SGD --optimizer.lr 0.02 --optimizer.warmup_epochs 0 --training.epochs 2 --dataloading.batch_size 32 --training.val_steps_per_epoch 2 --training.precision no \
         --training.seed 3 --training.threads 1 --dataloading.num_workers 1 --no_progress --exp_dir exp --logger.group "$group" --logger.backend none "$@"
 }
@@ -41,9 +42,9 @@ check 'more steps than an epoch has are all of it' 'train many --training.train_
 check 'gradient accumulation: 10 batches in groups of 4 are 3 steps, the last of 2 batches' '
     train acc --training.gradient_accumulation_steps 4 && [ "$(field acc step)" = "3 6 " ]'
 check 'accumulation survives a kill: the resumed bytes are the same' '
-    (train acck --training.gradient_accumulation_steps 4 --training.save_every 1) >k.out 2>&1 &
+    (by=exec; train acck --training.gradient_accumulation_steps 4 --training.save_every 1) >k.out 2>&1 &
     for _ in $(seq 100); do [ -e $run/acck/0/checkpoints/resume.safetensors ] && break; sleep 0.05; done
-    pkill -9 -f "^[^ ]*glovita_train .*--logger.group acck"; wait
+    kill -9 $!; wait $!
     train acck --training.gradient_accumulation_steps 4 --training.save_every 1 --resume 2>err; grep "^resumed" err; same_model acc acck && same_metrics acc acck'
 check 'drop_last_train leaves the short batch out: 9 steps' 'train drop --dataloading.drop_last_train && [ "$(field drop step)" = "9 18 " ]'
 check 'drop_last_train that would leave nothing is refused before anything is written' '
@@ -125,15 +126,15 @@ done
 folds() { # folds GROUP [WORDS…]
     group=${1:+--logger.group $1}
     shift
-    glovita_train --data.dataset generic_image_dataset --data.data_root_dir set --data.split_source splits_json --data.label_source folder --data.num_classes 2 --model.encoder.type resnet10t --model.encoder.no_pretrained \
+    $by glovita_train --data.dataset generic_image_dataset --data.data_root_dir set --data.split_source splits_json --data.label_source folder --data.num_classes 2 --model.encoder.type resnet10t --model.encoder.no_pretrained \
         --data.augmentation.image_size 32 --training.cv_folds 3 --training.epochs 1 --dataloading.batch_size 4 --training.precision no --training.seed 3 --training.threads 1 --dataloading.num_workers 1 --exp_dir exp --logger.backend none $group "$@"
 }
 echo '{"train": ["a/1","a/2","a/3","a/4","a/5","a/6","b/1","b/2","b/3","b/4","b/5","b/6"]}' >set/splits.json
 check 'cv_folds 3: three runs of one group' 'folds cv && [ "$(cd exp/generic_image_dataset/cv && echo *)" = "0 1 2" ] && [ -e exp/generic_image_dataset/cv/2/checkpoints/best.safetensors ]'
 check 'each fold validates another part' 'cd exp/generic_image_dataset/cv && ! cmp 0/checkpoints/last.safetensors 1/checkpoints/last.safetensors && cmp 0/splits.json 1/splits.json'
 check 'a signal in the second fold ends all with status 75; a bare --resume goes on with that group and does the third' '
-    (folds cv2) >cv2.out 2>&1 & for _ in $(seq 500); do [ -e exp/generic_image_dataset/cv2/1/config.json ] && break; sleep 0.02; done
-    pkill -TERM -f "^[^ ]*glovita_train .*--logger.group cv2"; wait $!; [ $? = 75 ] && grep "logger.group .cv2. --resume" cv2.out && [ ! -e exp/generic_image_dataset/cv2/2 ] &&
+    (by=exec; folds cv2) >cv2.out 2>&1 & for _ in $(seq 500); do [ -e exp/generic_image_dataset/cv2/1/config.json ] && break; sleep 0.02; done
+    kill -TERM $!; wait $!; [ $? = 75 ] && grep "logger.group .cv2. --resume" cv2.out && [ ! -e exp/generic_image_dataset/cv2/2 ] &&
     folds "" --resume && for k in 0 1 2; do cmp exp/generic_image_dataset/cv/$k/checkpoints/resume.safetensors exp/generic_image_dataset/cv2/$k/checkpoints/resume.safetensors || exit 1; done'
 check '--resume where nothing is begins; of a finished group it says so' 'folds cv3 --resume && [ -e exp/generic_image_dataset/cv3/2/checkpoints/last.safetensors ] && folds cv3 --resume 2>err && [ $(grep -c finished err) = 3 ]'
 check 'the folds predict together' 'glovita_infer --exp_dir exp/generic_image_dataset/cv --split val --pred_output p.csv >out 2>err || { cat err; glovita_infer --help; false; }; head p.csv'
