@@ -46,6 +46,13 @@ check 'accumulation survives a kill: the resumed bytes are the same' '
     for _ in $(seq 100); do [ -e $run/acck/0/checkpoints/resume.safetensors ] && break; sleep 0.05; done
     kill -9 $!; wait $!
     train acck --training.gradient_accumulation_steps 4 --training.save_every 1 --resume 2>err; grep "^resumed" err; same_model acc acck && same_metrics acc acck'
+check 'stepwise metrics and pictures of training survive a kill in the middle of an epoch' '
+    more="--task.metric_computation_mode stepwise --task.result_plot all --training.save_every 1"
+    train mid $more
+    (by=exec; train midk $more) >k.out 2>&1 &
+    for _ in $(seq 200); do [ -e $run/midk/0/checkpoints/resume.safetensors ] && break; sleep 0.05; done; kill -9 $!; wait $!
+    train midk $more --resume 2>err; grep "^resumed" err
+    same_metrics mid midk && cmp $run/mid/0/checkpoints/resume.safetensors $run/midk/0/checkpoints/resume.safetensors'
 check 'drop_last_train leaves the short batch out: 9 steps' 'train drop --dataloading.drop_last_train && [ "$(field drop step)" = "9 18 " ]'
 check 'drop_last_train that would leave nothing is refused before anything is written' '
     exits 2 train dropall --dataloading.drop_last_train --dataloading.batch_size 301 2>err && grep "leaves no batch" err && [ ! -e $run/dropall ]'
