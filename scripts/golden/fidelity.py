@@ -337,7 +337,6 @@ def cases(light):
         Case("five_batches", "resnet18", 64, 7, 38, 8, 1, "SGD", seed=3),          # five batches, the last of six
         Case("vit_resampled", "vit_small_patch16_224", 96, 3, 8, 8, 5, native=224, seed=4),
         Case("reg_resampled", "vit_small_patch14_reg4_dinov2", 70, 3, 8, 8, 5, native=98, seed=5),
-        Case("four_channels", "resnet18", 64, 3, channels=1, seed=14),
         Case("accumulate", "resnet18", 64, 4, 22, 4, 2, "AdamW", accumulate=2, seed=6),
         Case("clip", "resnet18", 64, 5, opt="SGD", clip=0.3, nesterov=True, seed=7),
         Case("smoothing", "vit_small_patch16_224", 64, 6, smoothing=0.1, undecay=True, seed=8),

@@ -119,20 +119,20 @@ def stage_seconds(batches, precision, work):
 
 
 def times(train, val, work):
-    """Training steps alone, in turns, median of five: ours as the difference of 48 and 8 batches, so that the start cancels."""
+    """Training steps alone, in turns, median of three: ours as the difference of 20 and 4 batches, so that the start cancels."""
     print("\n| precision | ours, images/s | PyTorch, images/s | ours / PyTorch |\n| --- | --- | --- | --- |")
     for precision in a.precision:
         us, them = [], []
-        for k in range(5):
-            us.append(40 * BATCH / (stage_seconds(48, precision, work) - stage_seconds(8, precision, work)))
+        for k in range(3):
+            us.append(16 * BATCH / (stage_seconds(20, precision, work) - stage_seconds(4, precision, work)))
             net = Torch(train, val, k, precision)
             net.net.train()
             for at in torch.arange(3 * BATCH).split(BATCH):
                 net.step(at)
             t = time.time()
-            for at in torch.randperm(len(net.x))[:40 * BATCH].split(BATCH):
+            for at in torch.randperm(len(net.x))[:16 * BATCH].split(BATCH):
                 net.step(at)
-            them.append(40 * BATCH / (time.time() - t))
+            them.append(16 * BATCH / (time.time() - t))
         u, t = statistics.median(us), statistics.median(them)
         print("| %s | %.0f | %.0f | %.2f |" % (precision, u, t, u / t), flush=True)
 
