@@ -139,6 +139,90 @@ static void loading(void)
     gv_store_close(from);
 }
 
+/* The name a tensor has in Facebook's own ConvNeXt files. */
+static void original(const char *name, char out[128])
+{
+    int i, j;
+    char rest[64];
+    if (sscanf(name, "stages.%d.blocks.%d.%63s", &i, &j, rest) == 3) {
+        const char *tail = strchr(rest, '.') ? strrchr(rest, '.') : "";
+        const char *part = !strncmp(rest, "conv_dw", 7) ? "dwconv" : !strncmp(rest, "mlp.fc1", 7) ? "pwconv1" : !strncmp(rest, "mlp.fc2", 7) ? "pwconv2" : NULL;
+        if (!strncmp(rest, "mlp.grn", 7))
+            snprintf(out, 128, "stages.%d.%d.grn.%s", i, j, !strcmp(tail, ".weight") ? "gamma" : "beta");
+        else if (part)
+            snprintf(out, 128, "stages.%d.%d.%s%s", i, j, part, tail);
+        else
+            snprintf(out, 128, "stages.%d.%d.%s", i, j, rest);
+    } else if (sscanf(name, "stages.%d.downsample.%63s", &i, rest) == 2)
+        snprintf(out, 128, "downsample_layers.%d.%s", i, rest);
+    else if (!strncmp(name, "stem.", 5))
+        snprintf(out, 128, "downsample_layers.0.%s", name + 5);
+    else
+        snprintf(out, 128, "%s%s", !strncmp(name, "head.norm", 9) ? "norm" : "head", strrchr(name, '.'));
+}
+
+/* Published by its makers: linear layers where timm has 1x1 convolutions, grn [1,1,1,C], heads of a distillation. */
+static void convnext(void)
+{
+    static gv_load_tensor t[400];
+    static char names[400][128];
+    static const char *const towers[] = { "stem", "stages", "head.norm" };
+    gv_err err = { 0 };
+    gv_model_ref m;
+    gv_store *from, *to;
+    gv_load_report report;
+    gv_arena_reset(&arena);
+    network("convnextv2_atto", 64, 3, 5, &m, &from);
+    size_t n = listed(from, t), same = 0;
+    for (size_t i = 0; i < n; i++) {
+        original(t[i].name, names[i]);
+        for (size_t k = 0; k < (size_t)gv_shape_count(t[i].shape, t[i].ndim); k++)
+            ((float *)(uintptr_t)t[i].data)[k] = (float)((i * 31 + k) % 97);
+        if (t[i].ndim == 4 && t[i].shape[3] == 1 && t[i].shape[1] > 1)
+            t[i].ndim = 2;
+        if (strstr(t[i].name, ".grn."))
+            t[i].ndim = 4, t[i].shape[3] = t[i].shape[0], t[i].shape[0] = t[i].shape[1] = t[i].shape[2] = 1;
+        t[i].name = names[i];
+    }
+    t[n] = t[0];
+    t[n].name = "projectors.0.weight";
+    gv_graph *g = network("convnextv2_atto", 64, 3, 5, &m, &to);
+    gv_load_options o = gv_model_load_options(&m);
+    int r = gv_model_load(to, g, t, n + 1, &o, &report, &err);
+    for (int i = 0; r == GV_OK && i < gv_store_count(to); i++)
+        same += !memcmp(gv_store_at(to, i)->data, gv_store_find(from, gv_store_at(to, i)->name)->data, gv_store_at(to, i)->bytes);
+    ok(r == GV_OK && report.loaded == (int)n && same == n && n == 140, "a ConvNeXt V2 under its makers' names%s", err.text);
+
+    n = listed(from, t);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = t[i].name;
+        for (size_t k = 0; k < GV_COUNT(towers); k++)
+            if (!strncmp(name, towers[k], strlen(towers[k])))
+                snprintf(names[i], 128, "visual.trunk.%s", name);
+        if (!strncmp(name, "head.fc.", 8))
+            snprintf(names[i], 128, "%s", !strcmp(name, "head.fc.weight") ? "visual.head.proj.weight" : "logit_scale");
+        t[i].name = names[i];
+    }
+    r = gv_model_load(to, g, t, n, &o, &report, &err);
+    const float *bias = gv_store_find(to, "head.fc.bias")->data;
+    ok(r == GV_OK && report.loaded == (int)n && bias[0] == 0 && bias[4] == 0, "the image tower of an OpenCLIP file; its projection gets a bias of zeros%s", err.text);
+
+    n = listed(from, t), same = 0;
+    for (size_t i = 0; i < n; i++) {
+        t[same] = t[i];
+        same += strncmp(t[i].name, "head.", 5) != 0;
+    }
+    o.allow_head = true;
+    ok(gv_model_load(to, g, t, same, &o, &report, &err) == GV_EDATA && strstr(err.text, "2 missing: 'head.norm"), "a norm that is missing is named: %s", err.text);
+    gv_err_clear(&err);
+    ok(gv_model_find("convnextv2_atto.fcmae", &m, &err) == GV_OK, "the masked autoencoder");
+    o = gv_model_load_options(&m);
+    o.allow_head = true;
+    ok(gv_model_load(to, g, t, same, &o, &report, &err) == GV_OK && report.loaded == 136, "… was published without it%s", err.text);
+    gv_store_close(to);
+    gv_store_close(from);
+}
+
 /* Counters may be absent or a scalar; half precision is converted. */
 static void types(void)
 {
@@ -177,6 +261,7 @@ int main(void)
     functions();
     dinov2();
     loading();
+    convnext();
     types();
     gv_arena_release(&arena);
     gv_free(gold.text);

@@ -54,7 +54,7 @@ static void counts(void)
     int all = 0;
     while (gv_model_arch(all))
         all++;
-    ok(known == all && all == 191, "all %d architectures have a published count", all);
+    ok(known == all && all == 222, "all %d architectures have a published count", all);
     ok(wrong == 0, "every architecture has timm's number of parameters and tensors");
     gv_arena_release(&arena);
     if (f)
@@ -74,6 +74,9 @@ static void names(void)
     ok(gv_model_find("resnet50.tv_in1k", &m, &err) == GV_OK && !strcmp(m.cfg->interpolation, "bilinear"), "interpolation of a tag");
     ok(gv_model_find("vit_huge_patch14_clip_quickgelu_224.dfn5b", &m, &err) == GV_OK && !strcmp(m.hub, "timm/vit_huge_patch14_clip_224.dfn5b"), "weights in another repository");
     ok(gv_model_find("tv_resnet50", &m, &err) == GV_OK && !strcmp(m.hub, "timm/resnet50.tv_in1k"), "an older name");
+    ok(gv_model_find("convnext_large_mlp.clip_laion2b_soup_ft_in12k_320", &m, &err) == GV_OK && m.cfg->input_size == 320 && m.cfg->num_classes == 11821, "a CLIP tower fine-tuned");
+    ok(!strcmp(m.first_conv, "stem.0") && !strcmp(m.family->classifier, "head.fc") && m.num_features == 1536, "… and its keys");
+    ok(gv_model_find("convnext_tiny_in22k", &m, &err) == GV_OK && !strcmp(m.hub, "timm/convnext_tiny.fb_in22k"), "an older name of a ConvNeXt");
     ok(gv_model_find("resnet5O", &m, &err) == GV_EUSAGE && strstr(err.text, "'resnet50'"), "a misspelt name gets its nearest: %s", err.text);
     gv_err_clear(&err);
     ok(gv_model_find("resnet18.b_in1k", &m, &err) == GV_EUSAGE && strstr(err.text, "a1_in1k") && strstr(err.text, "tv_in1k"), "an unknown tag gets the list: %s", err.text);

@@ -6,7 +6,7 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
     const struct gv_conv2d *o = params;
     return gv_convnd(g, x, "", .dims = 2, .out = o->out, .kernel = { o->kernel, o->kernel }, .stride = { o->stride, o->stride },
                      .padding = { o->padding, o->padding }, .dilation = { o->dilation, o->dilation }, .groups = o->groups,
-                     .bias = o->bias, .init = o->init);
+                     .bias = o->bias, .init = o->init, .bias_init = o->bias_init);
 }
 
 const gv_layer gv_layer_conv2d = {

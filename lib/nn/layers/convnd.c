@@ -22,7 +22,7 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
         fan_in *= o->kernel[i];
     }
     gv_val weight = gv_param(g, "weight", shape, 2 + o->dims, o->init ? o->init : "kaiming_uniform_a5");
-    gv_val bias = o->bias ? gv_param(g, "bias", shape, 1, gv_init_bias(text, fan_in)) : GV_NO_VAL;
+    gv_val bias = o->bias ? gv_param(g, "bias", shape, 1, o->bias_init ? o->bias_init : gv_init_bias(text, fan_in)) : GV_NO_VAL;
     return gv_conv(g, x, weight, bias, &w);
 }
 

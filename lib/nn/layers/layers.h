@@ -29,12 +29,12 @@ gv_val gv_layer_build(gv_graph *g, const gv_layer *layer, gv_val x, const char *
 const gv_layer *gv_layer_find(const char *name);
 
 /* x [N,s…,C] -> [N,s'…,out]; weight [out,C/groups,k…], bias [out]. dims 1 to 3; entries of kernel, stride, padding, dilation
- * beyond dims are not read; a stride, dilation or groups of 0 is 1. init: of the weight; NULL is torch's default. */
-struct gv_convnd { int dims; int64_t out, kernel[3], stride[3], padding[3], dilation[3], groups; bool bias; const char *init; };
+ * beyond dims are not read; a stride, dilation or groups of 0 is 1. init, bias_init: NULL is torch's default. */
+struct gv_convnd { int dims; int64_t out, kernel[3], stride[3], padding[3], dilation[3], groups; bool bias; const char *init, *bias_init; };
 #define gv_convnd(g, x, name, ...) gv_layer_build(g, &gv_layer_convnd, x, name, &(struct gv_convnd){ __VA_ARGS__ })
 
 /* The same for two equal dimensions: x [N,H,W,C] -> [N,H',W',out]. */
-struct gv_conv2d { int64_t out, kernel, stride, padding, dilation, groups; bool bias; const char *init; };
+struct gv_conv2d { int64_t out, kernel, stride, padding, dilation, groups; bool bias; const char *init, *bias_init; };
 #define gv_conv2d(g, x, name, ...) gv_layer_build(g, &gv_layer_conv2d, x, name, &(struct gv_conv2d){ __VA_ARGS__ })
 
 /* x [N…,I] -> [N…,out]; weight [out,I], bias [out]. init as above (of the weight), bias_init of the bias (NULL: torch's default). */
@@ -48,6 +48,14 @@ struct gv_batch_norm { double eps, momentum; bool zero_weight; };
 /* x [N…,C] -> same; weight, bias [C]. eps 1e-6. */
 struct gv_layer_norm { double eps; };
 #define gv_layer_norm(g, x, name, ...) gv_layer_build(g, &gv_layer_layer_norm, x, name, &(struct gv_layer_norm){ __VA_ARGS__ })
+
+/* x [N…,C] -> same, not centred; weight [C]. eps 1e-6. deviation: by the standard deviation, not the root mean square. */
+struct gv_rms_norm { double eps; bool deviation; };
+#define gv_rms_norm(g, x, name, ...) gv_layer_build(g, &gv_layer_rms_norm, x, name, &(struct gv_rms_norm){ __VA_ARGS__ })
+
+/* x [N,s…,C] -> same; weight, bias [C] from 0. */
+struct gv_grn { char none; };
+#define gv_grn(g, x, name) gv_layer_build(g, &gv_layer_grn, x, name, &(struct gv_grn){ 0 })
 
 /* x [N,s…,C] -> [N,s'…,C], the same window in each of the 1 to 3 dimensions. stride 0: the kernel. */
 struct gv_pool { int64_t kernel, stride, padding; bool ceil_mode, exclude_pad; };
@@ -65,8 +73,9 @@ struct gv_global_avgpool { bool keep; };
 typedef enum gv_activation { GV_ACT_GELU, GV_ACT_RELU, GV_ACT_GELU_TANH, GV_ACT_QUICK_GELU, GV_ACT_SILU } gv_activation;
 gv_val gv_activate(gv_graph *g, gv_activation act, gv_val x);
 
-/* x [N,L,D] -> [N,L,D] by hidden: fc1, activation, (norm), fc2. drop: after the activation and at the end. */
-struct gv_mlp { int64_t hidden; gv_activation act; double drop; bool norm, no_bias; double eps; const char *init; };
+/* x [N…,D] -> [N…,D] by hidden: fc1, activation, (norm or grn), fc2. drop: after the activation and at the end. conv: fc1 and fc2 are
+ * 1x1 convolutions of x [N,H,W,D], which changes nothing but the shape of their weights. */
+struct gv_mlp { int64_t hidden; gv_activation act; double drop; bool norm, grn, conv, no_bias; double eps; const char *init; };
 #define gv_mlp(g, x, name, ...) gv_layer_build(g, &gv_layer_mlp, x, name, &(struct gv_mlp){ __VA_ARGS__ })
 
 /* x [N,L,D] -> [N,L,D]: fc1 [hidden,D] gives gate and value (halves), silu(gate) * value, fc2 [D,hidden/2]. */

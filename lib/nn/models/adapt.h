@@ -29,6 +29,7 @@ typedef struct gv_load_options {
     int pos_prefix;            /* tokens in front of the grid in pos_embed; -1: there is no pos_embed */
     int64_t grid[2];           /* the graph's patch grid; 0 0: square */
     const char *unused_prefix; /* tensors of this prefix have no use; NULL: none */
+    const char *absent_prefix; /* parameters of this prefix may be missing, and stay as initialised; NULL: none */
 } gv_load_options;
 
 /* What follows from the model; for an encoder without published weights, all fields are NULL or -1. m may be NULL. */
@@ -55,5 +56,9 @@ int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w
 /* DINOv2's own names to timm's, when `mask_token` is among them: register_tokens become reg_token, the class token takes up its
  * position, w12/w3 become fc1/fc2. *out and *m are t and n otherwise. Made in the arena. */
 int gv_convert_dinov2(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
+/* The same for a ConvNeXt's own file (`downsample_layers.0.0.weight` is in it) and for OpenCLIP's with a ConvNeXt as image tower
+ * (`visual.trunk.stem.0.weight`): the text tower is left out, and the projection becomes the classifier, with zeros for its bias. */
+int gv_convert_convnext(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -30,6 +30,8 @@ gv_load_options gv_model_load_options(const gv_model_ref *m)
             o.pos_prefix = m->family->pos_prefix(m->variant);
         if (m->family->unused_prefix)
             o.unused_prefix = m->family->unused_prefix(m->variant);
+        if (m->cfg && !strcmp(m->cfg->tag, "fcmae")) /* ConvNeXt V2's masked autoencoders were published without the norm behind the pooling */
+            o.absent_prefix = "head.norm.";
     }
     return o;
 }
@@ -56,11 +58,13 @@ static const char *shape_text(const int64_t *shape, int ndim, char out[SHAPE_TEX
     return out;
 }
 
-/* Equal, or a single element in both: a counter is a scalar in files. */
+/* Equal, or a single element in both: a counter is a scalar in files; or a matrix where a 1x1 convolution stands. */
 static bool same_shape(const gv_load_tensor *t, const gv_param_info *p)
 {
     if (gv_shape_count(t->shape, t->ndim) == 1 && gv_shape_count(p->shape, p->ndim) == 1)
         return true;
+    if (t->ndim == 2 && p->ndim == 4 && p->shape[2] == 1 && p->shape[3] == 1)
+        return t->shape[0] == p->shape[0] && t->shape[1] == p->shape[1];
     return t->ndim == p->ndim && !memcmp(t->shape, p->shape, (size_t)p->ndim * sizeof *p->shape);
 }
 
@@ -148,8 +152,10 @@ static bool head_fits(struct job *j, const gv_graph *g)
     return in_graph > 0 && in_graph == fit;
 }
 
-static bool may_be_absent(const char *name)
+static bool may_be_absent(const struct job *j, const char *name)
 {
+    if (j->o->absent_prefix && !strncmp(name, j->o->absent_prefix, strlen(j->o->absent_prefix)))
+        return true;
     size_t n = strlen(name), k = strlen("num_batches_tracked");
     return n >= k && !strcmp(name + n - k, "num_batches_tracked");
 }
@@ -163,7 +169,7 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
         return GV_OK;
     const gv_load_tensor *t = source(j, p->name);
     if (!t) {
-        if (!may_be_absent(p->name))
+        if (!may_be_absent(j, p->name))
             listed(&j->missing, p->name, "");
         return GV_OK;
     }
@@ -259,6 +265,8 @@ int gv_model_load(gv_store *s, const gv_graph *g, const gv_load_tensor *t, size_
         *j = (struct job){ .o = o, .report = report };
         r = gv_convert_dinov2(t, n, &j->t, &j->n, &arena, err);
     }
+    if (r == GV_OK)
+        r = gv_convert_convnext(j->t, j->n, &j->t, &j->n, &arena, err);
     if (r == GV_OK && !(j->used = gv_arena_alloc(&arena, j->n + 1, err)))
         r = GV_ESYS;
     if (r == GV_OK) {

@@ -59,7 +59,7 @@ static int unknown_arch(const char *arch, gv_err *err)
                 names[i] = names[--n];
     }
     return gv_fail(err, GV_EUSAGE, "'%s' is not a timm architecture that is built here%s%s", arch, near,
-                   *near ? "?)" : ": resnet50, vit_base_patch16_224 and their families are");
+                   *near ? "?)" : ": resnet50, convnext_tiny, vit_base_patch16_224 and their families are");
 }
 
 static int unknown_tag(const gv_model *f, const char *arch, const char *tag, gv_err *err)
