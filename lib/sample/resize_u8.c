@@ -88,33 +88,54 @@ GV_HOT static void down_u8(const uint8_t *restrict in, size_t step, uint8_t *res
     }
 }
 
-/* scratch: ty->in * tx->out * c bytes, then (aligned) a row of tx->in * c + 4 and one of tx->out * c + 4 ints.
- * Pillow's order: across first, rounded to 8 bits. */
+/* Rows lo … hi-1, each from tx->in to tx->out pixels. ints: a row of tx->in * c + 4 and one of tx->out * c + 4. */
+static void across_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, int64_t c, int64_t lo, int64_t hi, int32_t *ints)
+{
+    size_t from = (size_t)(t->in * c), to = (size_t)(t->out * c);
+    int32_t *sums = ints + from + 4;
+    ints[from] = 0;
+    for (int64_t y = lo; y < hi; y++) {
+        if (c == 3) {
+            widen_u8(in + (size_t)y * from, ints, from);
+            across3_u8(ints, sums, t);
+            narrow_u8(sums, out + (size_t)y * to, to);
+        } else
+            across_u8(in + (size_t)y * from, out + (size_t)y * to, t, c);
+    }
+}
+
+static void down_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, size_t row)
+{
+    for (int64_t y = 0; y < t->out; y++)
+        down_u8(in + (size_t)t->first[y] * row, row, out + (size_t)y * row, row, t->fixed + y * t->width, t->count[y]);
+}
+
+/* Pillow (since 13) goes down before across where the height loses more than twice as many pixels as the width. */
+bool gv_resize_down_first(const gv_taps *ty, const gv_taps *tx)
+{
+    int64_t less_h = ty->in - ty->out, less_w = tx->in - tx->out;
+    return less_h > 0 && less_h > 2 * less_w;
+}
+
+/* scratch: what lies between the passes (ty->in * tx->out * c bytes, or ty->out * tx->in * c), then (aligned) the ints of
+ * across_rows. Each pass is rounded to 8 bits; one that would change nothing is left out. */
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch)
 {
-    size_t row = (size_t)(tx->in * c), mid = (size_t)(tx->out * c);
-    if (tx->in != tx->out) {
-        int64_t lo = ty->first[0], hi = ty->first[ty->out - 1] + ty->count[ty->out - 1];
-        int32_t *wide = (int32_t *)(void *)(scratch + (((size_t)ty->in * mid + 63) & ~(size_t)63)), *sums = wide + row + 4;
-        wide[row] = 0;
-        for (int64_t y = lo; y < hi; y++) {
-            const uint8_t *p = in + (size_t)y * row;
-            uint8_t *to = scratch + (size_t)y * mid;
-            if (c == 3) {
-                widen_u8(p, wide, row);
-                across3_u8(wide, sums, tx);
-                narrow_u8(sums, to, mid);
-            } else
-                across_u8(p, to, tx, c);
-        }
-        in = scratch;
-    }
-    if (ty->in == ty->out) {
-        memcpy(out, in, (size_t)ty->out * mid);
+    bool down_first = gv_resize_down_first(ty, tx), across = tx->in != tx->out, down = ty->in != ty->out;
+    size_t between = (size_t)(down_first ? ty->out * tx->in : ty->in * tx->out) * (size_t)c;
+    int32_t *ints = (int32_t *)(void *)(scratch + ((between + 63) & ~(size_t)63));
+    if (down_first) {
+        down_rows(in, across ? scratch : out, ty, (size_t)(tx->in * c));
+        if (across)
+            across_rows(scratch, out, tx, c, 0, ty->out, ints);
         return;
     }
-    for (int64_t y = 0; y < ty->out; y++)
-        down_u8(in + (size_t)ty->first[y] * mid, mid, out + (size_t)y * mid, mid, ty->fixed + y * ty->width, ty->count[y]);
+    if (across) {
+        across_rows(in, down ? scratch : out, tx, c, down ? ty->first[0] : 0, down ? ty->first[ty->out - 1] + ty->count[ty->out - 1] : ty->in, ints);
+        in = scratch;
+    }
+    if (down)
+        down_rows(in, out, ty, (size_t)(tx->out * c));
 }
 
 GV_HOT static void linear_u8(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t, int64_t c)

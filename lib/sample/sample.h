@@ -76,7 +76,8 @@ extern const char *const gv_interpolation_names[]; /* "nearest" "linear" "biline
 /*
  * Resize the last two spatial axes to h x w. uint8 equals Pillow and OpenCV bit for bit; other types are computed in double
  * (as Pillow does for its 32-bit modes) and rounded for integers.
- * Source: Pillow's Resample.c and OpenCV's resize.cpp, as behaviour; golden values in tests/golden/augment.
+ * Source: Pillow 13's Resample.c (earlier ones go across first always) and OpenCV's resize.cpp, as behaviour; golden values in
+ * tests/golden/augment.
  */
 int gv_sample_resize(gv_sample *x, int64_t h, int64_t w, gv_interpolation how, gv_arena *arena, gv_err *err) GV_MUST_USE;
 

@@ -20,6 +20,7 @@ int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv
 int gv_taps_opencv(gv_taps *t, int64_t in, int64_t out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 /* One image of rows x width pixels x c channels, uint8; what the scratch memory must hold is said in resize_u8.c. */
+bool gv_resize_down_first(const gv_taps *ty, const gv_taps *tx);
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch);
 void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, int32_t *rows);
 void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c);

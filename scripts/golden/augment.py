@@ -105,6 +105,44 @@ def policies(out):
         out.append((h, w, resize, size, crc(t(image=formula(h, w, 3))["image"])))
 
 
+def random_resized_crops(out):
+    """Where torchvision cuts, given the uniform numbers it draws, and the pixels of what it cuts (OpenCV's for "linear")."""
+    import torch
+    from torchvision.transforms import RandomResizedCrop, functional as F, InterpolationMode as M
+    rng = np.random.default_rng(3)
+    real = torch.empty, torch.randint
+    how = {"bilinear": M.BILINEAR, "bicubic": M.BICUBIC, "nearest": M.NEAREST}
+    bounds = [(0.08, 1, 0.75, 4 / 3), (0.7, 1, 0.8, 1.25), (0.6, 1, 0.75, 1.3333), (0.08, 0.1, 0.75, 4 / 3)]
+    for i in range(120):
+        h, w = [(375, 500), (500, 375), (281, 500), (64, 64), (50, 1000), (900, 40), (7, 5)][i % 7]
+        b = bounds[i % 4]
+        u, used = [round(float(v), 6) for v in rng.random(24)], [0]
+
+        def uniform():
+            used[0] += 1
+            return u[used[0] - 1]
+
+        class Drawn:
+            def uniform_(self, lo, hi):
+                v = uniform()
+                return real[0](1).fill_(float(lo) + (float(hi) - float(lo)) * v)
+
+        torch.empty = lambda *a, **k: Drawn()
+        torch.randint = lambda lo, hi, size: real[0](1).fill_(int(lo + (hi - lo) * uniform()))
+        try:
+            y, x, ph, pw = (int(v) for v in RandomResizedCrop.get_params(Image.new("L", (w, h)), b[:2], b[2:]))
+        finally:
+            torch.empty, torch.randint = real
+        a = formula(h, w, 3 if i % 5 else 1)
+        size = [224, 32, 97][i % 3]
+        name = ["bilinear", "bicubic", "linear"][i // 3 % 3]
+        if name == "linear":
+            b8 = cv2.resize(np.ascontiguousarray(a[y : y + ph, x : x + pw]), (size, size), interpolation=cv2.INTER_LINEAR)
+        else:
+            b8 = arr(F.resized_crop(pil(a), y, x, ph, pw, [size, size], how[name], antialias=True))
+        out.append((h, w, a.shape[2], size, name, *b, y, x, ph, pw, crc(b8), len(u), *u))
+
+
 def write(path, rows):
     with open(path, "w") as f:
         for r in rows:
@@ -203,6 +241,9 @@ def main():
     rotations(rows)
     randaugment(rows)
     write(os.path.join(GOLD, "sample.txt"), rows)
+    rows = []
+    random_resized_crops(rows)
+    write(os.path.join(GOLD, "random_resized_crop.txt"), rows)
     rows = []
     policies(rows)
     write(os.path.join(GOLD, "default_2d_1.txt"), rows)

@@ -1,5 +1,6 @@
 /* augment: policies resolve as documented, and what they do to a sample follows from its numbers alone. */
 #include "augment/augment.h"
+#include "augment/random_resized_crop.h"
 #include "formats/format.h"
 #include "tests/unit/picture.h"
 #include "tests/unit/tap.h"
@@ -237,6 +238,80 @@ static void chances(void)
     ok(flips > 3870 && flips < 4230, "hflip: %d of %d mirrored", flips, n);
 }
 
+struct given { double u[64]; int n, used; };
+
+static double next_given(void *arg)
+{
+    struct given *g = arg;
+    return g->used < g->n ? g->u[g->used++] : 0.5;
+}
+
+/* One line of tests/golden/augment/random_resized_crop.txt: torchvision's place for the numbers it drew, and the pixels. */
+static void cut_as_torchvision(const char *line)
+{
+    gv_random_resized_crop o = { 0 };
+    struct given u = { .n = 0 };
+    long h, w, c, y, x, ph, pw;
+    char how[16];
+    unsigned long want;
+    int at;
+    if (sscanf(line, "%ld %ld %ld %ld %15s %lf %lf %lf %lf %ld %ld %ld %ld %lu %d%n", &h, &w, &c, &o.size, how, &o.scale_min, &o.scale_max, &o.ratio_min, &o.ratio_max,
+               &y, &x, &ph, &pw, &want, &u.n, &at) != 15 || u.n > 64) {
+        ok(0, "golden line is read: %s", line);
+        return;
+    }
+    const char *p = line + at;
+    for (int i = 0; i < u.n; i++) {
+        char *end;
+        u.u[i] = strtod(p, &end);
+        p = end;
+    }
+    gv_region g;
+    gv_random_resized_crop_place(&o, h, w, next_given, &u, &g);
+    bool same = g.y == y && g.x == x && g.h == ph && g.w == pw;
+    gv_sample s;
+    gv_arena_reset(&scratch);
+    for (o.interpolation = 0; gv_interpolation_names[o.interpolation] && strcmp(gv_interpolation_names[o.interpolation], how);)
+        o.interpolation++;
+    bool pixels = picture(&s, h, w, c, &scratch, &err) == GV_OK && gv_sample_crop(&s, &g, &scratch, &err) == GV_OK &&
+                  gv_augment_random_resized_crop.apply(&o, &s, NULL, &scratch, &err) == GV_OK && digest(&s) == want;
+    ok(same && pixels, "random_resized_crop of %ld x %ld: %ld x %ld at %ld, %ld to %ld, %s", h, w, ph, pw, y, x, (long)o.size, how);
+    if (!same)
+        printf("# got %" PRId64 " x %" PRId64 " at %" PRId64 ", %" PRId64 "\n", g.h, g.w, g.y, g.x);
+}
+
+static void random_resized_crop(void)
+{
+    char line[1000];
+    FILE *f = fopen("tests/golden/augment/random_resized_crop.txt", "r");
+    ok(f != NULL, "golden values are there");
+    while (f && fgets(line, sizeof line, f))
+        cut_as_torchvision(line);
+    if (f)
+        fclose(f);
+
+    gv_policy_request q = { .dataset = "imagenet", .train = true, .policy = "baseline" };
+    gv_pipeline *p = resolve(&q);
+    says(&q, "baseline: image_size 224, interpolation bilinear, scale_min 0.08, scale_max 1, ratio_min 0.75, ratio_max 1.3333333333333333, hflip 0.5" STATS);
+    int bad = 0, some = 0;
+    double area = 0;
+    for (int64_t i = 0; i < 200 && p; i++) { /* decoding the part alone changes nothing */
+        gv_sample all, part;
+        gv_region g;
+        gv_arena_reset(&scratch);
+        if (picture(&all, 300, 400, 3, &scratch, &err) < 0 || gv_sample_copy(&all, &part, &scratch, &err) < 0)
+            break;
+        int cut = gv_pipeline_crop(p, 300, 400, 7, i % 2, i, 0, &g);
+        bad += cut && gv_sample_crop(&part, &g, &scratch, &err) < 0;
+        bad += gv_pipeline_apply(p, &all, 7, i % 2, i, 0, &scratch, &err) < 0 ||
+               gv_pipeline_apply_cropped(p, cut ? (int64_t[]){ 300, 400 } : NULL, &part, 7, i % 2, i, 0, &scratch, &err) < 0 || all.shape[0] != 224 || all.shape[1] != 224 || digest(&all) != digest(&part);
+        some += cut;
+        area += cut ? (double)(g.h * g.w) / 120000 : 1;
+    }
+    ok(p && !bad && some > 180, "baseline of imagenet: %d of 200 parts drawn before decoding give other pixels", bad);
+    ok(area > 80 && area < 92, "their mean area is %.3f, torchvision's 0.430", area / 200);
+}
+
 static void cutout(void)
 {
     gv_policy_request q = { .dataset = "cifar10", .train = true, .policy = "baseline_cutout", .native_size = 32, .cutout_size = 10,
@@ -330,6 +405,7 @@ int main(void)
     golden();
     draws();
     chances();
+    random_resized_crop();
     cutout();
     decoding();
     gv_arena_release(&run);
