@@ -60,6 +60,7 @@ NAMES    := glovita_train glovita_infer glovita_extract_features glovita_plot_um
 PROGRAMS := $(STAGES:%=$(BIN)/%) $(if $(filter glovita-run,$(STAGES)),$(NAMES:%=$(BIN)/%))
 UNITS    := $(UNITSRC:tests/unit/%.c=$(B)/tests/unit/%)
 NNTESTS  := $(NNSRC:tests/nn/%.c=$(B)/tests/nn/%)
+BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 CPPFLAGS += $(DNNL_CFLAGS)
 PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
@@ -81,6 +82,7 @@ all: $(PROGRAMS)
 programs tests: ;
 unit-programs: $(UNITS)
 nn-programs: $(NNTESTS)
+bench-programs: $(BENCHES)
 
 # lib/common is the only part that may call malloc.
 $(B)/lib/common/%.o: CPPFLAGS += -DGV_MAY_MALLOC
@@ -155,6 +157,6 @@ clean:
 	rm -rf build bin
 
 force:
-.PHONY: help all programs tests unit-programs nn-programs check check-unit check-nn check-cli check-parsers check-pipe check-pages lint man install clean force
+.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages lint man install clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)

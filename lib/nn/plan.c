@@ -1,5 +1,6 @@
 /* plan: a graph made ready to run: rewritten, every node with its kernel, every value with its place. */
 #include "nn/place.h"
+#include "nn/profile.h"
 #include "nn/rewrite.h"
 #include "nn/ops/op.h"
 
@@ -39,6 +40,7 @@ struct gv_plan {
     unsigned generation;
     bool bound;
     gv_run run;
+    gv_profile_part *profile; /* NULL: nothing is timed */
 };
 
 static gv_dtype type_of(const gv_plan *p, gv_val v) { return gv_dtype_for(p->o.precision, p->g->value[v]->cls); }
@@ -443,11 +445,16 @@ int gv_plan_run(gv_plan *p, const gv_feed *feeds, int n, uint64_t step_number, g
         p->bound = true;
     }
     p->run.step = step_number;
+    if (p->profile)
+        gv_profile_run(p->profile);
     for (int i = 0; i < p->nsteps; i++) {
         const step *s = &p->steps[i];
         if (p->o.guard)
             guard_set(p, s);
+        double began = p->profile ? gv_profile_now() : 0;
         r = s->kernel.run(&s->call);
+        if (p->profile)
+            gv_profile_add(p->profile, i, began);
         if (r < 0)
             return gv_fail(err, r, "module '%s', %s: %s", s->call.node->path, gv_op_of(s->call.node->op)->name,
                            r == GV_EDATA ? "an index in its input is out of range" : "the kernel failed");
@@ -455,6 +462,14 @@ int gv_plan_run(gv_plan *p, const gv_feed *feeds, int n, uint64_t step_number, g
             return r;
     }
     return GV_OK;
+}
+
+int gv_plan_profile(gv_plan *p, gv_profile *q, gv_err *err)
+{
+    p->profile = q ? gv_profile_part_new(q, p->nsteps, err) : NULL;
+    for (int i = 0; p->profile && i < p->nsteps; i++)
+        gv_profile_node(p->profile, i, &p->steps[i].call, p->steps[i].kernel.name);
+    return q && !p->profile ? GV_ESYS : GV_OK;
 }
 
 const gv_stored *gv_plan_output(const gv_plan *p, const char *name)
