@@ -17,7 +17,7 @@ static const gv_field fields[] = {
     GV_END,
 };
 
-static const char *const blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
+static const char *const blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
 
 typedef struct state {
     gv_stage_ctx *st;

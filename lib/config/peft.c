@@ -34,12 +34,6 @@ METHOD(ln_tuning, "LNTuningConfig", "train layer norms and head");
 METHOD(ssf, "SSFConfig", "scale and shift every activation");
 METHOD(difffit, "DiffFitConfig", "train biases and a scale a block");
 
-struct lora { int64_t lora_rank; double lora_alpha, lora_dropout; gv_strs lora_target_modules; bool use_dora, use_rslora, init_lora_weights; int lora_bias; };
-METHOD_WITH(lora, "LoraConfig", "LoRA and DoRA: low-rank updates",
-    RANK(struct lora, lora_rank, 8), ALPHA(struct lora, lora_alpha, 16), DROPOUT(struct lora, lora_dropout, 0.01),
-    TARGETS(struct lora, lora_target_modules, LINEAR_TARGETS), GV_BOOL(struct lora, use_dora, false, "split the weight into size and direction (DoRA)"),
-    RSLORA(struct lora), INIT_LORA(struct lora), LORA_BIAS(struct lora, biases));
-
 struct adalora {
     int64_t adalora_rank, adalora_init_rank;
     double adalora_alpha, adalora_dropout;
@@ -129,7 +123,7 @@ static const gv_variant *const variants[] = {
 #define GV_PEFT(n) &gv_peft_variant_##n,
 #include "nn/peft/peft.def"
 #undef GV_PEFT
-    &partial_finetuning, &bitfit, &ln_tuning, &ssf, &difffit, &lora, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
+    &partial_finetuning, &bitfit, &ln_tuning, &ssf, &difffit, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
     &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, &visual_prompt_tuning, NULL
 };
 static const gv_union uni = {

@@ -54,11 +54,13 @@ int gv_differentiate(gv_graph *g, gv_val loss, bool (*trainable)(const char *nam
         return gv_fail(err, GV_EINTERNAL, "the loss to differentiate must be one number of class STAT");
     if (g->grad)
         return gv_fail(err, GV_EINTERNAL, "a graph is differentiated once");
-    int nodes = g->nnode, values = g->nvalue, trained = 0;
+    int nodes = g->norder, values = g->nvalue, trained = 0;
+    int *order = gv_arena_alloc(g->arena, sizeof *order * (size_t)(nodes + 1), &g->err); /* a method of fine-tuning may have put nodes in between */
     diff d = { g, gv_arena_alloc(g->arena, (size_t)values * sizeof(bool), &g->err), values };
     g->grad = gv_arena_alloc(g->arena, (size_t)values * sizeof *g->grad, &g->err);
-    if (!d.need || !g->grad)
+    if (!order || !d.need || !g->grad)
         return gv_fail(err, g->err.code, "%s", g->err.text);
+    memcpy(order, g->order, sizeof *order * (size_t)nodes);
     g->ngrad = values;
     for (int i = 0; i < values; i++)
         g->grad[i] = GV_NO_VAL;
@@ -69,7 +71,7 @@ int gv_differentiate(gv_graph *g, gv_val loss, bool (*trainable)(const char *nam
         trained += p->trained;
     }
     for (int i = 0; i < nodes; i++) {
-        const gv_node *n = g->node[i];
+        const gv_node *n = g->node[order[i]];
         bool any = false;
         for (int k = 0; k < n->nin && gv_op_of(n->op)->gradient; k++)
             any = any || (n->in[k] != GV_NO_VAL && d.need[n->in[k]]);
@@ -82,7 +84,7 @@ int gv_differentiate(gv_graph *g, gv_val loss, bool (*trainable)(const char *nam
         return gv_fail(err, GV_EUSAGE, "the loss depends on no trained parameter");
     g->grad[loss] = gv_constant(g, 1, GV_CLASS_STAT, gv_shape(g, loss), gv_ndim(g, loss));
     for (int i = nodes - 1; i >= 0 && !g->err.code; i--)
-        backward(&d, g->node[i]);
+        backward(&d, g->node[order[i]]);
     gv_graph_set_path(g, "");
     return g->err.code ? gv_fail(err, g->err.code, "%s", g->err.text) : GV_OK;
 }

@@ -92,7 +92,7 @@ int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int arg
     return r;
 }
 
-static const char *const forward_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
+static const char *const forward_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
 
 int gv_runs_forward(gv_pipeline_plan *p, const gv_config *c, const char *label, const char *split, const char *augment, const char *checkpoint, bool features, gv_err *err)
 {

@@ -115,6 +115,7 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
     net->method = gv_peft_find(c->peft.method->name);
     if (!net->method)
         return gv_fail(err, GV_EUSAGE, "the method '%s' is not built yet", c->peft.method->name);
+    net->method_params = c->peft.params;
     gv_val lam, perm;
     gv_val x = input(net, f, batch, what, &lam, &perm, err);
     gv_val v = encode(net, c, x, err);
@@ -131,11 +132,7 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
             }
         }
     }
-    if (err->code == GV_OK && gv_graph_error(g)) {
-        const gv_err *e = gv_graph_error(g);
-        return gv_fail(err, e->code ? e->code : GV_EUSAGE, "%s", e->text);
-    }
-    return err->code;
+    return err->code ? err->code : gv_peft_adapt(net->method, net->method_params, g, err);
 }
 
 int gv_network_build(gv_network **out, const gv_config *c, const gv_facts *f, int64_t batch, gv_phase phase, unsigned what, gv_err *err)
@@ -168,7 +165,7 @@ void gv_network_close(gv_network *net)
 
 int gv_network_differentiate(gv_network *net, gv_err *err)
 {
-    gv_peft_choice choice = { net->method, net->graph };
+    gv_peft_choice choice = { net->method, net->method_params, net->graph };
     return gv_differentiate(net->graph, net->loss, gv_peft_trains, &choice, err);
 }
 
@@ -181,7 +178,7 @@ void gv_network_count(const gv_network *net, int64_t *all, int64_t *trained)
             continue;
         int64_t n = gv_shape_count(p->shape, p->ndim);
         *all += n;
-        if (gv_peft_trainable(net->method, p->name, p->mark))
+        if (gv_peft_trainable(net->method, net->method_params, p->name, p->mark))
             *trained += n;
     }
 }

@@ -24,6 +24,18 @@ static const char *published_name(const char *name, const char *classifier, gv_a
     return name;
 }
 
+/* A model that the Python library peft has wrapped: base_model.model.<module>.base_layer.weight, <module>.lora_A.default.weight. */
+static const char *unwrapped_name(const char *name, gv_arena *arena, gv_err *err)
+{
+    static const char *const wraps[][2] = { { "base_model.model.", "" }, { ".base_layer.", "." }, { "_A.default.", "_A." }, { "_B.default.", "_B." } };
+    for (size_t i = 0; name && i < GV_COUNT(wraps); i++) {
+        const char *at = strstr(name, wraps[i][0]);
+        if (at)
+            name = gv_arena_printf(arena, err, "%.*s%s%s", (int)(at - name), name, wraps[i][1], at + strlen(wraps[i][0]));
+    }
+    return name;
+}
+
 /* The tensors of a file under published names. Files of other tools keep theirs: only one with encoder.model.* keys is rewritten. */
 static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, size_t *n, gv_arena *arena, gv_err *err)
 {
@@ -37,6 +49,7 @@ static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, s
         const gv_named *from = gv_weights_at(w, i);
         bool alias = false;
         const char *name = original ? published_name(from->name, classifier, arena, &alias, err) : from->name;
+        name = unwrapped_name(name, arena, err);
         if (!name)
             return NULL;
         if (alias)
@@ -58,7 +71,8 @@ static bool has_head(const gv_network *net)
     return false;
 }
 
-static int load(gv_network *net, gv_store *s, const char *path, bool allow_head, gv_buf *note, gv_err *err)
+/* started: the file is what a training begins with, and adapters may be new. */
+static int load(gv_network *net, gv_store *s, const char *path, bool allow_head, bool started, gv_buf *note, gv_err *err)
 {
     gv_weights *w;
     int r = gv_weights_open(&w, path, err);
@@ -71,6 +85,7 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
     gv_load_options o = gv_model_load_options(net->encoder ? &net->model : NULL);
     o.classifier = net->classifier;
     o.allow_head = allow_head;
+    o.allow_new = started;
     gv_load_report report = { 0 };
     if (r == GV_OK)
         r = gv_model_load(s, net->graph, converted, n, &o, &report, err);
@@ -86,13 +101,13 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
 int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err)
 {
     int r = gv_store_init(s, net->graph, 0, err);
-    return r == GV_OK ? load(net, s, path, false, NULL, err) : r;
+    return r == GV_OK ? load(net, s, path, false, false, NULL, err) : r;
 }
 
 int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, gv_buf *note, gv_err *err)
 {
     int r = gv_store_init(s, net->graph, 0, err);
-    return r == GV_OK ? load(net, s, path, true, note, err) : r;
+    return r == GV_OK ? load(net, s, path, true, false, note, err) : r;
 }
 
 int gv_pretrained_find(const gv_config *c, const gv_model_ref *model, bool fetch, gv_arena *arena, const char **path, gv_err *err)
@@ -125,6 +140,6 @@ int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t s
     if (r < 0)
         return r;
     if (path)
-        return load(net, s, path, true, note, err);
+        return load(net, s, path, true, true, note, err);
     return note ? gv_buf_printf(note, err, "weights      initial ones, drawn from seed %" PRIu64, seed) : GV_OK;
 }

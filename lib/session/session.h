@@ -42,6 +42,7 @@ typedef struct gv_network {
     bool encoder;                 /* false: stored features */
     gv_model_ref model;
     const gv_peft *method;
+    const void *method_params;
     gv_feature_kind kind;         /* of the encoder's features */
     gv_aggregation aggregation;   /* the one used, of tokens */
     gv_val loss;
@@ -71,6 +72,9 @@ int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, g
 /* The model alone, under published names (safetensors), or as the original's dictionary (pt, with the optimizer). */
 int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, int64_t epoch, int64_t step, gv_err *err) GV_MUST_USE;
 int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimizer *opt, const gv_config *c, const char *path, int64_t epoch, double lr, gv_err *err) GV_MUST_USE;
+/* The folder of an adapter as the Python library peft keeps it (adapter_model.safetensors, adapter_config.json): what trains. Nothing is
+ * written for a method without adapters. */
+int gv_adapter_write(const gv_network *net, gv_store *s, const char *dir, gv_err *err) GV_MUST_USE;
 /* --training.write_gradients: the gradients in the store, with the logits and loss that gave them, as a safetensors file. */
 int gv_gradients_write(gv_store *s, const gv_plan *plan, const char *path, gv_err *err) GV_MUST_USE;
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */

@@ -42,6 +42,14 @@ static int write_checkpoint(gv_trainer *w, const gv_network *net, const char *na
                                                                   : gv_checkpoint_write(net, w->store, path, e, w->t.step, err);
 }
 
+static int write_with_adapter(gv_trainer *w, const gv_network *net, const char *name, gv_err *err)
+{
+    char dir[4200];
+    int r = write_checkpoint(w, net, name, err);
+    snprintf(dir, sizeof dir, "%s/checkpoints/%s.adapter", w->o->run, name);
+    return r == GV_OK ? gv_adapter_write(net, w->store, dir, err) : r;
+}
+
 static int publish_results(gv_trainer *w, int64_t e, gv_err *err)
 {
     const char *kind = w->facts.subtask == GV_SUBTASK_REGRESSION ? "predicted_against_true" : "confusion_matrix";
@@ -77,6 +85,6 @@ int gv_trainer_publish(gv_trainer *w, const gv_network *net, gv_err *err)
         missing = unlink(path) < 0 ? missing + 1 : 0;
     }
     if (r == GV_OK && w->t.is_best)
-        r = write_checkpoint(w, net, "best", err);
-    return r == GV_OK ? write_checkpoint(w, net, "last", err) : r;
+        r = write_with_adapter(w, net, "best", err);
+    return r == GV_OK ? write_with_adapter(w, net, "last", err) : r;
 }

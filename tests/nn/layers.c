@@ -189,11 +189,11 @@ static void probing(void)
     gv_val y = gv_input(g, "y", GV_CLASS_F32, (int64_t[]){ 2, 1 }, 2);
     gv_val loss = gv_loss_find("mse")->build(g, v, &(gv_loss_inputs){ y, GV_NO_VAL, GV_NO_VAL }, &(gv_loss_options){ 0 });
     int before = r == GV_OK ? gv_param_count(g) : 0;
-    r = gv_differentiate(g, loss, gv_peft_trains, &(gv_peft_choice){ gv_peft_find("linear_probing"), g }, &err);
+    r = gv_differentiate(g, loss, gv_peft_trains, &(gv_peft_choice){ gv_peft_find("linear_probing"), NULL, g }, &err);
     for (int i = 0; r == GV_OK && i < gv_param_count(g); i++)
         trained += gv_param_at(g, i)->trained ? (!strncmp(gv_param_at(g, i)->name, "fc.", 3) ? 1 : 100) : 0;
     ok(r == GV_OK && before > 20 && trained == 2, "linear_probing trains fc.weight and fc.bias%s", err.text);
-    ok(gv_peft_find("full_finetuning") && gv_peft_trainable(gv_peft_find("full_finetuning"), "conv1.weight", NULL) && !gv_peft_find("lora"), "the methods that are built");
+    ok(gv_peft_find("full_finetuning") && gv_peft_trainable(gv_peft_find("full_finetuning"), NULL, "conv1.weight", NULL) && !gv_peft_find("adalora"), "the methods that are built");
 }
 
 int main(void)

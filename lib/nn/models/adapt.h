@@ -26,6 +26,7 @@ typedef struct gv_load_options {
     const char *first_conv;    /* module whose input channels are adapted; NULL: none */
     const char *classifier;    /* module of the head; NULL: none */
     bool allow_head;           /* a head of another shape, or one that only the graph or only the file has, is left out */
+    bool allow_new;            /* adapters (the mark "adapter") that the file has not stay as initialised */
     int pos_prefix;            /* tokens in front of the grid in pos_embed; -1: there is no pos_embed */
     int64_t grid[2];           /* the graph's patch grid; 0 0: square */
     const char *unused_prefix; /* tensors of this prefix have no use; NULL: none */

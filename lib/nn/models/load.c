@@ -169,7 +169,7 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
         return GV_OK;
     const gv_load_tensor *t = source(j, p->name);
     if (!t) {
-        if (!may_be_absent(j, p->name))
+        if (!may_be_absent(j, p->name) && !(j->o->allow_new && p->mark && !strcmp(p->mark, "adapter")))
             listed(&j->missing, p->name, "");
         return GV_OK;
     }

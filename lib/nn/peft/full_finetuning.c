@@ -1,9 +1,9 @@
 /* full_finetuning: every parameter trains. */
 #include "nn/peft/peft.h"
 
-static bool trainable(const char *name, const char *mark)
+static bool trainable(const void *params, const char *name, const char *mark)
 {
-    (void)name, (void)mark;
+    (void)params, (void)name, (void)mark;
     return true;
 }
 

@@ -3,9 +3,9 @@
  * PyTorch's model.train() does with requires_grad off. */
 #include "nn/peft/peft.h"
 
-static bool trainable(const char *name, const char *mark)
+static bool trainable(const void *params, const char *name, const char *mark)
 {
-    (void)name, (void)mark;
+    (void)params, (void)name, (void)mark;
     return false; /* the classifier is added for every method */
 }
 

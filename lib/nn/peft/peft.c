@@ -16,9 +16,9 @@ const gv_peft *gv_peft_find(const char *name)
     return NULL;
 }
 
-bool gv_peft_trainable(const gv_peft *method, const char *name, const char *mark)
+bool gv_peft_trainable(const gv_peft *method, const void *params, const char *name, const char *mark)
 {
-    return (mark && !strcmp(mark, "classifier")) || method->trainable(name, mark);
+    return (mark && (!strcmp(mark, "classifier") || !strcmp(mark, "adapter"))) || method->trainable(params, name, mark);
 }
 
 bool gv_peft_trains(const char *name, void *choice)
@@ -27,7 +27,41 @@ bool gv_peft_trains(const char *name, void *choice)
     for (int i = 0; i < gv_param_count(c->graph); i++) {
         const gv_param_info *p = gv_param_at(c->graph, i);
         if (!strcmp(p->name, name))
-            return !p->buffer && gv_peft_trainable(c->method, name, p->mark);
+            return !p->buffer && gv_peft_trainable(c->method, c->params, name, p->mark);
+    }
+    return false;
+}
+
+int gv_peft_adapt(const gv_peft *method, const void *params, gv_graph *g, gv_err *err)
+{
+    int r = method->adapt && !gv_graph_error(g) ? method->adapt(params, g, err) : GV_OK;
+    const gv_err *e = gv_graph_error(g);
+    return r == GV_OK && e ? gv_fail(err, e->code, "%s", e->text) : r;
+}
+
+/* `module` is `target`, or ends in it behind a dot. */
+static bool ends_in(const char *module, size_t n, const char *target, size_t m)
+{
+    return m && n >= m && !memcmp(module + n - m, target, m) && (n == m || module[n - m - 1] == '.');
+}
+
+bool gv_peft_targets(const gv_strs *targets, const char *module, const char *mark)
+{
+    static const char *const parts[] = { "q_proj", "k_proj", "v_proj" };
+    size_t n = strlen(module);
+    bool fused = mark && !strcmp(mark, "attention") && ends_in(module, n, "qkv", 3);
+    for (size_t i = 0; i < targets->n; i++) {
+        const char *t = targets->v[i];
+        size_t m = strlen(t);
+        if (ends_in(module, n, t, m))
+            return true;
+        for (size_t k = 0; fused && k < GV_COUNT(parts); k++) { /* attn.q_proj: attn and what stands before qkv are the same */
+            size_t l = strlen(parts[k]);
+            if (!ends_in(t, m, parts[k], l))
+                continue;
+            if (m == l || ends_in(module, n - 4, t, m - l - 1))
+                return true;
+        }
     }
     return false;
 }
