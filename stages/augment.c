@@ -41,8 +41,12 @@ static int change(gv_stage_ctx *st, const gv_pipeline *p, uint64_t seed, gv_reco
     (void)gv_get_i64(rec, "draw", &draw);
     int64_t full[2];
     int cropped = cropped_from(rec, full, err);
-    /* Steps may work in place, and what came is only lent. */
-    if (cropped < 0 || gv_sample_copy(&seen, &x, &st->scratch, err) < 0 || gv_pipeline_apply_cropped(p, cropped ? full : NULL, &x, seed, epoch, index, draw, &st->scratch, err) < 0)
+    /* Steps may work in place: bytes are this record's alone until the next is read, wider elements may not be aligned there. */
+    if (t->dtype == GV_U8)
+        x = seen;
+    else if (gv_sample_copy(&seen, &x, &st->scratch, err) < 0)
+        return err->code;
+    if (cropped < 0 || gv_pipeline_apply_cropped(p, cropped ? full : NULL, &x, seed, epoch, index, draw, &st->scratch, err) < 0)
         return err->code;
     gv_unset(rec, "region");
     gv_unset(rec, "full");

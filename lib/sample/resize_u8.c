@@ -2,6 +2,7 @@
  * A row of three channels is first widened to ints; then one unaligned vector holds a pixel (and a stranger), which makes
  * one multiplication per tap. Stores overlap in the same way, and the row is narrowed again as a whole.
  * GV_HOT functions have names of their own in the whole program: clang shares the resolvers of equal ones. */
+#include "sample/resize_simd.h"
 #include "sample/taps.h"
 
 typedef int32_t i32x4 __attribute__((vector_size(16)));
@@ -88,13 +89,31 @@ GV_HOT static void down_u8(const uint8_t *restrict in, size_t step, uint8_t *res
     }
 }
 
+enum { BEHIND = 16 }; /* bytes the passes of resize_simd.h read behind a row */
+
 /* Rows lo … hi-1, each from tx->in to tx->out pixels. ints: a row of tx->in * c + 4 and one of tx->out * c + 4. */
-static void across_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, int64_t c, int64_t lo, int64_t hi, int32_t *ints)
+static void across_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, int64_t c, int64_t lo, int64_t hi, const gv_resize_passes *simd, int32_t *ints)
 {
     size_t from = (size_t)(t->in * c), to = (size_t)(t->out * c);
     int32_t *sums = ints + from + 4;
+    int64_t y = lo;
+    if (simd && c == 3 && from >= BEHIND) {
+        uint8_t *last = (uint8_t *)ints; /* a copy of the last row, with room behind it */
+        memcpy(last, in + (size_t)(hi - 1) * from, from);
+        memset(last + from, 0, BEHIND);
+        for (; y < hi; y += simd->rows) {
+            const uint8_t *a[4];
+            uint8_t *b[4];
+            for (int r = 0; r < simd->rows; r++) { /* behind the last row it is done again */
+                int64_t i = y + r < hi ? y + r : hi - 1;
+                a[r] = i == hi - 1 ? last : in + (size_t)i * from;
+                b[r] = out + (size_t)i * to;
+            }
+            simd->across3(a, b, t);
+        }
+    }
     ints[from] = 0;
-    for (int64_t y = lo; y < hi; y++) {
+    for (; y < hi; y++) {
         if (c == 3) {
             widen_u8(in + (size_t)y * from, ints, from);
             across3_u8(ints, sums, t);
@@ -104,10 +123,15 @@ static void across_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, int64
     }
 }
 
-static void down_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, size_t row)
+static void down_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, size_t row, const gv_resize_passes *simd)
 {
-    for (int64_t y = 0; y < t->out; y++)
-        down_u8(in + (size_t)t->first[y] * row, row, out + (size_t)y * row, row, t->fixed + y * t->width, t->count[y]);
+    for (int64_t y = 0; y < t->out; y++) {
+        const uint8_t *p = in + (size_t)t->first[y] * row;
+        if (simd)
+            simd->down(p, row, out + (size_t)y * row, row, t->pair + y * t->pairs, t->count[y]);
+        else
+            down_u8(p, row, out + (size_t)y * row, row, t->fixed + y * t->width, t->count[y]);
+    }
 }
 
 /* Pillow (since 13) goes down before across where the height loses more than twice as many pixels as the width. */
@@ -117,25 +141,33 @@ bool gv_resize_down_first(const gv_taps *ty, const gv_taps *tx)
     return less_h > 0 && less_h > 2 * less_w;
 }
 
+static int level;
+
+void gv_resize_limit(int most)
+{
+    level = most;
+}
+
 /* scratch: what lies between the passes (ty->in * tx->out * c bytes, or ty->out * tx->in * c), then (aligned) the ints of
  * across_rows. Each pass is rounded to 8 bits; one that would change nothing is left out. */
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch)
 {
+    const gv_resize_passes *simd = level < 2 ? gv_resize_simd(level) : NULL;
     bool down_first = gv_resize_down_first(ty, tx), across = tx->in != tx->out, down = ty->in != ty->out;
     size_t between = (size_t)(down_first ? ty->out * tx->in : ty->in * tx->out) * (size_t)c;
     int32_t *ints = (int32_t *)(void *)(scratch + ((between + 63) & ~(size_t)63));
     if (down_first) {
-        down_rows(in, across ? scratch : out, ty, (size_t)(tx->in * c));
+        down_rows(in, across ? scratch : out, ty, (size_t)(tx->in * c), simd);
         if (across)
-            across_rows(scratch, out, tx, c, 0, ty->out, ints);
+            across_rows(scratch, out, tx, c, 0, ty->out, simd, ints);
         return;
     }
     if (across) {
-        across_rows(in, down ? scratch : out, tx, c, down ? ty->first[0] : 0, down ? ty->first[ty->out - 1] + ty->count[ty->out - 1] : ty->in, ints);
+        across_rows(in, down ? scratch : out, tx, c, down ? ty->first[0] : 0, down ? ty->first[ty->out - 1] + ty->count[ty->out - 1] : ty->in, simd, ints);
         in = scratch;
     }
     if (down)
-        down_rows(in, out, ty, (size_t)(tx->out * c));
+        down_rows(in, out, ty, (size_t)(tx->out * c), simd);
 }
 
 GV_HOT static void linear_u8(const uint8_t *restrict in, int32_t *restrict out, const gv_taps *t, int64_t c)

@@ -32,6 +32,28 @@ static int reserve(gv_taps *t, int64_t in, int64_t out, int width, gv_arena *are
     return t->fixed ? GV_OK : GV_ESYS;
 }
 
+static int32_t two(int32_t a, int32_t b)
+{
+    return (int32_t)(((uint32_t)a & 0xffff) | (uint32_t)b << 16);
+}
+
+static int split(gv_taps *t, gv_arena *arena, gv_err *err)
+{
+    t->pairs = (t->width + 3) / 4 * 4;
+    t->pair = gv_arena_alloc_dirty(arena, (size_t)t->out * (size_t)t->pairs * sizeof *t->pair, err);
+    if (!t->pair)
+        return GV_ESYS;
+    int32_t low = (1 << GV_TAPS_SPLIT_BITS) - 1;
+    for (int64_t i = 0; i < t->out; i++)
+        for (int k = 0; k < t->pairs; k += 2) {
+            const int32_t *q = t->fixed + i * t->width;
+            int32_t a = k < t->width ? q[k] : 0, b = k + 1 < t->width ? q[k + 1] : 0, *to = t->pair + i * t->pairs + k;
+            to[0] = two(a >> GV_TAPS_SPLIT_BITS, b >> GV_TAPS_SPLIT_BITS);
+            to[1] = two(a & low, b & low);
+        }
+    return GV_OK;
+}
+
 int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv_arena *arena, gv_err *err)
 {
     double (*filter)(double) = how == GV_BICUBIC ? cubic : triangle;
@@ -60,7 +82,7 @@ int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv
         t->first[i] = (int32_t)lo;
         t->count[i] = n;
     }
-    return GV_OK;
+    return split(t, arena, err);
 }
 
 int gv_taps_opencv(gv_taps *t, int64_t in, int64_t out, gv_arena *arena, gv_err *err)
