@@ -7,6 +7,7 @@
  * f32 of n terms of standard deviation 1/9: partial sums of up to sqrt(n)/9, each rounded by 6e-8 of itself, n times: 1e-8 n where one
  * chain adds all, less where several do, and 2e-6 sqrt(n) for few terms; and for bf16 results one rounding, 2^-8 of the value.
  */
+#include "nn/onednn/depthwise.h"
 #include "tests/nn/onednn.h"
 
 enum { SAMPLES = 400 };
@@ -28,6 +29,13 @@ static const struct row rows[] = {
     { "2d dilated", 2, 1, 16, 32, 1, { 14, 14 }, SAME(3), SAME(1), SAME(2), SAME(2), SAME(2), false },
     { "2d groups", 2, 2, 12, 8, 4, { 6, 6 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "2d depthwise odd", 2, 2, 5, 5, 5, { 8, 8 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
+    { "1d depthwise", 1, 3, 24, 24, 24, { 37 }, { 9 }, { 2 }, { 4 }, { 3 }, { 1 }, false },
+    { "2d depthwise strided dilated", 2, 2, 40, 40, 40, { 15, 18 }, { 3, 5 }, { 2, 3 }, { 2, 4 }, { 1, 4 }, { 2, 2 }, false },
+    { "2d depthwise wide kernel", 2, 1, 17, 17, 17, { 13, 14 }, { 2, 11 }, SAME(1), { 1, 5 }, { 0, 5 }, SAME(1), false },
+    { "2d depthwise end of the image unused", 2, 2, 16, 16, 16, { 10, 10 }, SAME(3), SAME(4), SAME(0), SAME(0), SAME(1), false },
+    { "2d depthwise padding beyond the kernel", 2, 1, 33, 33, 33, { 3, 3 }, SAME(2), SAME(1), SAME(4), SAME(4), SAME(1), false },
+    { "2d depthwise in pieces", 2, 1, 8, 8, 8, { 150, 200 }, SAME(5), SAME(1), SAME(2), SAME(2), SAME(1), false },
+    { "2d depthwise 1x1", 2, 2, 20, 20, 20, { 5, 6 }, SAME(1), SAME(1), SAME(0), SAME(0), SAME(1), false },
     { "3d", 3, 1, 4, 6, 1, { 4, 6, 5 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "3d stem", 3, 1, 3, 64, 1, { 4, 28, 28 }, { 3, 7, 7 }, { 1, 2, 2 }, { 1, 3, 3 }, { 1, 3, 3 }, { 1, 1, 1 }, true },
     { "3d 64", 3, 1, 64, 64, 1, { 4, 14, 14 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },
@@ -43,6 +51,8 @@ static const struct row rows[] = {
     { "resnet50 1x1 2048-512", 2, 2, 2048, 512, 1, { 7, 7 }, SAME(1), SAME(1), SAME(0), SAME(0), SAME(1), true },
     { "resnext 32x4", 2, 2, 128, 128, 32, { 28, 28 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },
     { "vit patches", 2, 2, 3, 192, 1, { 224, 224 }, SAME(16), SAME(16), SAME(0), SAME(0), SAME(1), true },
+    { "convnext depthwise @7", 2, 3, 768, 768, 768, { 7, 7 }, SAME(7), SAME(1), SAME(3), SAME(3), SAME(1), true },
+    { "mobilenet depthwise/2", 2, 2, 96, 96, 96, { 28, 28 }, SAME(3), SAME(2), SAME(1), SAME(1), SAME(1), true },
     { "convnext depthwise", 2, 2, 96, 96, 96, { 28, 28 }, SAME(7), SAME(1), SAME(3), SAME(3), SAME(1), true },
 };
 
@@ -196,6 +206,13 @@ int main(void)
             if (narrow && pass < 2)
                 one(ctx, &rows[i], pass, GV_BF16, GV_F32T, i & 1);
         }
+        dn_depthwise_lanes = 8; /* and the kernel of processors without AVX-512 */
+        if (rows[i].groups == rows[i].c) {
+            one(ctx, &rows[i], 2, GV_F32T, GV_F32T, false);
+            if (narrow)
+                one(ctx, &rows[i], 2, GV_BF16, GV_BF16, false);
+        }
+        dn_depthwise_lanes = 0;
     }
     gv_backend_onednn.close(ctx);
     return done();

@@ -1,0 +1,12 @@
+/* Kernels of our own for convolutions with one filter for each channel. GV_OK and *k filled, or GV_UNSUPPORTED: then oneDNN's serve. */
+#ifndef GV_NN_ONEDNN_DEPTHWISE_H
+#define GV_NN_ONEDNN_DEPTHWISE_H
+
+#include "nn/onednn/onednn.h"
+
+/* For tests: 8 takes the AVX2 kernel where AVX-512 would serve; 0: the best there is. */
+extern int dn_depthwise_lanes;
+
+int dn_depthwise_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
+
+#endif
