@@ -2,18 +2,20 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/threads.h"
+#include "nn/profile.h"
 #include "session/session.h"
 #include "stage/stage.h"
 #include <inttypes.h>
 
 struct forward {
     const char *checkpoint;
-    bool features;
+    bool features, profile;
 };
 
 static const gv_field fields[] = {
     GV_OPT_STR(struct forward, checkpoint, "weights of the whole network (.safetensors, .pt); without it the encoder's pretrained ones"),
     GV_BOOL(struct forward, features, false, "write the pooled features instead of predictions"),
+    GV_BOOL(struct forward, profile, false, "time every node of the network's graph and print a table at the end"),
     GV_END,
 };
 
@@ -60,7 +62,10 @@ static int start(state *w, const gv_record *rec, gv_err *err)
     if (r < 0)
         return r;
     gv_threads_set(o.threads);
-    w->plans = (gv_plans){ .c = c, .f = &w->facts, .store = w->store, .phase = GV_EVAL, .what = w->o->features ? GV_NET_FEATURES : 0, .options = o };
+    gv_profile *profile = NULL;
+    if (w->o->profile && (r = gv_profile_open(&profile, err)) < 0)
+        return r;
+    w->plans = (gv_plans){ .profile = profile, .c = c, .f = &w->facts, .store = w->store, .phase = GV_EVAL, .what = w->o->features ? GV_NET_FEATURES : 0, .options = o };
     return GV_OK;
 }
 
@@ -130,6 +135,16 @@ static int one(state *w, const gv_record *rec, gv_err *err)
     return r;
 }
 
+static int show_profile(const gv_plans *p, gv_err *err)
+{
+    gv_buf text = { 0 };
+    int r = gv_plans_profile_table(p, &text, err);
+    if (r == GV_OK)
+        fwrite(text.data, 1, text.len, stderr);
+    gv_buf_release(&text);
+    return r;
+}
+
 static int run(gv_stage_ctx *st, gv_err *err)
 {
     state *w = gv_arena_alloc(&st->run, sizeof *w, err);
@@ -152,7 +167,10 @@ static int run(gv_stage_ctx *st, gv_err *err)
         else if ((r = one(w, &rec, err)) < 0)
             gv_fail_in(err, "record %" PRIu64, gv_reader_records(st->in) - 1);
     }
+    if (r >= 0 && w->plans.profile)
+        r = show_profile(&w->plans, err);
     gv_plans_close(&w->plans);
+    gv_profile_close(w->plans.profile);
     gv_store_close(w->store);
     return r;
 }

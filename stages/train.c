@@ -12,6 +12,7 @@ static const gv_field fields[] = {
     GV_OPT_STR(struct gv_train_options, val, "stream of validation batches (a path, a FIFO, fd:N); one epoch of it is read after each of training"),
     GV_OPT_STR(struct gv_train_options, sanity, "another stream of validation batches: training.num_sanity_val_steps of it are tried before the first step"),
     GV_BOOL(struct gv_train_options, resume, false, "go on from checkpoints/resume.safetensors"),
+    GV_BOOL(struct gv_train_options, profile, false, "time every node of a training step and print a table at the end"),
     GV_I64(struct gv_train_options, lock_fd, -1, -1, 1 << 20, "", "descriptor that holds the run's lock already"),
     GV_I64(struct gv_train_options, samples, 0, 0, INT64_MAX, "samples", "training samples of an epoch, for progress alone"),
     GV_I64(struct gv_train_options, val_samples, 0, 0, INT64_MAX, "samples", "validation samples of an epoch, for progress alone"),
@@ -123,7 +124,7 @@ static int start(gv_trainer *w, int64_t n, gv_err *err)
     w->eval = (gv_plans){ .c = w->c, .f = &w->facts, .phase = GV_EVAL, .what = GV_NET_LOSS, .options = o };
     o.keep_grads = true;
     o.grad_scale = 1.0 / (double)w->c->training.gradient_accumulation_steps;
-    w->plans = (gv_plans){ .c = w->c, .f = &w->facts, .phase = GV_TRAIN, .what = GV_NET_LOSS | (w->c->task.mixup ? GV_NET_MIX : 0), .options = o };
+    w->plans = (gv_plans){ .profile = w->profile, .c = w->c, .f = &w->facts, .phase = GV_TRAIN, .what = GV_NET_LOSS | (w->c->task.mixup ? GV_NET_MIX : 0), .options = o };
     gv_threads_set(o.threads);
     int r = gv_store_open(&w->store, o.precision, err);
     w->plans.store = w->eval.store = w->store;
@@ -181,7 +182,9 @@ static int loop(gv_trainer *w, gv_err *err)
     }
     while (!w->t.finished) {
         gv_hold_signals(w->micro > 0); /* a group of accumulated batches is not cut in two */
+        double began = gv_trainer_began(w);
         r = gv_next(w->train, &rec, err);
+        gv_trainer_took(w, "wait for a batch", "", began);
         if (r == GV_ESAVED && !first) { /* stopped while it waited: at a boundary, so all of it can be kept */
             gv_err_clear(err);
             r = gv_trainer_save(w, err);
@@ -250,9 +253,14 @@ static int run(gv_stage_ctx *st, gv_err *err)
     }
     if (r == GV_OK)
         r = open_scores(w, err);
+    if (r == GV_OK && w->o->profile)
+        r = gv_profile_open(&w->profile, err);
     if (r == GV_OK)
         r = loop(w, err);
+    if (r == GV_OK && w->profile)
+        r = gv_trainer_profile(w, err);
     gv_plans_close(&w->plans);
+    gv_profile_close(w->profile);
     gv_plans_close(&w->eval);
     gv_optimizer_close(w->opt);
     gv_undo_close(&w->undo);

@@ -6,11 +6,12 @@
     GV_BOOL(V, dry_run, false, "resolve and check everything, print what would run, and stop"), \
     GV_BOOL(V, print_pipeline, false, "print the shell pipeline that would run, and stop"), \
     GV_BOOL(V, progress, true, "show progress")
-static const gv_field driver_fields[] = { DRIVER_ROWS, GV_END };
+#define PROFILE_ROW GV_BOOL(V, profile, false, "time every node of the network's graph and print a table at the end: milliseconds, bytes, multiply-adds, share of the machine's measured roof")
+static const gv_field driver_fields[] = { DRIVER_ROWS, GV_END }, driver_engine_fields[] = { DRIVER_ROWS, PROFILE_ROW, GV_END };
 /* hi bounds the number of words: `--resume` alone, or with the directory. */
 static const gv_field driver_train_fields[] = {
     { .name = "resume", .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(V, resume, gv_strs), .hi.i = 1, .unit = "", .help = "go on with the run in this directory; bare: with the newest unfinished run of the same config" },
-    DRIVER_ROWS, GV_END
+    DRIVER_ROWS, PROFILE_ROW, GV_END
 };
 
 static const char *const train_blocks[] = {
@@ -45,7 +46,7 @@ static const gv_field infer_fields[] = {
 static const char *const infer_blocks[] = { "data", "data.augmentation", "dataloading", NULL };
 static const gv_command infer = {
     .name = "infer", .program = "glovita_infer", .summary = "score a trained run, or an ensemble of its folds", .blocks = infer_blocks, .data_optional = true,
-    .driver = driver_fields, .fields = infer_fields, .own_size = sizeof(I), .choices = engine_built, .built = true,
+    .driver = driver_engine_fields, .fields = infer_fields, .own_size = sizeof(I), .choices = engine_built, .built = true,
 };
 
 #define X struct gv_extract_options
@@ -64,7 +65,7 @@ static const gv_field extract_fields[] = {
 static const char *const extract_blocks[] = { "data", "data.augmentation", "model", "model.encoder", "model.head", "peft", "dataloading", NULL };
 static const gv_command extract = {
     .name = "extract_features", .program = "glovita_extract_features", .summary = "write an encoder's features to HDF5 files", .blocks = extract_blocks, .data_optional = true,
-    .driver = driver_fields, .fields = extract_fields, .own_size = sizeof(X), .choices = engine_built, .built = true,
+    .driver = driver_engine_fields, .fields = extract_fields, .own_size = sizeof(X), .choices = engine_built, .built = true,
 };
 
 #define U struct gv_umap_options

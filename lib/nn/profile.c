@@ -257,17 +257,23 @@ static void shape(char *to, size_t size, const gv_call *c)
 static int line(gv_buf *text, const row *v, int64_t runs, double total, const gv_roof *roof, gv_precision p, bool node, gv_err *err)
 {
     double n = (double)runs, s = v->seconds;
-    char rate[32] = "", share[32] = "", where[80];
+    char rate[32] = "", share[32] = "", moved[32] = "", speed[32] = "", madds[32] = "", where[80];
     double peak = roof ? gv_roof_madd(roof, p) : 0;
-    if (v->macs > 0)
+    if (v->macs > 0) {
+        snprintf(madds, sizeof madds, "%.3f", 1e-9 * v->macs / n);
         snprintf(rate, sizeof rate, "%.0f", v->macs / s * 1e-9);
+    }
+    if (v->bytes > 0) {
+        snprintf(moved, sizeof moved, "%.2f", 1e-6 * v->bytes / n);
+        snprintf(speed, sizeof speed, "%.1f", v->bytes / s * 1e-9);
+    }
     if (peak > 0 && v->macs > 0)
         snprintf(share, sizeof share, "%.0f%%", 100 * v->macs / s / peak);
     else if (roof && v->bytes > 0 && roof->copy > 0)
         snprintf(share, sizeof share, "%.0f%% b", 100 * v->bytes / s / roof->copy);
     shape(where, sizeof where, node ? v->call : NULL);
-    return gv_buf_printf(text, err, "%9.3f %5.1f%% %7.1f  %-18s %-22.22s %9.2f %7.1f %8.3f %7s %7s%s%s%s%s\n", 1e3 * s / n, 100 * s / total, (double)v->calls / n, v->name, v->kernel,
-                         1e-6 * v->bytes / n, v->bytes / s * 1e-9, 1e-9 * v->macs / n, rate, share, node ? "  " : "", node ? v->path : "", *where ? " " : "", where);
+    return gv_buf_printf(text, err, "%9.3f %5.1f%% %7.1f  %-18s %-22.22s %9s %7s %8s %7s %7s%s%s%s%s\n", 1e3 * s / n, 100 * s / total, (double)v->calls / n, v->name, v->kernel,
+                         moved, speed, madds, rate, share, node ? "  " : "", node ? v->path : "", *where ? " " : "", where);
 }
 
 static int head(gv_buf *text, const char *what, gv_err *err)

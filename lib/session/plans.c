@@ -1,5 +1,6 @@
 /* plans: one compiled graph for each batch size, over one store. */
 #include "session/session.h"
+#include "nn/profile.h"
 #include "common/threads.h"
 
 gv_plan_options gv_session_plan_options(const gv_config *c)
@@ -34,6 +35,8 @@ int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *, gv_network *
     gv_plan *q = NULL;
     if (r == GV_OK)
         r = gv_plan_make(&q, w->graph, p->store, &p->options, err);
+    if (r == GV_OK && p->profile && (r = gv_plan_profile(q, p->profile, err)) < 0)
+        gv_plan_close(q);
     if (r < 0) {
         gv_network_close(w);
         return r;
@@ -42,6 +45,13 @@ int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *, gv_network *
     p->v[p->n].net = *net = w;
     p->v[p->n++].plan = *plan = q;
     return GV_OK;
+}
+
+int gv_plans_profile_table(const gv_plans *p, gv_buf *text, gv_err *err)
+{
+    gv_roof roof;
+    int r = gv_roof_measure(&roof, p->options.backend, p->options.threads, err);
+    return r == GV_OK ? gv_profile_table(p->profile, &roof, p->options.precision, text, err) : r;
 }
 
 void gv_plans_close(gv_plans *p)

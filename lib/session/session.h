@@ -89,12 +89,15 @@ typedef struct gv_plans {
     gv_phase phase;
     unsigned what;
     gv_plan_options options;
+    struct gv_profile *profile; /* NULL: nothing is timed; nn/profile.h */
     struct { int64_t batch; gv_network *net; gv_plan *plan; } v[16];
     int n;
 } gv_plans;
 /* The plan for that batch size, made when it is the first time. Before the very first plan, `prepare` (may be NULL) fills the store. */
 int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *arg, gv_network *net, gv_err *err), void *arg, gv_network **net, gv_plan **plan, gv_err *err) GV_MUST_USE;
 void gv_plans_close(gv_plans *p);
+/* The table of p->profile, against a roof that is measured now (about a second). */
+int gv_plans_profile_table(const gv_plans *p, gv_buf *text, gv_err *err) GV_MUST_USE;
 /* Backend, threads and precision of a configuration. */
 gv_plan_options gv_session_plan_options(const gv_config *c);
 

@@ -66,3 +66,24 @@ void gv_trainer_begin_pass(gv_trainer *w, int pass)
     w->metric = NAN;
     w->metric_at = 0;
 }
+
+double gv_trainer_began(const gv_trainer *w)
+{
+    return w->profile ? gv_profile_now() : 0;
+}
+
+void gv_trainer_took(gv_trainer *w, const char *what, const char *how, double began)
+{
+    if (w->profile)
+        gv_profile_other(w->profile, what, how, began, 0, 0);
+}
+
+int gv_trainer_profile(gv_trainer *w, gv_err *err)
+{
+    gv_buf text = { 0 };
+    int r = gv_plans_profile_table(&w->plans, &text, err);
+    if (r == GV_OK && text.len)
+        fwrite(text.data, 1, text.len, stderr);
+    gv_buf_release(&text);
+    return r;
+}

@@ -28,7 +28,7 @@ static int optimizer_step(gv_trainer *w, const gv_plan *plan, gv_err *err)
 {
     if (w->t.step == 0 && w->c->training.write_gradients && gv_gradients_write(w->store, plan, w->c->training.write_gradients, err) < 0)
         return err->code;
-    double lr = w->c->optimizer.lr * gv_session_lr_factor(w->c, w->t.epoch), norm;
+    double lr = w->c->optimizer.lr * gv_session_lr_factor(w->c, w->t.epoch), norm, began = gv_trainer_began(w);
     int r = gv_optimizer_step(w->opt, lr, &norm, err);
     if (r == GV_OK)
         w->t.bad_steps = 0;
@@ -39,7 +39,10 @@ static int optimizer_step(gv_trainer *w, const gv_plan *plan, gv_err *err)
         gv_err_clear(err);
         r = GV_OK;
     }
+    gv_trainer_took(w, "optimizer", gv_optimizer_names[w->c->optimizer.name], began);
+    began = gv_trainer_began(w);
     gv_optimizer_zero_grads(w->opt);
+    gv_trainer_took(w, "zero gradients", "", began);
     w->micro = 0;
     w->t.step++;
     w->steps_unsaved++;
@@ -90,10 +93,12 @@ int gv_trainer_batch(gv_trainer *w, const gv_record *rec, bool ends, gv_err *err
         w->t.loss_sum += w->loss;
         w->t.loss_batches++;
         w->micro++;
+        double began = gv_trainer_began(w);
         const float *logits = gv_trainer_logits(w, plan, err);
         r = logits ? gv_scores_add(w->scores, logits, b.n, b.labels, b.targets, err) : err->code;
         if (r == GV_OK && w->c->task.result_plot == GV_RESULT_PLOT_ALL)
             r = gv_results_add(&w->results, logits, &b, err);
+        gv_trainer_took(w, "metrics", "", began);
     }
     if (r == GV_OK && w->micro && (w->micro == w->c->training.gradient_accumulation_steps || ends))
         r = optimizer_step(w, plan, err);

@@ -12,6 +12,7 @@
 #define GV_TRAINER_TRAINER_H
 
 #include "nn/optim/optim.h"
+#include "nn/profile.h"
 #include "session/journal.h"
 #include "session/pace.h"
 #include "session/results.h"
@@ -21,7 +22,7 @@
 
 struct gv_train_options {
     const char *run, *val, *sanity;
-    bool resume;
+    bool resume, profile;
     int64_t lock_fd, samples, val_samples;
 };
 
@@ -33,6 +34,7 @@ typedef struct gv_trainer {
     gv_reader *train, *val;
     gv_store *store;
     gv_plans plans, eval;
+    gv_profile *profile;    /* of training steps; NULL: nothing is timed */
     gv_optimizer *opt;
     gv_undo undo;
     gv_scores *scores, *val_scores;
@@ -56,6 +58,11 @@ double gv_trainer_now(void); /* seconds, monotonic */
 /* Events for the driver's line, ten a second at most. done: batches of this pass. */
 void gv_trainer_progress(gv_trainer *w, bool validation, int64_t done);
 void gv_trainer_begin_pass(gv_trainer *w, int pass);
+/* Beside the nodes: what a step did since `began` (gv_trainer_began) is a row of the profile. Nothing when there is none. */
+double gv_trainer_began(const gv_trainer *w);
+void gv_trainer_took(gv_trainer *w, const char *what, const char *how, double began);
+/* --profile: the table on stderr. */
+int gv_trainer_profile(gv_trainer *w, gv_err *err) GV_MUST_USE;
 
 void gv_trainer_state_path(const gv_trainer *w, char *path, size_t size);
 /* resume.safetensors, at an optimizer step's boundary only. */

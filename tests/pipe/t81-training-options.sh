@@ -17,7 +17,13 @@ field() { sed -n "s/.*\"$2\":\([^,}]*\).*/\1/p" "$run/$1/0/metrics.jsonl" | tr '
 same_model() { cmp "$run/$1/0/checkpoints/last.safetensors" "$run/$2/0/checkpoints/last.safetensors"; }
 same_metrics() { cmp "$run/$1/0/metrics.jsonl" "$run/$2/0/metrics.jsonl"; }
 
-check 'the run the others are compared with' 'train ref'
+check 'the run the others are compared with' 'train ref 2>ref.err'
+
+check '--profile prints a step by op, against the machine, and changes no byte' '
+    train prof --profile 2>err && same_model ref prof && same_metrics ref prof && cat err && grep "^profile of [0-9]* runs: .* G multiply-adds" err && grep "^roof of this run: " err &&
+    grep "% *[0-9.]*  conv_wgrad .*%$" err && grep "  optimizer  *SGD" err && grep " layer4.0.conv[12] 512x" err && ! grep "^profile of" ref.err'
+check '--profile of infer: the forward pass' '
+    glovita_infer --exp_dir $run/ref/0 --data.data_root_dir "$data" --data.data_fraction 0.005 --no_progress --profile 2>err && grep "^profile of [0-9]* runs" err && grep "  conv  " err && ! grep "conv_wgrad" err'
 
 check 'stepwise metrics are means over batches; the network is the same' '
     train step --task.metric_computation_mode stepwise && same_model ref step && ! same_metrics ref step && [ "$(field ref train_loss)" = "$(field step train_loss)" ] &&
