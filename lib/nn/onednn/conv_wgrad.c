@@ -1,5 +1,6 @@
 /* conv_wgrad: x [N,s…,C], dy [N,s'…,O] -> dw [O,C/groups,k…], f32 also where x and dy are bf16: oneDNN sums in f32 anyway. */
 #include "nn/onednn/conv_desc.h"
+#include "nn/onednn/conv_patches.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
 #include "nn/ops/attr.h"
@@ -20,7 +21,7 @@ int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     const gv_conv_attr *o = c->attr;
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     gv_desc x = c->in[0], y = c->in[1];
-    if (dn_depthwise_wgrad(ctx, c, k) == GV_OK)
+    if (dn_depthwise_wgrad(ctx, c, k) == GV_OK || dn_patches_wgrad(ctx, c, k, err) == GV_OK)
         return GV_OK;
     if (bf16_is_slow(c, &o->window))
         x.dtype = y.dtype = GV_F32T;
