@@ -130,6 +130,9 @@ gv_norm_grad gv_layernorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_
 
 gv_val gv_softmax(gv_graph *g, gv_val x); /* last axis */
 gv_val gv_softmax_grad(gv_graph *g, gv_val y, gv_val dy);
+/* softmax(scale q k') v for each head: qkv [N,L,3D], its last axis [3,heads,D/heads] -> [N,L,D]. The layer builds it from products and a
+ * softmax, so that everything between can be looked at; a rewrite puts this in their place where nobody does. */
+gv_val gv_self_attention(gv_graph *g, gv_val qkv, int64_t heads, double scale);
 
 /* Max pooling: y, and the index of the maximum inside the input's spatial block (I32). First maximum wins, as in torch. */
 typedef struct gv_pool_out { gv_val y, index; } gv_pool_out;

@@ -1,5 +1,5 @@
 /* rewrite: the table of passes, and those that every plan needs. */
-#include "nn/rewrite.h"
+#include "nn/fuse.h"
 #include "nn/ops/op.h"
 
 int *gv_order_take(gv_rewrite_ctx *r, gv_err *err)
@@ -168,6 +168,8 @@ static int types(gv_rewrite_ctx *r, gv_err *err)
 static const gv_rewrite passes[] = {
     { "keep_grads", keep_grads },
     { "identities", identities },
+    { "dead_code", dead_code },
+    { "fuse_attention", gv_fuse_attention },
     { "dead_code", dead_code },
     { "types", types },
 };

@@ -79,6 +79,9 @@ ROW(layernorm_bare, "r3,20", 1e-5, 3e-2, "gradients of a normalised tensor cance
 ROW(layernorm_weight, "r3,20 s20", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_layernorm(g, in[0], in[1], GV_NO_VAL, 1e-5).y)
 
 ROW(softmax, "r2,3,37", 1e-5, 3e-2, "the gradient is a difference of near equals", gv_softmax(g, in[0]))
+ROW(attention_self, "r2,5,24", 1e-5, 3e-2, "softmax's gradient is a difference of near equals", gv_self_attention(g, in[0], 2, 0.5))
+ROW(attention_odd, "r1,37,72", 1e-5, 3e-2, "softmax's gradient is a difference of near equals", gv_self_attention(g, in[0], 4, 0.40824829046386307))
+ROW(attention_blocks, "r1,101,96", 1e-5, 3e-2, "softmax's gradient is a difference of near equals", gv_self_attention(g, in[0], 1, 0.17677669529663687))
 ROW(softmax_stat, "s5,7", 1e-5, 3e-2, "the gradient is a difference of near equals", gv_softmax(g, in[0]))
 
 ROW(maxpool, "r2,8,8,5", 0, 0, "", gv_maxpool(g, in[0], W2(.kernel = { 2, 2 }, .stride = { 2, 2 })).y)

@@ -30,6 +30,9 @@ bool gv_is_vector(gv_graph *g, gv_op_id op, const char *what, gv_val v, int64_t 
 /* A tensor of one number. */
 gv_val gv_constant(gv_graph *g, double value, gv_class cls, const int64_t *shape, int ndim);
 
+/* The backward node of attention; lse is its second output. */
+gv_val gv_self_attention_grad(gv_graph *g, gv_val qkv, gv_val lse, gv_val dy, const gv_attention_attr *o);
+
 /* v summed over the axes along which `shape` was broadcast: the gradient of a broadcast operand, of class cls. */
 gv_val gv_sum_to(gv_graph *g, gv_val v, const int64_t *shape, int ndim, gv_class cls);
 

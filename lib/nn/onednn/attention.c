@@ -1,0 +1,123 @@
+/*
+ * attention and attention_grad: qkv [N,L,3D] -> y [N,L,D], lse [N,H,L]; qkv, lse, dy -> dqkv.
+ *
+ * One head of one sample at a time, in one thread: its scores stay in the second cache, a block of rows after the other, and nothing of the size
+ * L x L goes to memory. q, k, v, dy are read where they lie and y, dq, dk, dv are written where they belong, so no heads are copied apart.
+ * The products are our own small ones (vectors.h): a library's call for each would cost about as much as the product.
+ *
+ * Source: Dao et al. 2022, arXiv:2205.14135, algorithms 1 and 4, with whole rows of scores instead of tiles.
+ */
+#include "nn/onednn/own.h"
+#include "nn/ops/attr.h"
+#include <math.h>
+
+#if defined(__x86_64__)
+
+enum { BLOCK_BYTES = 256 << 10, BLOCK_MOST = 96, BLOCK_LEAST = 12 }; /* rows whose scores are held at once */
+
+/* The sizes of a head, its scratch, and where things lie. Numbers of floats or units, which have the same size. */
+typedef struct head_plan {
+    int64_t N, L, D, H, d;
+    int64_t wide, vl;  /* L and d in whole vectors of 16 */
+    int64_t block;     /* rows of scores at once, even */
+    double scale;
+} head_plan;
+
+static int64_t up(int64_t n, int64_t m)
+{
+    return (n + m - 1) / m * m;
+}
+
+static head_plan plan_of(const gv_call *c)
+{
+    const gv_attention_attr *o = c->attr;
+    const gv_desc *x = &c->in[0];
+    head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, 0, 0, 0, o->scale };
+    p.wide = up(p.L, 16);
+    p.vl = up(p.d, 16);
+    int64_t most = dn_max(BLOCK_LEAST, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
+    p.block = up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
+    return p;
+}
+
+/* k turned, v in rows; a block of scores, one of probabilities, one of results, two numbers for each row */
+static size_t forward_floats(const head_plan *p)
+{
+    return (size_t)(up(p->d, 16) * p->wide + p->wide * p->vl + 2 * p->block * p->wide + p->block * p->vl + 2 * up(p->block, 16));
+}
+
+/* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv */
+static size_t backward_floats(const head_plan *p)
+{
+    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl);
+}
+
+#define GV_AVX2
+#include "nn/onednn/attention_head.h"
+#undef GV_AVX2
+#define GV_AVX512
+#include "nn/onednn/attention_head.h"
+#undef GV_AVX512
+#define GV_AVX512_BF16
+#include "nn/onednn/attention_head.h"
+#undef GV_AVX512_BF16
+
+enum set { NONE, AVX2, AVX512, AVX512_BF16 };
+
+/* What oneDNN may use is what we use: its limit (ONEDNN_MAX_CPU_ISA) is ours too. */
+static enum set best(gv_dtype t)
+{
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+#define HAS(name) ((isa & (unsigned)dnnl_cpu_isa_##name) == (unsigned)dnnl_cpu_isa_##name)
+    if (t == GV_BF16)
+        return HAS(avx512_core_bf16) ? AVX512_BF16 : NONE;
+    return t != GV_F32T ? NONE : HAS(avx512_core) ? AVX512 : HAS(avx2) && __builtin_cpu_supports("fma") ? AVX2 : NONE;
+#undef HAS
+}
+
+static bool fits(const gv_call *c)
+{
+    const gv_attention_attr *o = c->attr;
+    const gv_desc *x = &c->in[0];
+    return x->ndim == 3 && x->count && o->scale > 0 && (x->dtype == GV_F32T || x->shape[2] / 3 / o->heads % 2 == 0);
+}
+
+int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16 };
+    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
+    enum set s = best(c->in[0].dtype);
+    if (!s || !fits(c) || c->out[0].dtype != c->in[0].dtype || c->out[1].dtype != GV_F32T)
+        return GV_UNSUPPORTED;
+    head_plan p = plan_of(c);
+    int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round(forward_floats(&p) * sizeof(float)));
+    k->name = names[s];
+    return r;
+}
+
+int gv_onednn_attention_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16 };
+    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
+    enum set s = best(c->in[0].dtype);
+    if (!s || !fits(c) || c->in[2].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype || c->in[1].dtype != GV_F32T)
+        return GV_UNSUPPORTED;
+    head_plan p = plan_of(c);
+    int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round(backward_floats(&p) * sizeof(float)));
+    k->name = names[s]; /* dqkv may stand in qkv's place: a head reads its rows before it writes them */
+    return r;
+}
+
+#else
+
+int gv_onednn_attention(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, gv_kernel *k GV_UNUSED, gv_err *err GV_UNUSED)
+{
+    return GV_UNSUPPORTED;
+}
+
+int gv_onednn_attention_grad(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, gv_kernel *k GV_UNUSED, gv_err *err GV_UNUSED)
+{
+    return GV_UNSUPPORTED;
+}
+
+#endif
