@@ -9,7 +9,7 @@
 
 #include "nn/graph.h"
 
-enum { GV_BACKEND_VERSION = 1, GV_UNSUPPORTED = 1 };
+enum { GV_BACKEND_VERSION = 2, GV_UNSUPPORTED = 1, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
 
 /* One tensor as a kernel sees it: dense, row-major in the logical (channels-last) shape. */
 typedef struct gv_desc { gv_dtype dtype; int ndim; int64_t shape[GV_MAX_DIMS]; int64_t count; } gv_desc;
@@ -36,7 +36,7 @@ typedef struct gv_kernel {
     void (*release)(void *self);
     void *self;
     size_t scratch_bytes;
-    bool in_place;                           /* out[0] may stand in the place of any input of its shape and type */
+    uint8_t in_place[GV_MAX_OUT];            /* out[i] may stand in the place of in[k], if of its shape and type, where bit k is set */
 } gv_kernel;
 
 typedef struct gv_backend {

@@ -68,7 +68,7 @@ static int choose(gv_plan *p, step *s, gv_err *err)
         return gv_fail_in(err, "module '%s', %s", s->call.node->path, op->name);
     if (r == GV_UNSUPPORTED) {
         gv_dtype t = s->call.nin ? s->call.in[0].dtype : s->call.out[0].dtype;
-        s->kernel = (gv_kernel){ .name = "plain", .in_place = (op->flags & GV_OP_ELEMENTWISE) != 0 };
+        s->kernel = (gv_kernel){ .name = "plain", .in_place = { op->flags & GV_OP_ELEMENTWISE ? GV_ANY_INPUT : 0 } };
         s->kernel.run = op->flags & GV_OP_ANY_TYPE ? op->plain_f32 : t == GV_F64T ? op->plain_f64 : t == GV_BF16 ? op->plain_bf16 : op->plain_f32;
         s->kernel.scratch_bytes = op->scratch ? op->scratch(&s->call) : 0;
     }
@@ -200,32 +200,43 @@ static void find_lifetimes(gv_plan *p)
         p->home[root_of(p, p->g->output[i].value, NULL)].last = FOREVER;
 }
 
-/* The output of an elementwise node takes the place of an input that dies there. */
+/* Whether output `slot` of step i may lie where input k lies: the input dies there, and no other input is another view of its bytes. */
+static bool fits(const gv_plan *p, int i, int slot, int k)
+{
+    const step *s = &p->steps[i];
+    const gv_node *n = s->call.node;
+    const gv_desc *x = &s->call.in[k], *y = &s->call.out[slot];
+    size_t offset;
+    if (n->in[k] == GV_NO_VAL || !(s->kernel.in_place[slot] >> k & 1) || x->dtype != y->dtype || x->ndim != y->ndim)
+        return false;
+    gv_val root = root_of(p, n->in[k], &offset);
+    const value_home *h = &p->home[root];
+    if (h->kind != HOME_ARENA || h->last != i || offset || h->bytes != p->home[n->out[slot]].bytes)
+        return false;
+    for (int j = 0; j < n->nin; j++)
+        if (j != k && n->in[j] != GV_NO_VAL && n->in[j] != n->in[k] && root_of(p, n->in[j], NULL) == root)
+            return false;
+    for (int d = 0; d < y->ndim; d++)
+        if (x->shape[d] != y->shape[d])
+            return false;
+    return true;
+}
+
+/* Outputs take the places of inputs that die, where the kernel allows it. */
 static void take_places(gv_plan *p)
 {
     for (int i = 0; i < p->nsteps; i++) {
-        const step *s = &p->steps[i];
-        const gv_node *n = s->call.node;
-        if (!s->kernel.in_place || n->nout != 1)
-            continue;
-        gv_val out = n->out[0];
-        for (int k = 0; k < n->nin; k++) {
-            size_t offset;
-            if (n->in[k] == GV_NO_VAL)
-                continue;
-            gv_val root = root_of(p, n->in[k], &offset);
-            value_home *h = &p->home[root], *y = &p->home[out];
-            bool fits = h->kind == HOME_ARENA && h->last == i && !offset && h->bytes == y->bytes && s->call.in[k].dtype == s->call.out[0].dtype;
-            for (int j = 0; fits && j < n->nin; j++) /* another view of the same bytes could be read after it is written */
-                fits = j == k || n->in[j] == GV_NO_VAL || n->in[j] == n->in[k] || root_of(p, n->in[j], NULL) != root;
-            for (int d = 0; fits && d < s->call.out[0].ndim; d++)
-                fits = s->call.in[k].ndim == s->call.out[0].ndim && s->call.in[k].shape[d] == s->call.out[0].shape[d];
-            if (!fits)
-                continue;
-            h->last = y->last;
-            y->root = root;
-            break;
-        }
+        const gv_node *n = p->steps[i].call.node;
+        for (int slot = n->nout - 1; slot >= 0; slot--)
+            for (int k = 0; k < n->nin; k++) {
+                value_home *y = &p->home[n->out[slot]];
+                if (y->last <= i || !fits(p, i, slot, k)) /* beside an output that nobody reads another could take the place as well */
+                    continue;
+                gv_val root = root_of(p, n->in[k], NULL);
+                p->home[root].last = y->last;
+                y->root = root;
+                break;
+            }
     }
 }
 

@@ -169,14 +169,17 @@ static const gv_rewrite passes[] = {
     { "keep_grads", keep_grads },
     { "identities", identities },
     { "dead_code", dead_code },
-    { "fuse_attention", gv_fuse_attention },
+    { "fuse_attention", gv_fuse_attention, .fusion = true },
     { "dead_code", dead_code },
+    { "fuse_norm", gv_fuse_norm, .fusion = true },
     { "types", types },
 };
 
 int gv_rewrite_all(gv_rewrite_ctx *r, gv_err *err)
 {
     for (size_t i = 0; i < GV_COUNT(passes); i++) {
+        if (passes[i].fusion && r->o->unfused)
+            continue;
         int s = passes[i].apply(r, err);
         if (s < 0)
             return gv_fail_in(err, "rewrite '%s'", passes[i].name);

@@ -24,6 +24,7 @@ typedef struct gv_rewrite_ctx {
 typedef struct gv_rewrite {
     const char *name;
     int (*apply)(gv_rewrite_ctx *r, gv_err *err);
+    bool fusion; /* left out of unfused plans */
 } gv_rewrite;
 
 /* All passes. */

@@ -241,7 +241,7 @@ int main(int argc, char **argv)
         return 2;
     }
     gv_threads_set(threads);
-    gv_norm_attr norm = { 1e-5 };
+    gv_batchnorm_attr norm = { 1e-5, false };
     gv_unary_attr gelu = { GV_GELU }, gelu_tanh = { GV_GELU_TANH };
     for (int i = 0; i < 2; i++) {
         gv_dtype t = i ? GV_F32T : GV_BF16;

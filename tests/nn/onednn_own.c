@@ -6,6 +6,7 @@
  * value itself. Sums over R rows (dw, db) are allowed 2e-6 sqrt(R).
  */
 #include "tests/nn/onednn.h"
+#include <inttypes.h>
 #include "nn/onednn/vmath.h"
 
 static double worst; /* error by tolerance, of the call at hand */
@@ -69,7 +70,7 @@ static void moments(const double *x, int64_t n, int64_t stride, double eps, doub
 /* Batch norm (along = 0: over rows) and layer norm (along = 1): forward, then backward with the statistics of the forward pass. */
 static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool affine, double shift)
 {
-    gv_norm_attr attr = { 1e-5 };
+    gv_batchnorm_attr attr = { 1e-5, false };
     int64_t groups = layer ? R : C, n = layer ? C : R;
     bench b = { .ctx = ctx, .seed = 88172645463325252u };
     rows_2(&b, t, R, C), vector(&b, C, affine), vector(&b, C, affine);
@@ -136,7 +137,7 @@ static void norm(void *ctx, bool layer, gv_dtype t, int64_t R, int64_t C, bool a
 
 static void norm_eval(void *ctx, gv_dtype t, int64_t R, int64_t C, bool affine)
 {
-    gv_norm_attr attr = { 1e-3 };
+    gv_batchnorm_attr attr = { 1e-3, false };
     bench b = { .ctx = ctx, .seed = 77172645463325252u };
     rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, true), vector(&b, C, affine), vector(&b, C, affine);
     for (int64_t i = 0; i < C; i++) {
@@ -150,6 +151,46 @@ static void norm_eval(void *ctx, gv_dtype t, int64_t R, int64_t C, bool affine)
         near(&b.out[0], i, (b.in[0].v[i] - b.in[1].v[i % C]) * is * opt(&b, 3, i % C, 1) + opt(&b, 4, i % C, 0), 4 * is);
     }
     verdict(&b, r, "batchnorm_eval", t, R, C);
+}
+
+/* What rewrites make of batch norm (lib/nn/fuse_norm.c), against the plain kernels: something added and relu behind it; in the gradient the mask
+ * from x or from y, a second dy, and dz as an output. */
+static void norm_fused(void *ctx, gv_dtype t, int64_t R, int64_t C)
+{
+    for (int form = 0; form < 3; form++) {
+        gv_batchnorm_attr attr = { 1e-5, form != 1 };
+        bench b = { .ctx = ctx, .seed = 78172645463325252u };
+        rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, form != 2);
+        if (form)
+            rows_2(&b, t, R, C);
+        bench_out(&b, t, (int64_t[]){ R, C }, 2);
+        for (int i = 0; i < 3; i++)
+            bench_out(&b, GV_F32T, &C, 1);
+        bool r = ran(&b, GV_OP_batchnorm_train, &attr);
+        double bad = r ? bench_apart(&b) : 0;
+        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_train, form %d, %s [%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", form, gv_dtype_of(t)->name, R, C, bad);
+        bench_drop(&b);
+    }
+    for (int form = 0; form < 16; form++) {
+        bool relu = form & 1, y = form & 2, dy2 = form & 4, dz = form & 8;
+        gv_batchnorm_grad_attr attr = { relu };
+        bench b = { .ctx = ctx, .seed = 79172645463325252u };
+        rows_2(&b, t, R, C), rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, true), vector(&b, C, !dz), vector(&b, C, !y);
+        if (y)
+            rows_2(&b, t, R, C);
+        else
+            bench_none(&b);
+        if (dy2)
+            rows_2(&b, t, R, C);
+        bench_out(&b, t, (int64_t[]){ R, C }, 2), bench_out(&b, GV_F32T, &C, 1), bench_out(&b, GV_F32T, &C, 1);
+        if (dz)
+            bench_out(&b, t, (int64_t[]){ R, C }, 2);
+        bool r = ran(&b, GV_OP_batchnorm_grad, &attr);
+        double bad = r ? bench_apart(&b) : 0;
+        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_grad%s%s%s%s, %s [%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", relu ? " relu" : "", y ? " y" : "", dy2 ? " dy2" : "",
+           dz ? " dz" : "", gv_dtype_of(t)->name, R, C, bad);
+        bench_drop(&b);
+    }
 }
 
 static void softmax(void *ctx, gv_dtype t, int64_t R, int64_t C)
@@ -246,6 +287,7 @@ int main(void)
             softmax(ctx, t, R, C);
         }
         norm(ctx, false, t, 5000, 32, true, 30);
+        norm_fused(ctx, t, 7, 16), norm_fused(ctx, t, 301, 31), norm_fused(ctx, t, 1570, 64);
         for (int64_t n = 1; n < 100000; n = n * 9 + 5)
             gelus(ctx, t, GV_GELU, n), gelus(ctx, t, GV_GELU_TANH, n);
     }

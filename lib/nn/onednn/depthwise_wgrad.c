@@ -122,7 +122,7 @@ int dn_depthwise_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
         return GV_UNSUPPORTED;
     struct job j = describe(c, ctx->threads, is_wide ? 16 : 8);
     dn_own(ctx, k, is_wide ? wide : narrow, (size_t)j.parts * (j.sums + j.images) + 64);
-    k->in_place = false;
+    k->in_place[0] = 0;
     return GV_OK;
 }
 #else

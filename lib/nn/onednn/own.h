@@ -47,7 +47,7 @@ static inline int64_t dn_threads(const gv_call *c)
  * element of out[0], so it may stand in an input's place. */
 static inline int dn_own(gv_onednn *ctx, gv_kernel *k, int (*run)(const gv_call *c), size_t scratch_bytes)
 {
-    *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes, .in_place = true };
+    *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes, .in_place = { GV_ANY_INPUT } };
     return GV_OK;
 }
 

@@ -11,7 +11,7 @@ gv_val gv_batchnorm_eval(gv_graph *g, gv_val x, gv_val w, gv_val b, gv_val runni
     for (int i = 1; i < 5; i++)
         if (!gv_is_vector(g, GV_OP_batchnorm_eval, what[i], in[i], gv_dim(g, x, -1)))
             return GV_NO_VAL;
-    gv_norm_attr a = { eps };
+    gv_batchnorm_attr a = { eps, false };
     return gv_op1(g, GV_OP_batchnorm_eval, &a, in, 5, GV_CLASS_REAL, gv_shape(g, x), gv_ndim(g, x));
 }
 
@@ -19,7 +19,7 @@ static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool
 {
     gv_val x = n->in[0], w = n->in[3], d = dy[0];
     int64_t c = gv_dim(g, x, -1);
-    gv_val invstd = gv_unary(g, GV_RSQRT, gv_affine(g, n->in[2], 1, ((const gv_norm_attr *)n->attr)->eps));
+    gv_val invstd = gv_unary(g, GV_RSQRT, gv_affine(g, n->in[2], 1, ((const gv_batchnorm_attr *)n->attr)->eps));
     if (want[0])
         dx[0] = gv_mul(g, d, w == GV_NO_VAL ? invstd : gv_mul(g, w, invstd));
     if (want[3])
@@ -37,7 +37,7 @@ static size_t scratch(const gv_call *c)
 #include "nn/ops/types.h"
 
 const gv_op gv_op_batchnorm_eval = {
-    .name = "batchnorm_eval", .attr_size = sizeof(gv_norm_attr), .wants = "rs",
+    .name = "batchnorm_eval", .attr_size = sizeof(gv_batchnorm_attr), .wants = "rs",
     .gradient = gradient, GV_PLAIN(batchnorm_eval_run), .scratch = scratch,
 };
 #else
@@ -61,7 +61,7 @@ static int F(batchnorm_eval_run)(const gv_call *c)
     int64_t C = c->in[1].count;
     const S *var = c->x[2], *w = c->x[3], *b = c->x[4];
     A *scale = c->scratch, *add = scale + C;
-    double eps = ((const gv_norm_attr *)c->attr)->eps;
+    double eps = ((const gv_batchnorm_attr *)c->attr)->eps;
     for (int64_t i = 0; i < C; i++) {
         double s = 1 / sqrt((double)var[i] + eps);
         scale[i] = (A)(w ? s * (double)w[i] : s);

@@ -1,5 +1,8 @@
 /* batchnorm_grad: from x, w, the batch's mean and invstd, and dy: dx, dw [C], db [C].
- *   xhat = (x - mean) invstd;  db = sum dy;  dw = sum dy xhat;  dx = w invstd (dy - db/R - xhat dw/R), R rows. */
+ *   xhat = (x - mean) invstd;  db = sum dy;  dw = sum dy xhat;  dx = w invstd (dy - db/R - xhat dw/R), R rows.
+ * A rewrite (fuse_norm.c) may give more: inputs b [C], y, dy2 (5, 6, 7), the attribute relu, and a fourth output. Then dz stands for dy above,
+ *   dz = (dy + dy2) where relu let the value through, 0 elsewhere; it is the fourth output.
+ * What relu let through is y > 0, or xhat w + b > 0 where y is absent. */
 #ifndef T
 #include "nn/ops/rows.h"
 
@@ -10,7 +13,8 @@ gv_norm_grad gv_batchnorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_
     if (!gv_op_ready(g, GV_OP_batchnorm_grad, in, 4))
         return o;
     int64_t c = gv_dim(g, x, -1);
-    int n = gv_node_new(g, GV_OP_batchnorm_grad, NULL, in, 5);
+    gv_batchnorm_grad_attr a = { false };
+    int n = gv_node_new(g, GV_OP_batchnorm_grad, &a, in, 5);
     o.dx = gv_node_out(g, n, GV_CLASS_REAL, gv_shape(g, x), gv_ndim(g, x));
     o.dw = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
     o.db = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
@@ -19,14 +23,30 @@ gv_norm_grad gv_batchnorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_
 
 static size_t scratch(const gv_call *c)
 {
-    return gv_rows_scratch(c->out[1].count, 2);
+    return gv_rows_scratch(c->out[1].count, 3); /* two sums, and a row for each piece */
 }
 
 #define GV_KERNELS "nn/ops/batchnorm_grad.c"
 #include "nn/ops/types.h"
 
-const gv_op gv_op_batchnorm_grad = { .name = "batchnorm_grad", .wants = "rrs", GV_PLAIN(batchnorm_grad_run), .scratch = scratch };
+const gv_op gv_op_batchnorm_grad = { .name = "batchnorm_grad", .attr_size = sizeof(gv_batchnorm_grad_attr), .wants = "rrssssrr", GV_PLAIN(batchnorm_grad_run), .scratch = scratch };
 #else
+/* The gradient behind relu, of row r. */
+static inline void F(batchnorm_grad_row)(const gv_call *c, int64_t r, int64_t C, A *restrict dz)
+{
+    const T *x = (const T *)c->x[0] + r * C, *dy = (const T *)c->x[1] + r * C;
+    const T *y = c->nin > 6 && c->x[6] ? (const T *)c->x[6] + r * C : NULL, *dy2 = c->nin > 7 && c->x[7] ? (const T *)c->x[7] + r * C : NULL;
+    const S *mean = c->x[2], *invstd = c->x[3], *w = c->x[4], *b = c->nin > 5 ? c->x[5] : NULL;
+    const gv_batchnorm_grad_attr *o = c->attr;
+    bool relu = o && o->relu;
+    for (int64_t i = 0; i < C; i++)
+        dz[i] = LD(dy[i]) + (dy2 ? LD(dy2[i]) : 0);
+    for (int64_t i = 0; relu && i < C; i++) {
+        A v = y ? LD(y[i]) : (LD(x[i]) - mean[i]) * (A)((double)invstd[i] * (w ? (double)w[i] : 1)) + (b ? b[i] : 0);
+        dz[i] = v > 0 ? dz[i] : 0;
+    }
+}
+
 GV_HOT static void F(batchnorm_grad_sums)(void *p, int64_t begin, int64_t end)
 {
     const gv_call *c = p;
@@ -34,11 +54,13 @@ GV_HOT static void F(batchnorm_grad_sums)(void *p, int64_t begin, int64_t end)
     const S *restrict mean = c->x[2];
     for (int64_t k = begin; k < end; k++) {
         double *restrict sum = (double *)c->scratch + k * 2 * C, *restrict product = sum + C;
+        A *row = (A *)gv_rows_room(c->scratch, 2 * C) + k * C;
         memset(sum, 0, (size_t)C * 2 * sizeof *sum);
         for (int64_t r = R * k / GV_CHUNKS; r < R * (k + 1) / GV_CHUNKS; r++) {
-            const T *x = (const T *)c->x[0] + r * C, *dy = (const T *)c->x[1] + r * C;
+            const T *x = (const T *)c->x[0] + r * C;
+            F(batchnorm_grad_row)(c, r, C, row);
             for (int64_t i = 0; i < C; i++) {
-                double d = (double)LD(dy[i]);
+                double d = (double)row[i];
                 sum[i] += d;
                 product[i] += d * ((double)LD(x[i]) - (double)mean[i]);
             }
@@ -46,21 +68,28 @@ GV_HOT static void F(batchnorm_grad_sums)(void *p, int64_t begin, int64_t end)
     }
 }
 
-typedef struct F(batchnorm_grad_args) { const gv_call *c; const A *a, *b, *e; } F(batchnorm_grad_args);
+typedef struct F(batchnorm_grad_args) { const gv_call *c; const A *a, *b, *e; A *rows; } F(batchnorm_grad_args);
 
-/* dx = a dy + b (x - mean) + e */
+/* dx = a dz + b (x - mean) + e, in GV_CHUNKS pieces too, each with a row of its own */
 GV_HOT static void F(batchnorm_grad_rows)(void *p, int64_t begin, int64_t end)
 {
     const F(batchnorm_grad_args) *o = p;
-    int64_t C = o->c->out[1].count;
+    int64_t C = o->c->out[1].count, R = o->c->in[0].count / C;
     const A *restrict a = o->a, *restrict b = o->b, *restrict e = o->e;
     const S *restrict mean = o->c->x[2];
-    for (int64_t r = begin; r < end; r++) {
-        const T *x = (const T *)o->c->x[0] + r * C, *dy = (const T *)o->c->x[1] + r * C;
-        T *dx = (T *)o->c->y[0] + r * C;
-        GV_IVDEP
-        for (int64_t i = 0; i < C; i++)
-            dx[i] = ST(LD(dy[i]) * a[i] + (LD(x[i]) - mean[i]) * b[i] + e[i]);
+    for (int64_t k = begin; k < end; k++) {
+        A *restrict row = o->rows + k * C;
+        for (int64_t r = R * k / GV_CHUNKS; r < R * (k + 1) / GV_CHUNKS; r++) {
+            const T *x = (const T *)o->c->x[0] + r * C;
+            T *dx = (T *)o->c->y[0] + r * C, *dz = o->c->nout > 3 ? (T *)o->c->y[3] + r * C : NULL;
+            F(batchnorm_grad_row)(o->c, r, C, row);
+            for (int64_t i = 0; i < C; i++) {
+                A v = row[i];
+                dx[i] = ST(v * a[i] + (LD(x[i]) - mean[i]) * b[i] + e[i]);
+                if (dz)
+                    dz[i] = ST(v);
+            }
+        }
     }
 }
 
@@ -80,8 +109,8 @@ static int F(batchnorm_grad_run)(const gv_call *c)
         b[i] = (A)(-scale * s * product / (double)R);
         e[i] = (A)(-scale * d / (double)R);
     }
-    F(batchnorm_grad_args) o = { c, a, b, e };
-    gv_parallel(R, gv_row_grain(C), F(batchnorm_grad_rows), &o);
+    F(batchnorm_grad_args) o = { c, a, b, e, (A *)gv_rows_room(c->scratch, 2 * C) };
+    gv_parallel(GV_CHUNKS, R * C < GV_GRAIN ? GV_CHUNKS : 1, F(batchnorm_grad_rows), &o);
     return GV_OK;
 }
 #endif

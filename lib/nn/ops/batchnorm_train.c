@@ -1,5 +1,6 @@
 /* batchnorm_train: x [N,s…,C] -> y = (x - mean) * invstd * w + b with the statistics of the batch (biased variance);
  * further outputs mean [C], invstd [C], var [C]. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
+ * A rewrite (fuse_norm.c) may give a fourth input, shaped as x, that is added to y, and let relu follow.
  * Statistics are summed in double around the first row, so one pass is as good as two. */
 #ifndef T
 #include "nn/ops/rows.h"
@@ -18,7 +19,7 @@ gv_norm_out gv_batchnorm_train(gv_graph *g, gv_val x, gv_val w, gv_val b, double
         gv_graph_fail(g, "batchnorm of shape %s: more than one value per channel is needed for training", gv_shape_text(g, x, t));
         return o;
     }
-    gv_norm_attr a = { eps };
+    gv_batchnorm_attr a = { eps, false };
     int n = gv_node_new(g, GV_OP_batchnorm_train, &a, in, 3);
     o.y = gv_node_out(g, n, GV_CLASS_REAL, gv_shape(g, x), gv_ndim(g, x));
     o.mean = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
@@ -49,7 +50,7 @@ static size_t scratch(const gv_call *c)
 #include "nn/ops/types.h"
 
 const gv_op gv_op_batchnorm_train = {
-    .name = "batchnorm_train", .attr_size = sizeof(gv_norm_attr), .wants = "rs",
+    .name = "batchnorm_train", .attr_size = sizeof(gv_batchnorm_attr), .wants = "rssr",
     .gradient = gradient, GV_PLAIN(batchnorm_train_run), .scratch = scratch,
 };
 #else
@@ -73,7 +74,7 @@ GV_HOT static void F(batchnorm_train_sums)(void *p, int64_t begin, int64_t end)
     }
 }
 
-typedef struct F(batchnorm_train_args) { const T *x; T *y; const A *shift, *scale, *add; int64_t C; } F(batchnorm_train_args);
+typedef struct F(batchnorm_train_args) { const T *x, *r; T *y; const A *shift, *scale, *add; int64_t C; bool relu; } F(batchnorm_train_args);
 
 GV_HOT static void F(batchnorm_train_rows)(void *p, int64_t begin, int64_t end)
 {
@@ -83,9 +84,12 @@ GV_HOT static void F(batchnorm_train_rows)(void *p, int64_t begin, int64_t end)
     for (int64_t r = begin; r < end; r++) {
         const T *x = o->x + r * C;
         T *y = o->y + r * C;
+        const T *more = o->r ? o->r + r * C : NULL;
         GV_IVDEP
-        for (int64_t i = 0; i < C; i++)
-            y[i] = ST((LD(x[i]) - shift[i]) * scale[i] + add[i]);
+        for (int64_t i = 0; i < C; i++) {
+            A v = (LD(x[i]) - shift[i]) * scale[i] + add[i] + (more ? LD(more[i]) : 0);
+            y[i] = ST(o->relu && v < 0 ? 0 : v);
+        }
     }
 }
 
@@ -95,14 +99,14 @@ static int F(batchnorm_train_run)(const gv_call *c)
     const T *first = c->x[0];
     const S *w = c->x[1], *b = c->x[2];
     S *mean = c->y[1], *invstd = c->y[2], *var = c->y[3];
-    double eps = ((const gv_norm_attr *)c->attr)->eps;
+    double eps = ((const gv_batchnorm_attr *)c->attr)->eps;
     gv_over(c, GV_CHUNKS, R * C < GV_GRAIN ? GV_CHUNKS : 1, F(batchnorm_train_sums));
     double *sum = gv_rows_total(c->scratch, 2 * C);
     A *shift = c->scratch, *scale = shift + C, *add = scale + C; /* the parts are used up */
     for (int64_t i = 0; i < C; i++) {
         double m = sum[i] / (double)R, v = sum[C + i] / (double)R - m * m;
         v = v < 0 ? 0 : v; /* NaN stays */
-        double s = 1 / sqrt(v + eps);
+        double s = (double)(S)(1 / sqrt(v + eps)); /* as the gradient will see it */
         m += (double)LD(first[i]);
         mean[i] = (S)m;
         invstd[i] = (S)s;
@@ -111,7 +115,7 @@ static int F(batchnorm_train_run)(const gv_call *c)
         scale[i] = (A)(w ? s * (double)w[i] : s);
         add[i] = b ? (A)b[i] : 0;
     }
-    F(batchnorm_train_args) o = { c->x[0], c->y[0], shift, scale, add, C };
+    F(batchnorm_train_args) o = { c->x[0], c->nin > 3 ? c->x[3] : NULL, c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu };
     gv_parallel(R, gv_row_grain(C), F(batchnorm_train_rows), &o);
     return GV_OK;
 }

@@ -24,4 +24,10 @@ static inline double *gv_rows_total(double *part, int64_t n)
     return sum;
 }
 
+/* What stands behind the parts and the sums of n columns: room for a row in each piece. */
+static inline void *gv_rows_room(void *part, int64_t n)
+{
+    return (double *)part + (GV_CHUNKS + 1) * n;
+}
+
 #endif
