@@ -7,7 +7,7 @@
  * f32 of n terms of standard deviation 1/9: partial sums of up to sqrt(n)/9, each rounded by 6e-8 of itself, n times: 1e-8 n where one
  * chain adds all, less where several do, and 2e-6 sqrt(n) for few terms; and for bf16 results one rounding, 2^-8 of the value.
  */
-#include "nn/onednn/depthwise.h"
+#include "nn/onednn/simd.h"
 #include "tests/nn/onednn.h"
 
 enum { SAMPLES = 400 };
@@ -210,13 +210,13 @@ int main(void)
             if (narrow && pass < 2)
                 one(ctx, &rows[i], pass, GV_BF16, GV_F32T, i & 1);
         }
-        dn_depthwise_lanes = 8; /* and the kernel of processors without AVX-512 */
+        dn_isa_most = DN_AVX2; /* and the kernel of processors without AVX-512 */
         if (rows[i].groups == rows[i].c) {
             one(ctx, &rows[i], 2, GV_F32T, GV_F32T, false);
             if (narrow)
                 one(ctx, &rows[i], 2, GV_BF16, GV_BF16, false);
         }
-        dn_depthwise_lanes = 0;
+        dn_isa_most = DN_AVX512_BF16;
     }
     gv_backend_onednn.close(ctx);
     return done();

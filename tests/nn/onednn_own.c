@@ -5,6 +5,7 @@
  * Tolerance: for f32 4e-6 of the largest value (a few roundings; sums are of blocks), for bf16 results one rounding more, 2^-8 of the
  * value itself. Sums over R rows (dw, db) are allowed 2e-6 sqrt(R).
  */
+#include "nn/onednn/simd.h"
 #include "tests/nn/onednn.h"
 #include <inttypes.h>
 #include "nn/onednn/vmath.h"
@@ -269,6 +270,23 @@ static void math(void)
     ok(dn_exp(-100) == 0 && isinf(dn_exp(89)) && isnan(dn_exp(NAN)) && dn_exp(-INFINITY) == 0, "dn_exp: 0, Inf and NaN at the ends");
 }
 
+/* Sums of columns: [O,R,C] -> [O,C]. */
+static void reduction(void *ctx, gv_dtype t, gv_dtype to, gv_reduce_kind kind, int64_t O, int64_t R, int64_t C)
+{
+    gv_reduce_attr attr = { kind, 6, true };
+    bench b = { .ctx = ctx, .seed = 44172645463325252u };
+    bench_in(&b, t, (int64_t[]){ O, R, 1, C }, 4), bench_out(&b, to, (int64_t[]){ O, 1, 1, C }, 4);
+    bool r = ran(&b, GV_OP_reduce, &attr);
+    for (int64_t o = 0; o < O && r; o++)
+        for (int64_t c = 0; c < C; c++) {
+            double s = 0, n = kind == GV_MEAN ? (double)R : 1;
+            for (int64_t i = 0; i < R; i++)
+                s += b.in[0].v[(o * R + i) * C + c];
+            near(&b.out[0], o * C + c, s / n, sqrt((double)R) / n);
+        }
+    verdict(&b, r, kind == GV_MEAN ? "mean of columns" : "sum of columns", t, O * R, C);
+}
+
 int main(void)
 {
     void *ctx = NULL;
@@ -290,6 +308,21 @@ int main(void)
         norm_fused(ctx, t, 7, 16), norm_fused(ctx, t, 301, 31), norm_fused(ctx, t, 1570, 64);
         for (int64_t n = 1; n < 100000; n = n * 9 + 5)
             gelus(ctx, t, GV_GELU, n), gelus(ctx, t, GV_GELU_TANH, n);
+    }
+    for (dn_isa_most = DN_AVX512_BF16; dn_isa_most >= -1; dn_isa_most--) { /* every instruction set that this processor has, and the loops */
+        printf("# instruction set %d\n", dn_isa());
+        for (int i = 0; i < 2; i++) {
+            gv_dtype t = i ? GV_BF16 : GV_F32T;
+            for (size_t j = 0; j < GV_COUNT(sizes); j++)
+                norm(ctx, true, t, sizes[j][0], sizes[j][1], true, 0);
+            norm(ctx, true, t, 50, 96, true, 0), norm(ctx, true, t, 6, 41, true, 0);
+            for (int64_t n = 1; n < 100000; n = n * 9 + 5)
+                gelus(ctx, t, GV_GELU, n);
+            if (dn_isa() < 0)
+                continue; /* the plain kernel's */
+            reduction(ctx, t, GV_F32T, GV_SUM, 1, 5000, 96), reduction(ctx, t, GV_F32T, GV_SUM, 1, 333, 41), reduction(ctx, t, t, GV_MEAN, 5, 49, 100);
+            reduction(ctx, t, t, GV_SUM, 1, 2, 8), reduction(ctx, t, GV_F32T, GV_MEAN, 64, 7, 9);
+        }
     }
     gv_backend_onednn.close(ctx);
     return done();

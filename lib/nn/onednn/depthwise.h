@@ -4,9 +4,6 @@
 
 #include "nn/onednn/onednn.h"
 
-/* For tests: 8 takes the AVX2 kernel where AVX-512 would serve; 0: the best there is. */
-extern int dn_depthwise_lanes;
-
 int dn_depthwise_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
 
 #endif

@@ -13,12 +13,10 @@
 #ifndef VL
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/own.h"
+#include "nn/onednn/simd.h"
 #include "nn/ops/attr.h"
 
-int dn_depthwise_lanes;
-
-#if defined(__x86_64__) && !defined(GV_SANITIZED)
-#include <immintrin.h>
+#ifdef DN_SIMD
 
 enum { WIDEST = 16, MOST_ROWS = 4, MOST_COLUMNS = 8, PIECE = 384 << 10 };
 
@@ -48,25 +46,21 @@ struct tile {
 
 #define VL 16
 #define VEC __m512
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,fma")))
+#define TARGET DN_V4
 #define LOAD _mm512_loadu_ps
 #define STORE _mm512_storeu_ps
-#define ZERO _mm512_setzero_ps
 #define MULADD _mm512_fmadd_ps
-#define ADD _mm512_add_ps
-#define WIDEN(p) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p))), 16))
+#define WIDEN(p) dn_widen16(_mm256_loadu_si256((const void *)(p)))
 #define REGISTERS 28
 #include "nn/onednn/depthwise_wgrad.c"
 
 #define VL 8
 #define VEC __m256
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET DN_V3
 #define LOAD _mm256_loadu_ps
 #define STORE _mm256_storeu_ps
-#define ZERO _mm256_setzero_ps
 #define MULADD _mm256_fmadd_ps
-#define ADD _mm256_add_ps
-#define WIDEN(p) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p))), 16))
+#define WIDEN(p) dn_widen8(_mm_loadu_si128((const void *)(p)))
 #define REGISTERS 12
 #include "nn/onednn/depthwise_wgrad.c"
 
@@ -116,10 +110,9 @@ int dn_depthwise_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
     if (win->dims > 2 || win->groups != channels || channels < 2 || c->in[1].shape[win->dims + 1] != channels || !x->count || !c->in[1].count || !dn_real(x) ||
         c->in[1].dtype != x->dtype || c->out[0].dtype != GV_F32T)
         return GV_UNSUPPORTED;
-    __builtin_cpu_init();
-    bool is_wide = dn_depthwise_lanes != 8 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (!is_wide && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")))
+    if (dn_isa() < 0)
         return GV_UNSUPPORTED;
+    bool is_wide = dn_isa() >= DN_AVX512;
     struct job j = describe(c, ctx->threads, is_wide ? 16 : 8);
     dn_own(ctx, k, is_wide ? wide : narrow, (size_t)j.parts * (j.sums + j.images) + 64);
     k->in_place[0] = 0;
@@ -133,7 +126,7 @@ int dn_depthwise_wgrad(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, gv_
 #endif
 #else
 
-static inline __attribute__((always_inline)) TARGET void V(taps)(const int rows, const int columns, const struct tile *t)
+DN_ALWAYS TARGET void V(taps)(const int rows, const int columns, const struct tile *t)
 {
     VEC sum[MOST_ROWS][MOST_COLUMNS];
 #pragma GCC unroll 4
@@ -285,9 +278,7 @@ static void V(total)(void *p, int64_t begin, int64_t end)
 #undef TARGET
 #undef LOAD
 #undef STORE
-#undef ZERO
 #undef MULADD
-#undef ADD
 #undef WIDEN
 #undef REGISTERS
 #endif

@@ -3,6 +3,7 @@
  * here, because the plain kernels are vectorised already.
  */
 #ifndef T
+#include "nn/onednn/gelu.h"
 #include "nn/onednn/own.h"
 #include "nn/onednn/vmath.h"
 #include "nn/ops/attr.h"
@@ -47,7 +48,7 @@ int gv_onednn_unary(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err 
     if (!dn_real(&c->in[0]) || c->out[0].dtype != c->in[0].dtype)
         return GV_UNSUPPORTED;
     switch (o->kind) {
-    case GV_GELU: return dn_own(ctx, k, wide ? gelu_run_f32 : gelu_run_bf16, 0);
+    case GV_GELU: return dn_gelu(ctx, c, k) == GV_OK ? GV_OK : dn_own(ctx, k, wide ? gelu_run_f32 : gelu_run_bf16, 0);
     case GV_GELU_TANH: return dn_own(ctx, k, wide ? gelu_tanh_run_f32 : gelu_tanh_run_bf16, 0);
     default: return GV_UNSUPPORTED;
     }
@@ -60,7 +61,7 @@ int gv_onednn_unary_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     if (!dn_real(&c->in[0]) || c->in[1].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype)
         return GV_UNSUPPORTED;
     switch (o->kind) {
-    case GV_GELU: return dn_own(ctx, k, wide ? gelu_grad_f32 : gelu_grad_bf16, 0);
+    case GV_GELU: return dn_gelu_grad(ctx, c, k) == GV_OK ? GV_OK : dn_own(ctx, k, wide ? gelu_grad_f32 : gelu_grad_bf16, 0);
     case GV_GELU_TANH: return dn_own(ctx, k, wide ? gelu_tanh_grad_f32 : gelu_tanh_grad_bf16, 0);
     default: return GV_UNSUPPORTED;
     }

@@ -7,6 +7,7 @@
  * Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450, section 3.
  */
 #ifndef T
+#include "nn/onednn/layernorm_rows.h"
 #include "nn/onednn/own.h"
 #include "nn/ops/attr.h"
 #include <math.h>
@@ -88,6 +89,12 @@ static void F(rows)(void *p, int64_t begin, int64_t end)
 {
     const gv_call *c = p;
     int64_t D = c->in[0].shape[c->in[0].ndim - 1], at = begin * D;
+    dn_ln_rows *f = c->in[1].ndim < 0 || c->in[2].ndim < 0 ? NULL : dn_ln_rows_of(sizeof(T) == 2);
+    if (f) {
+        f((const T *)c->x[0] + at, (T *)c->y[0] + at, end - begin, D, c->x[1], c->x[2], ((const gv_norm_attr *)c->attr)->eps, (float *)c->y[1] + begin,
+          (float *)c->y[2] + begin);
+        return;
+    }
     F(onednn_ln_rows)((const T *)c->x[0] + at, (T *)c->y[0] + at, end - begin, D, c->in[1].ndim < 0 ? NULL : c->x[1], c->in[2].ndim < 0 ? NULL : c->x[2],
                       ((const gv_norm_attr *)c->attr)->eps, (float *)c->y[1] + begin, (float *)c->y[2] + begin);
 }
@@ -103,8 +110,6 @@ static int F(forward)(const gv_call *c)
 GV_HOT static void F(onednn_ln_grad_rows)(const T *x, const T *dy, T *dx, int64_t rows, int64_t D, const float *restrict w, const float *restrict mean,
                                           const float *restrict invstd, float *restrict bw, float *restrict bb)
 {
-    for (int64_t i = 0; i < D; i++)
-        bw[i] = bb[i] = 0;
     for (int64_t r = 0; r < rows; r++) {
         const T *u = x + r * D, *g = dy + r * D;
         T *d = dx + r * D;
@@ -132,13 +137,20 @@ static void F(grad_part)(void *p, int64_t begin, int64_t end)
     const dn_parts *a = p;
     const gv_call *c = a->c;
     int64_t D = c->in[0].shape[c->in[0].ndim - 1], R = c->in[0].count / D;
+    dn_ln_grad_rows *f = c->in[4].ndim < 0 ? NULL : dn_ln_grad_rows_of(sizeof(T) == 2);
     for (int64_t part = begin; part < end; part++) {
         struct sums s = part_of(c, part, D);
         memset(s.w, 0, (size_t)D * sizeof *s.w);
         memset(s.b, 0, (size_t)D * sizeof *s.b);
         for (int64_t r = R * part / a->parts, last = R * (part + 1) / a->parts; r < last; r += BLOCK) {
-            F(onednn_ln_grad_rows)((const T *)c->x[0] + r * D, (const T *)c->x[1] + r * D, (T *)c->y[0] + r * D, dn_min(BLOCK, last - r), D,
-                                   c->in[4].ndim < 0 ? NULL : c->x[4], (const float *)c->x[2] + r, (const float *)c->x[3] + r, s.bw, s.bb);
+            memset(s.bw, 0, (size_t)D * sizeof *s.bw);
+            memset(s.bb, 0, (size_t)D * sizeof *s.bb);
+            if (f)
+                f((const T *)c->x[0] + r * D, (const T *)c->x[1] + r * D, (T *)c->y[0] + r * D, dn_min(BLOCK, last - r), D, c->x[4], (const float *)c->x[2] + r,
+                  (const float *)c->x[3] + r, s.bw, s.bb);
+            else
+                F(onednn_ln_grad_rows)((const T *)c->x[0] + r * D, (const T *)c->x[1] + r * D, (T *)c->y[0] + r * D, dn_min(BLOCK, last - r), D,
+                                       c->in[4].ndim < 0 ? NULL : c->x[4], (const float *)c->x[2] + r, (const float *)c->x[3] + r, s.bw, s.bb);
             for (int64_t i = 0; i < D; i++) {
                 s.w[i] += s.bw[i];
                 s.b[i] += s.bb[i];
