@@ -39,6 +39,14 @@ void gv_arena_release(gv_arena *a)
     memset(a, 0, sizeof *a);
 }
 
+void gv_large_pages(void *p, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)2 << 20;
+    uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + bytes) & ~(page - 1);
+    if (to > from)
+        (void)madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE); /* a refusal costs speed alone */
+}
+
 void *gv_arena_alloc_dirty(gv_arena *a, size_t bytes, gv_err *err)
 {
     size_t need = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);

@@ -34,6 +34,11 @@ double gv_rng_uniform(gv_rng *r);                       /* [0, 1), 53 bits */
 double gv_rng_range(gv_rng *r, double lo, double hi);   /* [lo, hi) */
 uint64_t gv_rng_below(gv_rng *r, uint64_t n);           /* 0 … n-1 without bias; 0 for n = 0 */
 double gv_rng_normal(gv_rng *r);                        /* mean 0, deviation 1 */
+/* The next GV_RNG_MANY numbers of a stream that has only been asked by the block: those that gv_rng_uniform gives, and those of
+ * gv_rng_normal to a few units in the last place. */
+enum { GV_RNG_MANY = 64 };
+void gv_rng_uniforms(gv_rng *r, double out[GV_RNG_MANY]);
+void gv_rng_normals(gv_rng *r, double out[GV_RNG_MANY]);
 double gv_rng_beta(gv_rng *r, double a, double b);
 /* A permutation of 0 … n-1 (Fisher-Yates). */
 void gv_rng_permutation(gv_rng *r, int64_t *p, int64_t n);

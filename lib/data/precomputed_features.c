@@ -140,16 +140,4 @@ static int open_precomputed(const gv_config *c, const gv_data_want *want, gv_are
     return r;
 }
 
-static const gv_field fields[] = {
-    GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, val_features_file, "HDF5 file with the validation features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, test_features_file, "HDF5 file with the test features and labels"),
-    GV_END
-};
-static const char *const required[] = { "num_classes", "train_features_file", "val_features_file", NULL };
-
-const gv_variant gv_dataset_variant_precomputed_features = {
-    .name = "precomputed_features", .class_name = "PrecomputedFeaturesConfig", .summary = "features in HDF5 files, one vector or one bag a sample",
-    .fields = fields, .params_size = sizeof(struct gv_precomputed_features), .required = required, .built = true,
-};
 const gv_dataset gv_dataset_precomputed_features = { .name = "precomputed_features", .variant = &gv_dataset_variant_precomputed_features, .open = open_precomputed };

@@ -12,15 +12,24 @@ typedef enum kind { CONSTANT, NORMAL, UNIFORM, CUT } kind;
 /* CONSTANT a; NORMAL of deviation a; UNIFORM from a to b; CUT: normal of deviation a with draws beyond b (absolute) drawn again. */
 typedef struct fill { kind kind; double a, b; uint64_t seed, hash; gv_stored *t; int64_t count; } fill;
 
-static double draw(const fill *f, gv_rng *r)
+/* Up to GV_RNG_MANY values, as many as the next draws give; their number. */
+static size_t draw(const fill *f, gv_rng *r, double v[GV_RNG_MANY])
 {
-    if (f->kind == UNIFORM)
-        return gv_rng_range(r, f->a, f->b);
-    double v;
-    do
-        v = gv_rng_normal(r) * f->a;
-    while (f->kind == CUT && fabs(v) > f->b);
-    return v;
+    size_t n = 0;
+    if (f->kind == UNIFORM) {
+        gv_rng_uniforms(r, v);
+        for (int i = 0; i < GV_RNG_MANY; i++)
+            v[i] = f->a + (f->b - f->a) * v[i];
+        return GV_RNG_MANY;
+    }
+    gv_rng_normals(r, v);
+    double cut = f->kind == CUT ? f->b : INFINITY;
+    for (int i = 0; i < GV_RNG_MANY; i++) {
+        double x = v[i] * f->a;
+        v[n] = x;
+        n += fabs(x) <= cut; /* the others are drawn again */
+    }
+    return n;
 }
 
 static void body(void *p, int64_t begin, int64_t end)
@@ -28,12 +37,17 @@ static void body(void *p, int64_t begin, int64_t end)
     const fill *f = p;
     size_t size = gv_dtype_of(f->t->dtype)->size;
     for (int64_t piece = begin; piece < end; piece++) {
+        double v[GV_RNG_MANY];
         gv_rng r;
         gv_rng_init(&r, f->seed, GV_RNG_INIT, f->hash, (uint32_t)piece, 0);
         int64_t last = (piece + 1) * PIECE < f->count ? (piece + 1) * PIECE : f->count;
-        for (int64_t i = piece * PIECE; i < last; i++) {
-            double v = f->kind == CONSTANT ? f->a : draw(f, &r);
-            gv_from_f64(f->t->dtype, &v, (char *)f->t->data + (size_t)i * size, 1);
+        for (int i = 0; i < GV_RNG_MANY; i++)
+            v[i] = f->a;
+        for (int64_t i = piece * PIECE; i < last;) {
+            size_t n = f->kind == CONSTANT ? GV_RNG_MANY : draw(f, &r, v);
+            n = (int64_t)n < last - i ? n : (size_t)(last - i);
+            gv_from_f64(f->t->dtype, v, (char *)f->t->data + (size_t)i * size, n);
+            i += (int64_t)n;
         }
     }
 }

@@ -2,10 +2,14 @@
 #include "nn/internal.h"
 #include <inttypes.h>
 
+enum { SLAB = 64 << 20 }; /* reserved at a time; what is not used is never touched */
+
 struct gv_store {
     gv_precision precision;
     gv_stored **tensor;
     int n, cap;
+    gv_arena *slab; /* of tensors, in large pages: a small model has thousands of small pages to touch, twice */
+    int slabs;
     gv_arena work;
     char *base;
     unsigned generation;
@@ -39,8 +43,9 @@ void gv_store_close(gv_store *s)
 {
     if (!s)
         return;
-    for (int i = 0; i < s->n; i++)
-        gv_free(s->tensor[i]);
+    for (int i = 0; i < s->slabs; i++)
+        gv_arena_release(&s->slab[i]);
+    gv_free(s->slab);
     gv_free(s->tensor);
     gv_arena_release(&s->work);
     gv_free(s);
@@ -65,6 +70,28 @@ static void shape_text(const int64_t *shape, int ndim, char *t, size_t size)
         n += (size_t)snprintf(t + n, size - n, "%s%" PRId64, i ? "," : "", shape[i]);
     if (n < size)
         snprintf(t + n, size - n, "]");
+}
+
+/* Zeros, until the store is closed. */
+static void *room(gv_store *s, size_t bytes, gv_err *err)
+{
+    const gv_arena *last = s->slabs ? &s->slab[s->slabs - 1] : NULL;
+    if (!last || bytes + 64 > last->size - last->used) { /* it hands out multiples of 64 */
+        gv_arena *more = gv_alloc((size_t)(s->slabs + 1) * sizeof *more, err);
+        if (!more)
+            return NULL;
+        if (s->slabs)
+            memcpy(more, s->slab, (size_t)s->slabs * sizeof *more);
+        if (gv_arena_init(&more[s->slabs], "tensors", bytes + 64 > SLAB ? bytes + 64 : SLAB, err) < 0) {
+            gv_free(more);
+            return NULL;
+        }
+        gv_free(s->slab);
+        s->slab = more;
+        gv_large_pages(more[s->slabs].base, more[s->slabs].size);
+        s->slabs++;
+    }
+    return gv_arena_alloc(&s->slab[s->slabs - 1], bytes, err);
 }
 
 gv_stored *gv_store_get(gv_store *s, const char *name, gv_dtype t, const int64_t *shape, int ndim, gv_err *err)
@@ -97,7 +124,7 @@ gv_stored *gv_store_get(gv_store *s, const char *name, gv_dtype t, const int64_t
         s->cap = cap;
     }
     /* One piece: the struct, its name, and the data at the next multiple of 64. */
-    p = gv_alloc(sizeof *p + name_len + 64 + bytes, err);
+    p = room(s, sizeof *p + name_len + 64 + bytes, err);
     if (!p) {
         gv_fail_in(err, "tensor '%s'", name);
         return NULL;
@@ -139,6 +166,7 @@ int gv_store_workspace(gv_store *s, size_t bytes, gv_err *err)
         gv_arena_release(&fresh);
         return GV_ESYS;
     }
+    gv_large_pages(base, fresh.size);
     gv_arena_release(&s->work);
     s->work = fresh;
     s->base = base;

@@ -3,11 +3,6 @@
 #include "nn/optim/optim.h"
 #include <inttypes.h>
 
-void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size)
-{
-    snprintf(out, size, "%s/checkpoints/%s.%s", run, name, c->training.checkpoint_format == GV_CHECKPOINT_PT ? "pt" : "safetensors");
-}
-
 /* Parameters and buffers of the graph as named tensors, in the graph's order. */
 static gv_named *model_tensors(const gv_network *net, gv_store *s, size_t *n, size_t extra, gv_err *err)
 {
@@ -42,31 +37,6 @@ int gv_checkpoint_write(const gv_network *net, gv_store *s, const char *path, in
     snprintf(k, sizeof k, "%" PRId64, step);
     gv_meta meta[] = { { "epoch", e }, { "step", k }, { "architecture", net->encoder ? net->model.arch : "precomputed" } };
     int r = gv_safetensors_write(path, t, n, meta, GV_COUNT(meta), err);
-    gv_free(t);
-    return r;
-}
-
-int gv_gradients_write(gv_store *store, const gv_plan *plan, const char *path, gv_err *err)
-{
-    int n = gv_store_count(store);
-    gv_named *t = gv_alloc((size_t)(n + 2) * sizeof *t, err);
-    if (!t)
-        return GV_ESYS;
-    size_t k = 0;
-    for (int i = 0; i < n; i++) {
-        const gv_stored *s = gv_store_at(store, i);
-        if (strncmp(s->name, "grad.", 5))
-            continue;
-        t[k] = (gv_named){ s->name + 5, s->dtype, s->ndim, { 0 }, s->data, s->bytes };
-        memcpy(t[k++].shape, s->shape, sizeof s->shape);
-    }
-    static const char *const outputs[][2] = { { "logits", "output.logits" }, { "loss", "output.loss" } };
-    for (int i = 0; i < 2; i++) {
-        const gv_stored *s = gv_plan_output(plan, outputs[i][0]);
-        t[k] = (gv_named){ outputs[i][1], s->dtype, s->ndim, { 0 }, s->data, s->bytes };
-        memcpy(t[k++].shape, s->shape, sizeof s->shape);
-    }
-    int r = gv_safetensors_write(path, t, k, NULL, 0, err);
     gv_free(t);
     return r;
 }

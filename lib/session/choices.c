@@ -73,3 +73,8 @@ int gv_session_check(const gv_config *c, gv_err *err)
     }
     return gv_fail(err, GV_EUSAGE, "'--training.best_checkpoint_metric' is '%s', which is %s; logged are %sval_loss", best, key ? "not among --task.metrics" : "no metric", list);
 }
+
+void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size)
+{
+    snprintf(out, size, "%s/checkpoints/%s.%s", run, name, c->training.checkpoint_format == GV_CHECKPOINT_PT ? "pt" : "safetensors");
+}

@@ -1,5 +1,6 @@
 /* hub: the caches of Hugging Face and torch.hub, in the places and layouts of their own libraries.
  * Source: huggingface_hub's constants and file_download, its guide to the cache, torch/hub.py. */
+#include "weights/hub.h"
 #include "weights/fetch.h"
 #include "weights/weights.h"
 #include <errno.h>
@@ -13,7 +14,7 @@ const char *const gv_usual_names[] = { "model.safetensors", "pytorch_model.bin",
 
 /* ---- places ---- */
 
-static const char *env(const char *name)
+const char *gv_hub_env(const char *name)
 {
     const char *v = getenv(name);
     return v && *v ? v : NULL;
@@ -26,12 +27,12 @@ static int truth(const char *v)
 
 int gv_offline(void)
 {
-    return truth(env("HF_HUB_OFFLINE")) || truth(env("TRANSFORMERS_OFFLINE"));
+    return truth(gv_hub_env("HF_HUB_OFFLINE")) || truth(gv_hub_env("TRANSFORMERS_OFFLINE"));
 }
 
 static const char *home(void)
 {
-    const char *h = env("HOME");
+    const char *h = gv_hub_env("HOME");
     if (h)
         return h;
     const struct passwd *p = getpwuid(getuid());
@@ -39,35 +40,35 @@ static const char *home(void)
 }
 
 /* A folder from a variable, with a leading ~ as the other libraries take it. */
-static const char *folder(const char *v, gv_arena *a, gv_err *err)
+const char *gv_hub_folder(const char *v, gv_arena *a, gv_err *err)
 {
     return v[0] == '~' && (!v[1] || v[1] == '/') ? gv_arena_printf(a, err, "%s%s", home(), v + 1) : gv_arena_strdup(a, v, err);
 }
 
 static const char *user_cache(const char *sub, gv_arena *a, gv_err *err)
 {
-    const char *x = env("XDG_CACHE_HOME"), *base = x ? folder(x, a, err) : gv_arena_printf(a, err, "%s/.cache", home());
+    const char *x = gv_hub_env("XDG_CACHE_HOME"), *base = x ? gv_hub_folder(x, a, err) : gv_arena_printf(a, err, "%s/.cache", home());
     return base ? gv_arena_printf(a, err, "%s/%s", base, sub) : NULL;
 }
 
-static const char *hf_home(gv_arena *a, gv_err *err)
+const char *gv_hub_home(gv_arena *a, gv_err *err)
 {
-    const char *v = env("HF_HOME");
-    return v ? folder(v, a, err) : user_cache("huggingface", a, err);
+    const char *v = gv_hub_env("HF_HOME");
+    return v ? gv_hub_folder(v, a, err) : user_cache("huggingface", a, err);
 }
 
 static const char *hub_cache(gv_arena *a, gv_err *err)
 {
-    const char *v = env("HF_HUB_CACHE") ? env("HF_HUB_CACHE") : env("HUGGINGFACE_HUB_CACHE");
+    const char *v = gv_hub_env("HF_HUB_CACHE") ? gv_hub_env("HF_HUB_CACHE") : gv_hub_env("HUGGINGFACE_HUB_CACHE");
     if (v)
-        return folder(v, a, err);
-    const char *h = hf_home(a, err);
+        return gv_hub_folder(v, a, err);
+    const char *h = gv_hub_home(a, err);
     return h ? gv_arena_printf(a, err, "%s/hub", h) : NULL;
 }
 
 const char *gv_torch_hub_path(const char *url, gv_arena *a, gv_err *err)
 {
-    const char *v = env("TORCH_HOME"), *base = v ? folder(v, a, err) : user_cache("torch", a, err);
+    const char *v = gv_hub_env("TORCH_HOME"), *base = v ? gv_hub_folder(v, a, err) : user_cache("torch", a, err);
     size_t n = strcspn(url, "?#");
     const char *name = url + n;
     while (name > url && name[-1] != '/')
@@ -93,7 +94,7 @@ const char *gv_usual_file(const char *dir, gv_arena *a, gv_err *err)
 /* ---- names ---- */
 
 /* Names become paths and addresses: letters, digits and -_. in parts that are not . or .. */
-static int plain(const char *s, int slashes)
+int gv_hub_plain(const char *s, int slashes)
 {
     if (strlen(s) > 200 || !*s || s[0] == '/' || s[strlen(s) - 1] == '/')
         return 0;
@@ -108,16 +109,16 @@ static int plain(const char *s, int slashes)
     return 1;
 }
 
-static int check_names(const char *repo, const char *revision, gv_err *err)
+int gv_hub_names(const char *repo, const char *revision, gv_err *err)
 {
-    if (!plain(repo, 1))
+    if (!gv_hub_plain(repo, 1))
         return gv_fail(err, GV_EUSAGE, "'%s' is not a repository's name, as 'timm/resnet18.a1_in1k' is", repo);
-    if (!plain(revision, 8))
+    if (!gv_hub_plain(revision, 8))
         return gv_fail(err, GV_EUSAGE, "'%s' is not a branch, tag or commit", revision);
     return GV_OK;
 }
 
-static const char *repo_dir(const char *repo, gv_arena *a, gv_err *err)
+const char *gv_hub_repo_dir(const char *repo, gv_arena *a, gv_err *err)
 {
     const char *cache = hub_cache(a, err), *slash = strchr(repo, '/');
     if (!cache)
@@ -128,7 +129,7 @@ static const char *repo_dir(const char *repo, gv_arena *a, gv_err *err)
 
 const char *gv_hub_url(const char *repo, const char *revision, const char *file, gv_arena *a, gv_err *err)
 {
-    const char *endpoint = env("HF_ENDPOINT") ? env("HF_ENDPOINT") : "https://huggingface.co";
+    const char *endpoint = gv_hub_env("HF_ENDPOINT") ? gv_hub_env("HF_ENDPOINT") : "https://huggingface.co";
     size_t n = strlen(endpoint), k = 0;
     char quoted[800];
     while (n && endpoint[n - 1] == '/')
@@ -149,7 +150,7 @@ static const char *commit_of(const char *dir, const char *revision, gv_arena *a,
     const char *commit = ref ? revision : NULL;
     if (ref && gv_file_read(ref, 256, &b, &quiet) == GV_OK && b.len) {
         b.data[strcspn(b.data, " \r\n")] = 0;
-        if (plain(b.data, 0))
+        if (gv_hub_plain(b.data, 0))
             commit = gv_arena_strdup(a, b.data, err);
     }
     gv_buf_release(&b);
@@ -159,9 +160,9 @@ static const char *commit_of(const char *dir, const char *revision, gv_arena *a,
 int gv_hub_find(const char *repo, const char *revision, gv_arena *a, const char **path, const char **wanted, gv_err *err)
 {
     *path = NULL;
-    if (check_names(repo, revision, err) < 0)
+    if (gv_hub_names(repo, revision, err) < 0)
         return GV_EUSAGE;
-    const char *dir = repo_dir(repo, a, err), *commit = dir ? commit_of(dir, revision, a, err) : NULL;
+    const char *dir = gv_hub_repo_dir(repo, a, err), *commit = dir ? commit_of(dir, revision, a, err) : NULL;
     if (!commit)
         return GV_ESYS;
     for (int i = 0; gv_usual_names[i] && !*path; i++) {
@@ -175,108 +176,4 @@ int gv_hub_find(const char *repo, const char *revision, gv_arena *a, const char 
             *wanted = p;
     }
     return GV_OK;
-}
-
-/* ---- fetching ---- */
-
-static const char *token(gv_arena *a, gv_err *err)
-{
-    const char *t = env("HF_TOKEN") ? env("HF_TOKEN") : env("HUGGING_FACE_HUB_TOKEN"), *file = env("HF_TOKEN_PATH"), *h = hf_home(a, err);
-    gv_buf b = { 0 };
-    gv_err quiet = { 0 };
-    if (!t && h && (file = file ? folder(file, a, err) : gv_arena_printf(a, err, "%s/token", h)) && gv_file_read(file, 4096, &b, &quiet) == GV_OK && b.len)
-        t = gv_arena_strdup(a, b.data, err);
-    gv_buf_release(&b);
-    if (!t)
-        return NULL;
-    t += strspn(t, " \t\r\n");
-    size_t n = 0;
-    while ((unsigned char)t[n] > ' ' && t[n] != 0x7f)
-        n++;
-    return n ? gv_arena_strndup(a, t, n, err) : NULL;
-}
-
-/* A link that appears whole; on file systems without links the file itself is moved to its place. */
-static int link_blob(const char *blob, const char *etag, const char *place, gv_arena *a, gv_err *err)
-{
-    const char *to = gv_arena_printf(a, err, "../../blobs/%s", etag), *part = gv_arena_printf(a, err, "%s.part-%ld", place, (long)getpid());
-    if (!to || !part)
-        return GV_ESYS;
-    unlink(part);
-    if (symlink(to, part) == 0) {
-        if (rename(part, place) == 0)
-            return GV_OK;
-        unlink(part);
-    } else if (rename(blob, place) == 0)
-        return GV_OK;
-    return gv_fail_sys(err, "cannot make '%s'", place);
-}
-
-static int mark_absent(const char *dir, const char *commit, const char *file, gv_arena *a)
-{
-    gv_err quiet = { 0 };
-    const char *d = gv_arena_printf(a, &quiet, "%s/.no_exist/%s", dir, commit), *p = d ? gv_arena_printf(a, &quiet, "%s/%s", d, file) : NULL;
-    return p && gv_mkdirs(d, &quiet) == GV_OK ? gv_file_write(p, "", 0, &quiet) : quiet.code;
-}
-
-static int is_commit(const char *s)
-{
-    return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
-}
-
-/* blobs/<tag>, snapshots/<commit>/<file> -> blob, refs/<revision>. */
-static int file_away(gv_transfer *g, gv_out *out, const char *dir, const char *revision, const char *file, gv_arena *a, const char **path, gv_err *err)
-{
-    if (!is_commit(g->commit) || !plain(g->etag, 0))
-        return gv_fail(err, GV_EDATA, "'%s' came without its commit or tag (X-Repo-Commit, ETag), so it has no place in the cache: is HF_ENDPOINT a mirror of the hub?", g->url);
-    const char *blob = gv_arena_printf(a, err, "%s/blobs/%s", dir, g->etag), *snapshot = gv_arena_printf(a, err, "%s/snapshots/%s", dir, g->commit);
-    const char *ref = gv_arena_printf(a, err, "%s/refs/%s", dir, revision);
-    *path = snapshot ? gv_arena_printf(a, err, "%s/%s", snapshot, file) : NULL;
-    if (!blob || !ref || !*path)
-        return GV_ESYS;
-    snprintf(out->path, sizeof out->path, "%s", blob); /* its name is known only now; the part file lies beside it */
-    int r = gv_out_commit(out, err);
-    if (r == GV_OK)
-        r = gv_mkdirs(snapshot, err);
-    if (r == GV_OK)
-        r = link_blob(blob, g->etag, *path, a, err);
-    if (r == GV_OK && strcmp(revision, g->commit)) {
-        const char *slash = strrchr(ref, '/'), *parent = gv_arena_strndup(a, ref, (size_t)(slash - ref), err);
-        r = parent ? gv_mkdirs(parent, err) : GV_ESYS;
-        if (r == GV_OK)
-            r = gv_file_write(ref, g->commit, 40, err);
-    }
-    return r;
-}
-
-int gv_hub_fetch(const char *repo, const char *revision, const char *sha256, int progress, volatile int *stop, gv_arena *a, const char **path, gv_err *err)
-{
-    *path = NULL;
-    if (check_names(repo, revision, err) < 0)
-        return GV_EUSAGE;
-    const char *dir = repo_dir(repo, a, err), *blobs = dir ? gv_arena_printf(a, err, "%s/blobs", dir) : NULL, *secret = token(a, err);
-    if (!blobs || gv_mkdirs(blobs, err) < 0)
-        return GV_ESYS;
-    for (int i = 0; gv_usual_names[i]; i++) {
-        const char *file = gv_usual_names[i], *place = gv_arena_printf(a, err, "%s/%s", blobs, file);
-        gv_transfer g = { .url = gv_hub_url(repo, revision, file, a, err), .token = secret, .sha256 = sha256, .label = repo, .progress = progress, .stop = stop };
-        gv_out out = { .fd = -1 };
-        gv_err one = { 0 };
-        if (!place || !g.url)
-            return GV_ESYS;
-        int r = gv_out_open(&out, place, &one);
-        if (r == GV_OK)
-            r = gv_http_get(&g, &out, &one);
-        if (r == GV_OK)
-            r = file_away(&g, &out, dir, revision, file, a, path, &one);
-        gv_out_abort(&out);
-        if (r == GV_OK)
-            return GV_OK;
-        if (g.status != 404)
-            return gv_fail(err, r, "%s", one.text);
-        if (is_commit(g.commit))
-            (void)mark_absent(dir, g.commit, file, a);
-    }
-    return gv_fail(err, GV_EDATA, "there are no weights in '%s' at '%s': looked for %s, pytorch_model.bin and others at %s", repo, revision, gv_usual_names[0],
-                   gv_hub_url(repo, revision, "", a, err));
 }
