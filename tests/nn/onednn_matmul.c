@@ -140,6 +140,13 @@ int main(void)
     weight_gradient(ctx, &vit, GV_F32T);
     if (narrow)
         weight_gradient(ctx, &vit, GV_BF16);
+    /* many rows and few sums: our own kernel in bf16; odd numbers of rows and columns too */
+    static const struct row tall[] = { { .name = "convnext dw", .m = 96, .k = 9001, .n = 384, .real = true }, { .name = "tall dw", .m = 37, .k = 8192, .n = 50 }, { .name = "wide dw", .m = 8, .k = 8200, .n = 1 } };
+    for (size_t i = 0; i < GV_COUNT(tall); i++) {
+        weight_gradient(ctx, &tall[i], GV_F32T);
+        if (narrow)
+            weight_gradient(ctx, &tall[i], GV_BF16);
+    }
     gv_backend_onednn.close(ctx);
     return done();
 }

@@ -303,7 +303,34 @@ int gv_wgrad_bf16(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
     k->in_place[0] = 0;
     return r;
 }
+/* A product over rows is a convolution without space: a stands for dy, b for x. */
+static gv_call turned(const gv_call *c)
+{
+    static const gv_conv_attr none = { .window = { .groups = 1 } };
+    gv_call t = *c;
+    t.attr = &none;
+    t.in[0] = c->in[1], t.in[1] = c->in[0];
+    t.x[0] = c->x[1], t.x[1] = c->x[0];
+    return t;
+}
+
+static int run_rows(const gv_call *c)
+{
+    gv_call t = turned(c);
+    return run(&t);
+}
+
+int gv_wgrad_bf16_rows(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
+{
+    gv_call t = turned(c);
+    if (!gv_wgrad_bf16_serves(&t))
+        return GV_UNSUPPORTED;
+    int r = gv_wgrad_bf16(ctx, &t, k);
+    k->run = run_rows;
+    return r;
+}
 #else
+int gv_wgrad_bf16_rows(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, gv_kernel *k GV_UNUSED) { return GV_UNSUPPORTED; }
 bool gv_wgrad_bf16_serves(const gv_call *c GV_UNUSED) { return false; }
 int gv_wgrad_bf16(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, gv_kernel *k GV_UNUSED) { return GV_UNSUPPORTED; }
 #endif

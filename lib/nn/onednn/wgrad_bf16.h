@@ -7,5 +7,7 @@
 /* The processor has the instructions and the call the types for it. */
 bool gv_wgrad_bf16_serves(const gv_call *c);
 int gv_wgrad_bf16(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
+/* The same for matmul_wgrad: a [R,M], b [R,N] -> a' b [M,N]. GV_UNSUPPORTED: not this call, or not this processor. */
+int gv_wgrad_bf16_rows(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
 
 #endif
