@@ -49,6 +49,12 @@ static double conv_macs(const gv_window *w, const gv_desc *x, const gv_desc *y, 
     return n;
 }
 
+/* One of attention's products; y [N,L,D]. */
+static double attention_macs(const gv_desc *y)
+{
+    return (double)y->count * (double)y->shape[1];
+}
+
 double gv_call_macs(const gv_call *c)
 {
     const gv_matmul_attr *m = c->attr;
@@ -59,6 +65,8 @@ double gv_call_macs(const gv_call *c)
     case GV_OP_conv_dgrad: return conv_macs(&v->window, &c->out[0], a, &c->in[1]);
     case GV_OP_conv_wgrad: return conv_macs(&v->window, a, &c->in[1], &c->out[0]);
     case GV_OP_matmul: return (double)c->out[0].count * (double)a->shape[a->ndim - (m->ta ? 2 : 1)];
+    case GV_OP_attention: return 2 * attention_macs(&c->out[0]);
+    case GV_OP_attention_grad: return 4 * attention_macs(&c->in[2]); /* what is computed a second time is not counted */
     case GV_OP_matmul_wgrad: return (double)a->count * (double)c->in[1].shape[c->in[1].ndim - 1];
     default: return 0;
     }

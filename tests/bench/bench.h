@@ -46,7 +46,12 @@ static inline double bench_median(double *t, int n)
 
 static inline void bench_line(const char *name, double value, const char *unit, double roof_share, const char *more)
 {
-    printf("{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"roof_share\":", name, value, unit);
+    printf("{\"name\":\"%s\",\"value\":", name);
+    if (isfinite(value))
+        printf("%.6g", value);
+    else
+        printf("null");
+    printf(",\"unit\":\"%s\",\"roof_share\":", unit);
     if (isfinite(roof_share))
         printf("%.4f", roof_share);
     else

@@ -3,32 +3,20 @@
  *
  *   build/gcc/tests/bench/ops [BATCH [THREADS]]        (16, all)
  *
- * One JSON line for each: best and median of several calls; "gflops" for convolutions and products (padded taps counted, as
- * benchdnn does), "gbs" (bytes of tensors read and written once) for the rest. The first line of each type is a square product that
- * fits the cache, near the processor's roof. Our own kernels are followed by the plain ones they have to beat. A kernel called
+ * One JSON line for each (bench.h): the best call in ms, and the median; "gflops" for convolutions and products (padded taps counted, as
+ * benchdnn does, so that roof_share may pass 1), "gbs" (bytes of tensors read and written once) for the rest. Our own kernels are followed by the plain ones they have to beat. A kernel called
  * "ref" is oneDNN's slow one and makes the program end in 1.
  */
+#include "nn/roof.h"
+#include "tests/bench/bench.h"
 #include "tests/nn/onednn.h"
-#include <time.h>
 
 enum { CALLS = 40, LEAST = 4 };
 static const double SECONDS = 0.4;
 
 static void *ctx;
 static int slow, threads;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double d = *(const double *)a - *(const double *)b;
-    return d < 0 ? -1 : d > 0;
-}
+static gv_roof roof;
 
 /* The op's plain kernel: it serves where the backend has none of its own, and is what a kernel of ours has to beat. */
 static bool plain(bench *b, gv_op_id op, const void *attr)
@@ -49,12 +37,14 @@ static bool use_plain;
 
 static void measure(bench *b, gv_op_id op, const void *attr, const char *what, const char *name, double flops, double bytes)
 {
-    double t[CALLS], start = now();
+    double t[CALLS], start = bench_now();
     int n = 0, r = use_plain ? GV_UNSUPPORTED : bench_compile(b, op, attr);
     if (r == GV_UNSUPPORTED)
         r = plain(b, op, attr) ? GV_OK : GV_UNSUPPORTED;
     if (r != GV_OK) {
-        printf("{\"op\":\"%s\",\"name\":\"%s\",\"unsupported\":true}\n", what, name);
+        char line[160];
+        snprintf(line, sizeof line, "ops/%s %s", what, name);
+        bench_line(line, NAN, "ms", NAN, "\"unsupported\":true");
         bench_drop(b);
         return;
     }
@@ -62,20 +52,20 @@ static void measure(bench *b, gv_op_id op, const void *attr, const char *what, c
         memset(b->out[i].data, 0, b->out[i].bytes);
     if (b->kernel.run(&b->call) != GV_OK)
         slow = 1;
-    while (n < CALLS && (n < LEAST || now() - start < SECONDS)) {
-        double s = now();
+    while (n < CALLS && (n < LEAST || bench_now() - start < SECONDS)) {
+        double s = bench_now();
         if (b->kernel.run(&b->call) != GV_OK)
             slow = 1;
-        t[n++] = now() - s;
+        t[n++] = bench_now() - s;
     }
-    qsort(t, (size_t)n, sizeof *t, by_size);
-    printf("{\"op\":\"%s\",\"name\":\"%s\",\"type\":\"%s\",\"kernel\":\"%s\",\"threads\":%d,\"ms\":%.3f,\"median_ms\":%.3f,", what, name, gv_dtype_of(b->call.in[0].dtype)->name,
-           b->kernel.name, threads, t[0] * 1e3, t[n / 2] * 1e3);
-    if (flops > 0)
-        printf("\"gflops\":%.1f}\n", flops / t[0] * 1e-9);
-    else
-        printf("\"gbs\":%.1f}\n", bytes / t[0] * 1e-9);
-    fflush(stdout);
+    qsort(t, (size_t)n, sizeof *t, bench_order);
+    bool bf16 = b->call.in[0].dtype == GV_BF16;
+    char line[160], more[160];
+    double share = flops > 0 ? flops / 2 / t[0] / gv_roof_madd(&roof, bf16 ? GV_MIXED_BF16 : GV_FP32) : bytes / t[0] / roof.copy;
+    snprintf(line, sizeof line, "ops/%s %s %s", what, name, gv_dtype_of(b->call.in[0].dtype)->name);
+    int at = snprintf(more, sizeof more, "\"kernel\":\"%s\",\"threads\":%d,\"median_ms\":%.4f,", b->kernel.name, threads, t[n / 2] * 1e3);
+    snprintf(more + at, sizeof more - (size_t)at, flops > 0 ? "\"gflops\":%.1f" : "\"gbs\":%.1f", (flops > 0 ? flops : bytes) / t[0] * 1e-9);
+    bench_line(line, t[0] * 1e3, "ms", share, more);
     if (!strncmp(b->kernel.name, "ref", 3))
         slow = 1;
     bench_drop(b);
@@ -240,7 +230,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "ops: error: %s\n", err.text[0] ? err.text : "usage: ops [BATCH [THREADS]]");
         return 2;
     }
-    gv_threads_set(threads);
+    if (gv_roof_measure(&roof, "onednn", threads, &err) < 0) {
+        fprintf(stderr, "ops: error: %s\n", err.text);
+        return 1;
+    }
     gv_batchnorm_attr norm = { 1e-5, false };
     gv_unary_attr gelu = { GV_GELU }, gelu_tanh = { GV_GELU_TANH };
     for (int i = 0; i < 2; i++) {
