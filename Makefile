@@ -69,6 +69,7 @@ PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
 	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them'
+	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
 	@echo 'make man       check the pages'
 	@echo 'make install   programs and pages below $$(DESTDIR)$$(PREFIX)'
@@ -131,7 +132,8 @@ lint: export PROVE_JOBS ?= 2
 
 check-unit: $(UNITS)
 	@tests/prove unit $(UNITS)
-check-nn: $(NNTESTS)
+# The benchmark is linked too, so that it keeps step with the library.
+check-nn: $(NNTESTS) $(BENCHES)
 	@tests/prove nn $(NNTESTS)
 check-cli: all
 	@tests/prove cli $(sort $(wildcard tests/cli/t*.sh))
@@ -146,6 +148,9 @@ lint: all
 	@tests/prove lint $(sort $(wildcard tests/lint/*.sh))
 man:
 	@tests/prove pages $(sort $(wildcard tests/pages/t*.sh))
+
+bench: all $(BENCHES)
+	@tests/bench/run $(B)/tests/bench $(BIN) $(PART)
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man7'
