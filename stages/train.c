@@ -123,6 +123,7 @@ static int start(gv_trainer *w, int64_t n, gv_err *err)
     gv_plan_options o = gv_session_plan_options(w->c);
     w->eval = (gv_plans){ .c = w->c, .f = &w->facts, .phase = GV_EVAL, .what = GV_NET_LOSS, .options = o };
     o.keep_grads = true;
+    o.overwrite_grads = w->c->training.gradient_accumulation_steps == 1;
     o.grad_scale = 1.0 / (double)w->c->training.gradient_accumulation_steps;
     w->plans = (gv_plans){ .profile = w->profile, .c = w->c, .f = &w->facts, .phase = GV_TRAIN, .what = GV_NET_LOSS | (w->c->task.mixup ? GV_NET_MIX : 0), .options = o };
     gv_threads_set(o.threads);

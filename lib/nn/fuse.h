@@ -29,5 +29,6 @@ gv_node *gv_fuse_only(const gv_uses *u, gv_val v);
 /* Passes, for the table in rewrite.c. */
 int gv_fuse_attention(gv_rewrite_ctx *r, gv_err *err) GV_MUST_USE;
 int gv_fuse_norm(gv_rewrite_ctx *r, gv_err *err) GV_MUST_USE;
+int gv_fuse_grads(gv_rewrite_ctx *r, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -163,6 +163,8 @@ static int find_homes(gv_plan *p, gv_err *err)
         for (int k = 0; k < n->nin; k++)
             if (n->in[k] != GV_NO_VAL)
                 p->home[n->in[k]].used = true;
+        for (int k = 0; k < n->nout; k++) /* written straight to the store (fuse_grads.c) */
+            p->home[n->out[k]].used |= p->home[n->out[k]].kind == HOME_STORE;
         if (!is_view(g, n))
             continue;
         value_home *h = &p->home[n->out[0]];
@@ -230,7 +232,7 @@ static void take_places(gv_plan *p)
         for (int slot = n->nout - 1; slot >= 0; slot--)
             for (int k = 0; k < n->nin; k++) {
                 value_home *y = &p->home[n->out[slot]];
-                if (y->last <= i || !fits(p, i, slot, k)) /* beside an output that nobody reads another could take the place as well */
+                if (y->kind != HOME_ARENA || y->last <= i || !fits(p, i, slot, k)) /* beside an output that nobody reads another could take the place as well */
                     continue;
                 gv_val root = root_of(p, n->in[k], NULL);
                 p->home[root].last = y->last;

@@ -173,6 +173,7 @@ static const gv_rewrite passes[] = {
     { "dead_code", dead_code },
     { "fuse_norm", gv_fuse_norm, .fusion = true },
     { "types", types },
+    { "fuse_grads", gv_fuse_grads },
 };
 
 int gv_rewrite_all(gv_rewrite_ctx *r, gv_err *err)

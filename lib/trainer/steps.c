@@ -41,7 +41,8 @@ static int optimizer_step(gv_trainer *w, const gv_plan *plan, gv_err *err)
     }
     gv_trainer_took(w, "optimizer", gv_optimizer_names[w->c->optimizer.name], began);
     began = gv_trainer_began(w);
-    gv_optimizer_zero_grads(w->opt);
+    if (w->c->training.gradient_accumulation_steps > 1) /* else every batch writes over them */
+        gv_optimizer_zero_grads(w->opt);
     gv_trainer_took(w, "zero gradients", "", began);
     w->micro = 0;
     w->t.step++;

@@ -3,7 +3,7 @@
  *
  * One head of one sample at a time, in one thread: its scores stay in the second cache, a block of rows after the other, and nothing of the size
  * L x L goes to memory. q, k, v, dy are read where they lie and y, dq, dk, dv are written where they belong, so no heads are copied apart.
- * The products are our own small ones (vectors.h): a library's call for each would cost about as much as the product.
+ * The products are our own small ones (products.h): a library's call for each would cost about as much as the product.
  *
  * Source: Dao et al. 2022, arXiv:2205.14135, algorithms 1 and 4, with whole rows of scores instead of tiles.
  */
@@ -62,19 +62,6 @@ static size_t backward_floats(const head_plan *p)
 #include "nn/onednn/attention_head.h"
 #undef GV_AVX512_BF16
 
-enum set { NONE, AVX2, AVX512, AVX512_BF16 };
-
-/* What oneDNN may use is what we use: its limit (ONEDNN_MAX_CPU_ISA) is ours too. */
-static enum set best(gv_dtype t)
-{
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-#define HAS(name) ((isa & (unsigned)dnnl_cpu_isa_##name) == (unsigned)dnnl_cpu_isa_##name)
-    if (t == GV_BF16)
-        return HAS(avx512_core_bf16) ? AVX512_BF16 : NONE;
-    return t != GV_F32T ? NONE : HAS(avx512_core) ? AVX512 : HAS(avx2) && __builtin_cpu_supports("fma") ? AVX2 : NONE;
-#undef HAS
-}
-
 static bool fits(const gv_call *c)
 {
     const gv_attention_attr *o = c->attr;
@@ -86,7 +73,7 @@ int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 {
     static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16 };
     static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
-    enum set s = best(c->in[0].dtype);
+    dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->out[0].dtype != c->in[0].dtype || c->out[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     head_plan p = plan_of(c);
@@ -99,7 +86,7 @@ int gv_onednn_attention_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
 {
     static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16 };
     static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
-    enum set s = best(c->in[0].dtype);
+    dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->in[2].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype || c->in[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     head_plan p = plan_of(c);

@@ -1,5 +1,6 @@
 /* The text of attention.c for one instruction set (vectors.h). "Units" are 32 bits: a float or two bf16. */
 #include "nn/onednn/vectors.h"
+#include "nn/onednn/products.h"
 
 /* n rows of `d` floats to rows in T, `stride` apart; times by[row] where by is given. */
 VFN static void F(put_rows)(T *to, int64_t stride, const float *x, int64_t ld, int64_t n, int64_t d, const float *by)

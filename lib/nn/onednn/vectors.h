@@ -9,6 +9,7 @@
  * compiled for its instruction set function by function (VFN), so the caller asks the processor first.
  *
  *   V, VLD VST VSET VFMA(a, b, c) = a b + c, VNFMA = c - a b, VMAX (a NaN in its second operand stays), VSUM, VTOP
+ *   VNEGATIVE(x, a, b)  a where x has its sign set, else b
  *   VDOT(a, b, c)   c + the products of the units in a and b;  VUNIT(p) one unit in every lane
  */
 #include <immintrin.h>
@@ -22,13 +23,12 @@
 #undef VFMA
 #undef VNFMA
 #undef VMAX
+#undef VNEGATIVE
 #undef VDOT
 #undef VUNIT
 #undef PER
 #undef T
 #undef F
-#undef TILE_ROWS
-#undef TILE_VECTORS
 
 #if defined(GV_AVX2)
 #define VFN __attribute__((target("avx2,fma")))
@@ -41,7 +41,7 @@
 #define VFMA _mm256_fmadd_ps
 #define VNFMA _mm256_fnmadd_ps
 #define VMAX _mm256_max_ps
-#define TILE_VECTORS 2
+#define VNEGATIVE(x, a, b) _mm256_blendv_ps(b, a, x)
 #else
 #define VL 16
 #define V __m512
@@ -51,7 +51,7 @@
 #define VFMA _mm512_fmadd_ps
 #define VNFMA _mm512_fnmadd_ps
 #define VMAX _mm512_max_ps
-#define TILE_VECTORS 4
+#define VNEGATIVE(x, a, b) _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a)
 #if defined(GV_AVX512_BF16)
 #define VFN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define F(name) name##_bf16
@@ -61,7 +61,6 @@
 #endif
 #endif
 
-#define TILE_ROWS 6
 #if defined(GV_AVX512_BF16)
 #define PER 2
 #define T uint16_t
@@ -136,7 +135,16 @@ VFN VINLINE float F(vtop)(V x)
 #endif
 }
 
-/* A vector of floats to memory in T. */
+/* A vector of floats from and to memory in T. */
+VFN VINLINE V F(vget)(const T *p)
+{
+#if PER == 2
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16));
+#else
+    return VLD(p);
+#endif
+}
+
 VFN VINLINE void F(vput)(T *p, V x)
 {
 #if PER == 2
@@ -146,7 +154,15 @@ VFN VINLINE void F(vput)(T *p, V x)
 #endif
 }
 
-/* The same for the first n lanes. */
+/* The same for the first n lanes; the others are zero. */
+VFN VINLINE V F(vget_some)(const T *p, int64_t n)
+{
+    T t[VL] = { 0 };
+    for (int64_t i = 0; i < n; i++)
+        t[i] = p[i];
+    return F(vget)(t);
+}
+
 VFN VINLINE void F(vput_some)(T *p, V x, int64_t n)
 {
     float t[VL];
@@ -157,127 +173,4 @@ VFN VINLINE void F(vput_some)(T *p, V x, int64_t n)
 #else
         p[i] = t[i];
 #endif
-}
-
-/* ---- products ----
- * c [M, nv VL] f32 = (or +=) a b over K units. a: unit (m, k) stands at a + m rs + k ks; b: rows of nv vectors of units, ldb apart. */
-
-VFN VINLINE void F(tile)(const int rows, const int vectors, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, int64_t K, float *c, int64_t ldc, bool add)
-{
-    V acc[TILE_ROWS][TILE_VECTORS];
-    VUNROLL for (int r = 0; r < rows; r++)
-        VUNROLL for (int v = 0; v < vectors; v++)
-            acc[r][v] = add ? VLD(c + r * ldc + v * VL) : VSET(0);
-    for (int64_t k = 0; k < K; k++) {
-        V w[TILE_VECTORS];
-        VUNROLL for (int v = 0; v < vectors; v++)
-            w[v] = VLD((const void *)(b + k * ldb + v * VL));
-        VUNROLL for (int r = 0; r < rows; r++) {
-            V u = VUNIT(a + r * rs + k * ks);
-            VUNROLL for (int v = 0; v < vectors; v++)
-                acc[r][v] = VDOT(u, w[v], acc[r][v]);
-        }
-    }
-    VUNROLL for (int r = 0; r < rows; r++)
-        VUNROLL for (int v = 0; v < vectors; v++)
-            VST(c + r * ldc + v * VL, acc[r][v]);
-}
-
-#define TILE(r, v) \
-    VFN static void F(tile_##r##_##v)(const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, int64_t K, float *c, int64_t ldc, bool add) \
-    { F(tile)(r, v, a, rs, ks, b, ldb, K, c, ldc, add); }
-#define TILES(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
-#define NAMES(v) { F(tile_1_##v), F(tile_2_##v), F(tile_3_##v), F(tile_4_##v), F(tile_5_##v), F(tile_6_##v) }
-TILES(1)
-TILES(2)
-#if TILE_VECTORS == 4
-TILES(3)
-TILES(4)
-#endif
-static void (*const F(tiles)[TILE_VECTORS][TILE_ROWS])(const unit *, int64_t, int64_t, const unit *, int64_t, int64_t, float *, int64_t, bool) = {
-    NAMES(1), NAMES(2),
-#if TILE_VECTORS == 4
-    NAMES(3), NAMES(4),
-#endif
-};
-#undef TILE
-#undef TILES
-#undef NAMES
-
-static void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, float *c, int64_t ldc, bool add)
-{
-    for (int64_t v = 0, panels = (nv + TILE_VECTORS - 1) / TILE_VECTORS; panels; panels--) {
-        int64_t w = (nv - v + panels - 1) / panels; /* panels of about the same width */
-        for (int64_t m = 0; m < M; m += TILE_ROWS)
-            F(tiles)[w - 1][dn_min(TILE_ROWS, M - m) - 1](a + m * rs, rs, ks, b + v * VL, ldb, K, c + m * ldc + v * VL, ldc, add);
-        v += w;
-    }
-}
-
-/* ---- operands ---- */
-
-/* to [d / PER, ld] = x' : x has n rows of d numbers, `stride` apart; columns n … ld are zero. */
-VFN static void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
-{
-    int64_t units = d / PER, j = 0;
-#if VL == 16
-    for (; j + 16 <= n; j += 16) {
-        int64_t u = 0;
-        for (; u + 16 <= units; u += 16) {
-            __m512i r[16], s[16];
-            VUNROLL for (int i = 0; i < 16; i++)
-                r[i] = _mm512_loadu_si512((const unit *)(const void *)(x + (j + i) * stride) + u);
-            VUNROLL for (int i = 0; i < 8; i++) {
-                s[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-                s[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-            }
-            VUNROLL for (int i = 0; i < 4; i++) {
-                r[4 * i] = _mm512_unpacklo_epi64(s[4 * i], s[4 * i + 2]);
-                r[4 * i + 1] = _mm512_unpackhi_epi64(s[4 * i], s[4 * i + 2]);
-                r[4 * i + 2] = _mm512_unpacklo_epi64(s[4 * i + 1], s[4 * i + 3]);
-                r[4 * i + 3] = _mm512_unpackhi_epi64(s[4 * i + 1], s[4 * i + 3]);
-            } /* r[4 i + c]: column c of each quarter, of rows 4 i … 4 i + 3 */
-            VUNROLL for (int c = 0; c < 4; c++) {
-                __m512i lo = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88), hi = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-                __m512i lo2 = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd), hi2 = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-                _mm512_storeu_si512(to + (u + c) * ld + j, _mm512_shuffle_i32x4(lo, hi, 0x88));
-                _mm512_storeu_si512(to + (u + 8 + c) * ld + j, _mm512_shuffle_i32x4(lo, hi, 0xdd));
-                _mm512_storeu_si512(to + (u + 4 + c) * ld + j, _mm512_shuffle_i32x4(lo2, hi2, 0x88));
-                _mm512_storeu_si512(to + (u + 12 + c) * ld + j, _mm512_shuffle_i32x4(lo2, hi2, 0xdd));
-            }
-        }
-        for (; u < units; u++)
-            for (int i = 0; i < 16; i++)
-                to[u * ld + j + i] = ((const unit *)(const void *)(x + (j + i) * stride))[u];
-    }
-#endif
-    for (; j < n; j++)
-        for (int64_t u = 0; u < units; u++)
-            to[u * ld + j] = ((const unit *)(const void *)(x + j * stride))[u];
-    for (int64_t u = 0; u < units; u++)
-        for (j = n; j < ld; j++)
-            to[u * ld + j] = 0;
-}
-
-/* to [n / PER rounded up, ld]: PER rows of x at a time, number by number; what is not there is zero. */
-VFN static void F(pack_rows)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
-{
-    for (int64_t r = 0; r < n; r += PER, to += ld) {
-        const T *a = x + r * stride;
-#if PER == 2
-        static const T zeros[1];
-        const T *b = r + 1 < n ? a + stride : zeros;
-        int64_t step = r + 1 < n;
-        if (step)
-            for (int64_t i = 0; i < d; i++)
-                to[i] = a[i] | (unit)b[i] << 16;
-        else
-            for (int64_t i = 0; i < d; i++)
-                to[i] = a[i];
-#else
-        memcpy(to, a, (size_t)d * sizeof *a);
-#endif
-        for (int64_t i = d; i < ld; i++)
-            to[i] = 0;
-    }
 }
