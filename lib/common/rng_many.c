@@ -54,7 +54,7 @@ static inline double log_of(double u)
     return k * 6.93147180369123816490e-01 - ((half - (s * (half + q) + k * 1.90821492927058770002e-10)) - f);
 }
 
-GV_HOT void gv_rng_uniforms(gv_rng *r, double out[GV_RNG_MANY])
+GV_HOT static void uniforms(const gv_rng *r, double *restrict out)
 {
     uint32_t w[4][WIDE];
     draw(r, w);
@@ -62,10 +62,9 @@ GV_HOT void gv_rng_uniforms(gv_rng *r, double out[GV_RNG_MANY])
         out[2 * l] = unit(w[0][l], w[1][l]);
         out[2 * l + 1] = unit(w[2][l], w[3][l]);
     }
-    r->ctr[0] += WIDE;
 }
 
-GV_HOT void gv_rng_normals(gv_rng *r, double out[GV_RNG_MANY])
+GV_HOT static void normals(const gv_rng *r, double *restrict out)
 {
     uint32_t w[4][WIDE];
     double size[WIDE], c[WIDE], s[WIDE];
@@ -88,5 +87,16 @@ GV_HOT void gv_rng_normals(gv_rng *r, double out[GV_RNG_MANY])
         out[2 * l] = size[l] * c[l];
         out[2 * l + 1] = size[l] * s[l];
     }
+}
+
+void gv_rng_uniforms(gv_rng *r, double out[GV_RNG_MANY])
+{
+    uniforms(r, out);
+    r->ctr[0] += WIDE;
+}
+
+void gv_rng_normals(gv_rng *r, double out[GV_RNG_MANY])
+{
+    normals(r, out);
     r->ctr[0] += WIDE;
 }
