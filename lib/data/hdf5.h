@@ -16,6 +16,7 @@ typedef struct gv_features_file {
     int64_t rows, dim;     /* samples; D */
     int64_t *begin;        /* ragged: rows + 1 places in features; NULL otherwise */
     int64_t fixed;         /* instances of every bag; 0: ragged or none */
+    hid_t half;            /* the type of 16-bit numbers, which are converted here; -1: the library converts */
 } gv_features_file;
 
 /* Takes fd over (it stays open behind the library's own). */

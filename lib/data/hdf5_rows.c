@@ -153,11 +153,26 @@ static int bag_places(gv_features_file *f, const char *name, int64_t instances, 
     return r;
 }
 
+/* IEEE half precision of this machine's byte order. The library converts it a bit at a time, through a buffer of a MiB that it clears for every
+ * read: ten times what reading costs. */
+static hid_t half_type(hid_t set)
+{
+    size_t sign, exponent, bits, mantissa, fraction;
+    hid_t type = H5Dget_type(set);
+    bool half = type >= 0 && H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 2 && H5Tget_order(type) == H5Tget_order(H5T_NATIVE_FLOAT) &&
+                H5Tget_fields(type, &sign, &exponent, &bits, &mantissa, &fraction) >= 0 && sign == 15 && exponent == 10 && bits == 5 && mantissa == 0 && fraction == 10 &&
+                H5Tget_ebias(type) == 15 && H5Tget_norm(type) == H5T_NORM_IMPLIED;
+    if (half || type < 0)
+        return type;
+    H5Tclose(type);
+    return -1;
+}
+
 int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
 {
     char path[64];
     hsize_t shape[3] = { 0 };
-    *f = (gv_features_file){ .file = -1, .features = -1 };
+    *f = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -178,6 +193,7 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
         f->rows = (int64_t)shape[0];
         f->bags = n == 3;
         f->fixed = n == 3 ? (int64_t)shape[1] : 0;
+        f->half = half_type(f->features);
         r = n == 2 ? bag_places(f, name, f->rows, err) : 1;
     }
     if (r >= 0)
@@ -188,12 +204,14 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
 
 void gv_features_close(gv_features_file *f)
 {
+    if (f->half >= 0)
+        H5Tclose(f->half);
     if (f->features >= 0)
         H5Dclose(f->features);
     if (f->file >= 0)
         H5Fclose(f->file);
     gv_free(f->begin);
-    *f = (gv_features_file){ .file = -1, .features = -1 };
+    *f = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
 }
 
 int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
@@ -208,13 +226,20 @@ int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_
         return GV_ESYS;
     if (!n)
         return GV_OK;
+    void *to = f->half >= 0 ? gv_arena_alloc_dirty(arena, bytes / 2, err) : out->data;
+    if (!to)
+        return GV_ESYS;
     hid_t space = H5Dget_space(f->features), mem = H5Screate_simple(f->fixed ? 3 : 2, count, NULL);
-    int bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 || H5Dread(f->features, H5T_NATIVE_FLOAT, mem, space, H5P_DEFAULT, out->data) < 0;
+    int bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 || H5Dread(f->features, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, mem, space, H5P_DEFAULT, to) < 0;
     if (space >= 0)
         H5Sclose(space);
     if (mem >= 0)
         H5Sclose(mem);
-    return bad ? gv_fail(err, GV_EDATA, "its numbers cannot be read") : GV_OK;
+    if (bad)
+        return gv_fail(err, GV_EDATA, "its numbers cannot be read");
+    if (f->half >= 0)
+        gv_to_f32(GV_F16, to, out->data, (size_t)(n * f->dim));
+    return GV_OK;
 }
 
 /* ---- the container ---- */

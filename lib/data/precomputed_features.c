@@ -120,7 +120,7 @@ static int open_precomputed(const gv_config *c, const gv_data_want *want, gv_are
     d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : GV_TARGET_CLASS;
     d->fixed = true;
     for (int s = 0; s < GV_SPLITS; s++)
-        f[s] = (gv_features_file){ .file = -1, .features = -1 };
+        f[s] = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
     for (int s = 0; s < GV_SPLITS && r == GV_OK; s++) {
         bool stands_in = s == GV_SPLIT_VAL && !o->test_features_file && want->splits & 1u << GV_SPLIT_TEST;
         if (!file_of(o, s) || !(want->splits & 1u << s || stands_in))

@@ -32,3 +32,9 @@ write("beyond.h5", features=rows(6).astype(np.float32), labels=np.array([1, 0]),
 with h5py.File(os.path.join(out, "link.h5"), "w") as f:
     f["features"] = h5py.ExternalLink("instances.h5", "features")
     f["labels"] = np.array([0, 1, 2, 0, 1, 2])
+# The same numbers in both byte orders: 16 bits of this machine's are converted by us, others by the library.
+odd = np.array([[2.0 ** -24, 1023 * 2.0 ** -24, 65504, -0.333251953125], [-(2.0 ** -14), 0, 1, -65504]])
+for name, order in (("halves.h5", "<f2"), ("halves_big.h5", ">f2")):
+    with h5py.File(os.path.join(out, name), "w") as f:
+        f.create_dataset("features", data=odd.astype(order))
+        f["labels"] = np.array([0, 1])
