@@ -44,37 +44,61 @@ const gv_op gv_op_maxpool = {
 #else
 typedef struct F(maxpool_args) { gv_geometry q; int64_t C; const T *x; T *y; int32_t *index; } F(maxpool_args);
 
+enum { F(MAXPOOL_BLOCK) = 64 };
+
+/* The taps of a window that fall inside the input, along one axis: [*from, *to). */
+static inline void F(maxpool_inside)(const gv_geometry *q, int d, int64_t o, int64_t *from, int64_t *to)
+{
+    int64_t start = o * q->stride[d] - q->pad[d], k = q->k[d];
+    *from = start < 0 ? (-start + q->dil[d] - 1) / q->dil[d] : 0;
+    while (k > 0 && start + (k - 1) * q->dil[d] >= q->i[d])
+        k--;
+    *to = k;
+}
+
 GV_HOT static void F(maxpool_body)(void *p, int64_t begin, int64_t end)
 {
     const F(maxpool_args) *o = p;
     const gv_geometry *q = &o->q;
     int64_t C = o->C;
     for (int64_t at = begin; at < end; at++) {
-        int64_t pos[3], k[3];
-        bool any = false;
+        int64_t pos[3], lo[3], hi[3], start[3];
         gv_unflatten(q->o, at % q->no, pos);
-        T *y = o->y + at * C;
-        int32_t *index = o->index + at * C;
-        for (int64_t t = 0; t < q->nk; t++) {
-            gv_unflatten(q->k, t, k);
-            int64_t i = gv_tap(q, pos, k);
-            if (i < 0)
-                continue;
-            const T *x = o->x + (at / q->no * q->ni + i) * C;
-            if (!any) {
-                any = true;
-                for (int64_t c = 0; c < C; c++) {
-                    y[c] = x[c];
-                    index[c] = (int32_t)i;
-                }
-                continue;
-            }
-            GV_IVDEP
-            for (int64_t c = 0; c < C; c++) {
-                A v = LD(x[c]);
-                int more = (v > LD(y[c])) | (v != v);
-                y[c] = more ? x[c] : y[c];
-                index[c] = more ? (int32_t)i : index[c];
+        for (int d = 0; d < 3; d++) {
+            F(maxpool_inside)(q, d, pos[d], &lo[d], &hi[d]);
+            start[d] = pos[d] * q->stride[d] - q->pad[d];
+        }
+        const T *image = o->x + at / q->no * q->ni * C;
+        for (int64_t c0 = 0; c0 < C; c0 += F(MAXPOOL_BLOCK)) { /* a block of channels stays in the first cache or in registers */
+            int64_t n = gv_min64(F(MAXPOOL_BLOCK), C - c0);
+            A best[F(MAXPOOL_BLOCK)];
+            int32_t where[F(MAXPOOL_BLOCK)];
+            bool any = false;
+            for (int64_t k0 = lo[0]; k0 < hi[0]; k0++)
+                for (int64_t k1 = lo[1]; k1 < hi[1]; k1++)
+                    for (int64_t k2 = lo[2]; k2 < hi[2]; k2++) {
+                        int64_t i = ((start[0] + k0 * q->dil[0]) * q->i[1] + start[1] + k1 * q->dil[1]) * q->i[2] + start[2] + k2 * q->dil[2];
+                        const T *x = image + i * C + c0;
+                        if (!any) {
+                            any = true;
+                            for (int64_t c = 0; c < n; c++) {
+                                best[c] = LD(x[c]);
+                                where[c] = (int32_t)i;
+                            }
+                            continue;
+                        }
+                        for (int64_t c = 0; c < n; c++) {
+                            A v = LD(x[c]);
+                            int more = (v > best[c]) | (v != v);
+                            best[c] = more ? v : best[c];
+                            where[c] = more ? (int32_t)i : where[c];
+                        }
+                    }
+            T *y = o->y + at * C + c0;
+            int32_t *index = o->index + at * C + c0;
+            for (int64_t c = 0; c < n; c++) {
+                y[c] = ST(best[c]);
+                index[c] = where[c];
             }
         }
     }
