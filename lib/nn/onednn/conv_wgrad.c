@@ -6,6 +6,8 @@
 #include "nn/onednn/wgrad_bf16.h"
 #include "nn/ops/attr.h"
 
+enum { FEW = 16 }; /* input channels, from which on our own kernel is the faster one where there is no AMX (tests/bench/LOG.md) */
+
 /* Where oneDNN's bf16 weight gradient falls to a hundredth of its speed (2.6 and 3.2, AVX-512 without AMX; tests/bench/LOG.md): rows of
  * one or two pixels, short strided rows, and few input channels. There our own kernel runs or, where the processor lacks what it needs or the
  * channels come in groups, x and dy are widened and the f32 kernel runs. */
@@ -18,19 +20,10 @@ static bool bf16_is_slow(const gv_call *c, const gv_window *win)
     return row <= 2 || (win->stride[win->dims - 1] > 1 && row <= 8) || (channels <= 4 && row <= 32);
 }
 
-/* A product over all pixels: ours takes three quarters of oneDNN's time (tests/bench/LOG.md). */
-static bool is_1x1(const gv_window *win)
-{
-    for (int d = 0; d < win->dims; d++)
-        if (win->kernel[d] != 1)
-            return false;
-    return true;
-}
-
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (gv_wgrad_bf16_serves(c) && (is_1x1(&o->window) || bf16_is_slow(c, &o->window)))
+    if (gv_wgrad_bf16_serves(c) && ((c->in[0].shape[c->in[0].ndim - 1] >= FEW && !gv_onednn_has_amx()) || bf16_is_slow(c, &o->window)))
         return gv_wgrad_bf16(ctx, c, k);
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     gv_desc x = c->in[0], y = c->in[1];

@@ -11,6 +11,9 @@ struct gv_onednn {
     void (*set_threads)(int); /* omp_set_num_threads of the OpenMP library that oneDNN brought; NULL: built without */
 };
 
+/* The processor multiplies bf16 in tiles (Intel AMX). */
+bool gv_onednn_has_amx(void);
+
 /* How long OpenMP's threads spin (spin.c). */
 extern const int gv_onednn_spins;
 

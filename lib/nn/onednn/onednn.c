@@ -91,6 +91,16 @@ static int compile(void *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     return compilers[c->node->op](ctx, c, k, err);
 }
 
+bool gv_onednn_has_amx(void)
+{
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
+#else
+    return false;
+#endif
+}
+
 /* Without avx512_bf16 or AMX oneDNN still takes bf16, but slower than f32. */
 static bool has_bf16(void)
 {
@@ -100,8 +110,7 @@ static bool has_bf16(void)
     if (!__builtin_cpu_supports("avx512bw")) /* also says that the system saves the registers */
         return false;
     bool avx512_bf16 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
-    bool amx_bf16 = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
-    return avx512_bf16 || amx_bf16;
+    return avx512_bf16 || gv_onednn_has_amx();
 #else
     return false;
 #endif

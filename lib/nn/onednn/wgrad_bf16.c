@@ -1,16 +1,17 @@
 /*
- * The weight gradient of a bf16 convolution with one group as a matrix product of our own, for processors with AVX-512-BF16:
+ * The weight gradient of a bf16 convolution with one group as matrix products of our own, for processors with AVX-512-BF16:
  *
  *   dw[o][i][tap] = sum over output pixels r of dy[r][o] * x[pixel of r under tap][i]
  *
- * Blocks of output pixels are packed so that two pixels stand side by side, which is what vdpbf16ps multiplies: x in panels of 48 channels
- * (they stay in the first cache), dy in tiles of 8 (from the second). A tile of 8 x 48 sums lives in 24 registers while a block goes by,
- * and the next block is on its way from memory.
- * Pixels that a tap sees in the padding, and the one that an odd number lacks, are rows of zeros.
+ * vdpbf16ps multiplies pairs, so pixels are packed two by two: dy in tiles of 8 channels (for the second cache), x in panels of up to 48
+ * (for the first). A tile of 8 x 48 sums lives in 24 registers while a block of output rows goes by, and the next block is on its way from
+ * memory. A row of x is packed once for all taps that read it: with stride 1 along the row, once with pairs that begin at even places and
+ * once with those that begin at odd ones; a tap further right or down begins a pair or a row later. With a stride, each tap along the row packs for itself.
+ * Pixels in the padding, and the one that an odd row lacks, are zeros.
  *
- * oneDNN's kernel for 1x1 reaches half of the multiply-add rate, and its kernel for larger windows falls to a hundredth of it on rows of
- * one or two pixels (tests/bench/LOG.md). Threads share the pixels (each with sums of its own, added in order) or, where the sums are
- * many, the output channels.
+ * oneDNN's kernels reach half (1x1) to two thirds (3x3) of the multiply-add rate, and fall to a hundredth of it on rows of one or two pixels
+ * (tests/bench/LOG.md). Threads share the output rows (each with sums of its own, added in order) or, where the sums are many, the output
+ * channels.
  */
 #include "nn/onednn/own.h"
 #include "nn/onednn/wgrad_bf16.h"
@@ -22,18 +23,24 @@
 enum { PANEL = 48, TILE = 8, BLOCK = 256, MANY_SUMS = 1 << 19 };
 #define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
+/* A unit is a row of output pixels, or a part of one. */
 struct job {
     const gv_call *c;
     const gv_window *win;
-    int64_t I, O, R, taps, block;       /* R: output pixels; block: of them, at a time */
-    int64_t in[3], out[3];              /* space, 1 where there is no such axis */
+    int64_t I, O, taps;
+    int64_t n, in[3], out[3], k[3], stride[3], pad[3], dil[3]; /* axes that are not there: 1, 1, 1, 1, 0, 1 */
+    int64_t wide, segments;             /* pixels of a unit (the last of a row may have fewer), units of a row */
+    int64_t pairs, units, all;          /* of a unit; of a block; of the job */
+    bool shared;                        /* taps along a row share what is packed */
+    int64_t x_pairs, slots;             /* packed pairs of a row of x, and rows of x that a block needs at most */
     int64_t parts_r, parts_o;           /* how threads share the work; one of them is 1 */
     float *sums;                        /* [parts_r][O][taps][I] */
     size_t part_bytes;
     char *part;                         /* scratch of each thread: see below */
 };
 
-struct room { uint32_t *y, *x; uint16_t *zero; const uint16_t **row; };
+struct slot { int64_t image, row, from; }; /* a row of x: its image (and place along the first axis), its place along the second, the unit's first pixel */
+struct room { uint32_t *y, *x; uint16_t *zero; int64_t *first; struct slot *slot; };
 
 static int64_t tiles(int64_t O)
 {
@@ -43,74 +50,97 @@ static int64_t tiles(int64_t O)
 /* From tile to tile; not a power of two, or all tiles of a pair would fall in one set of the cache. */
 static int64_t tile_stride(const struct job *j)
 {
-    return j->block / 2 * TILE + 16;
+    return j->units * j->pairs * TILE + 16;
 }
 
-static size_t room_bytes(const struct job *j)
+static int64_t parities(const struct job *j)
 {
-    size_t y = (size_t)(tiles(j->O) * tile_stride(j)) * 4, x = (size_t)(PANEL * j->block / 2) * 4;
-    return dn_round(y) + dn_round(x) + dn_round((size_t)(j->I + PANEL) * 2) + dn_round((size_t)j->block * sizeof(void *));
+    return j->shared && j->k[2] > 1 ? 2 : 1;
 }
 
-static struct room room_of(const struct job *j, int64_t part)
+static size_t room_of(const struct job *j, int64_t part, struct room *m)
 {
-    char *p = j->part + (size_t)part * j->part_bytes;
-    struct room m;
-    m.y = (uint32_t *)p, p += dn_round((size_t)(tiles(j->O) * tile_stride(j)) * 4);
-    m.x = (uint32_t *)p, p += dn_round((size_t)(PANEL * j->block / 2) * 4);
-    m.zero = (uint16_t *)p, p += dn_round((size_t)(j->I + PANEL) * 2);
-    m.row = (const uint16_t **)p;
-    return m;
+    char *p = j->part + (size_t)part * j->part_bytes, *start = p;
+    m->y = (uint32_t *)p, p += dn_round((size_t)(tiles(j->O) * tile_stride(j)) * 4);
+    m->x = (uint32_t *)p, p += dn_round((size_t)(j->slots * j->x_pairs * parities(j) * PANEL) * 4);
+    m->zero = (uint16_t *)p, p += dn_round((size_t)(dn_max(j->I, j->O) + 64) * 2);
+    m->first = (int64_t *)p, p += dn_round((size_t)j->units * sizeof *m->first);
+    m->slot = (struct slot *)p, p += dn_round((size_t)j->slots * sizeof *m->slot);
+    return (size_t)(p - start);
 }
 
 static struct job describe(const gv_onednn *ctx, const gv_call *c)
 {
     const gv_conv_attr *a = c->attr;
+    const gv_window *w = &a->window;
     const gv_desc *x = &c->in[0], *dy = &c->in[1];
-    struct job j = { .c = c, .win = &a->window, .I = x->shape[x->ndim - 1], .O = dy->shape[dy->ndim - 1], .taps = 1, .parts_r = 1, .parts_o = 1 };
-    j.R = dy->count / j.O;
-    j.block = j.O > 1024 ? BLOCK / 2 : BLOCK;
+    struct job j = { .c = c, .win = w, .I = x->shape[x->ndim - 1], .O = dy->shape[dy->ndim - 1], .taps = 1, .n = x->shape[0], .parts_r = 1, .parts_o = 1 };
+    bool point = true; /* one tap, every pixel: all pixels are one long row */
     for (int d = 0; d < 3; d++) {
-        j.in[d] = d < a->window.dims ? x->shape[1 + d] : 1;
-        j.out[d] = d < a->window.dims ? dy->shape[1 + d] : 1;
-        j.taps *= d < a->window.dims ? a->window.kernel[d] : 1;
+        int i = d - (3 - w->dims);
+        j.in[d] = i < 0 ? 1 : x->shape[1 + i];
+        j.out[d] = i < 0 ? 1 : dy->shape[1 + i];
+        j.k[d] = i < 0 ? 1 : w->kernel[i];
+        j.stride[d] = i < 0 ? 1 : w->stride[i];
+        j.pad[d] = i < 0 ? 0 : w->pad[i];
+        j.dil[d] = i < 0 ? 1 : w->dilation[i];
+        j.taps *= j.k[d];
+        point = point && j.k[d] == 1 && j.stride[d] == 1 && j.in[d] == j.out[d];
     }
-    int64_t most = dn_max(1, dn_min(ctx->threads, j.R * j.O / 4096)), sums = j.I * j.O * j.taps;
+    if (point) {
+        j.in[2] = j.out[2] = dy->count / j.O;
+        j.n = j.in[0] = j.in[1] = j.out[0] = j.out[1] = 1;
+    }
+    j.shared = j.stride[2] == 1 && j.dil[2] == 1;
+    int64_t block = j.O > 1024 ? BLOCK / 2 : BLOCK;
+    j.segments = (j.out[2] + block - 1) / block;
+    j.pairs = ((j.out[2] + j.segments - 1) / j.segments + 1) / 2;
+    j.wide = 2 * j.pairs;
+    j.segments = (j.out[2] + j.wide - 1) / j.wide;
+    j.units = dn_max(1, block / j.wide);
+    j.all = j.n * j.out[0] * j.out[1] * j.segments;
+    j.units = dn_min(j.units, j.all);
+    j.x_pairs = j.pairs + (j.shared ? (j.k[2] - 1) / 2 : 0);
+    j.slots = j.units * j.stride[1] + (j.units / j.out[1] + 2) * ((j.k[1] - 1) * j.dil[1] + 1);
+    int64_t most = dn_max(1, dn_min(ctx->threads, dy->count / 4096)), sums = j.I * j.O * j.taps;
     if (sums * most <= MANY_SUMS || j.O < 2 * TILE * most)
-        j.parts_r = dn_min(most, dn_max(1, j.R / 64));
+        j.parts_r = dn_min(most, dn_max(1, j.all / j.units));
     else
         j.parts_o = dn_min(most, tiles(j.O));
-    j.part_bytes = room_bytes(&j);
+    struct room m;
+    j.part_bytes = room_of(&j, 0, &m);
     return j;
 }
 
-/* Where the pixels [r, r + n) of the output lie in x under a tap. */
-static void find_rows(const struct job *j, int64_t r, int64_t n, int64_t tap, const uint16_t *zero, const uint16_t **row)
+/* Unit u: its image with the place along the first axis, its place along the second, its first pixel. Units one below the other follow one another. */
+static void unit_at(const struct job *j, int64_t u, int64_t *image, int64_t *row, int64_t *from)
 {
-    const gv_window *w = j->win;
-    int64_t at[3], t[3], D = w->dims, left = r;
-    for (int d = 2; d >= 0; d--) {
-        at[d] = left % j->out[d];
-        left /= j->out[d];
-        t[d] = d < D ? tap % w->kernel[d] : 0;
-        tap /= d < D ? w->kernel[d] : 1;
+    *row = u % j->out[1];
+    u /= j->out[1];
+    *from = u % j->segments * j->wide;
+    *image = u / j->segments;
+}
+
+static const uint16_t *dy_row(const struct job *j, int64_t image, int64_t row)
+{
+    return (const uint16_t *)j->c->x[1] + (image * j->out[1] + row) * j->out[2] * j->O;
+}
+
+/* Which rows of x the units [u, u + n) need, each once; first[i]: the one that unit i sees under the first tap along the second axis. */
+static int64_t find_slots(const struct job *j, const struct room *m, int64_t u, int64_t n)
+{
+    int64_t used = 0, image0 = -1, row0 = 0, from0 = 0, high = (j->k[1] - 1) * j->dil[1] + 1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t image, row, from, first;
+        unit_at(j, u + i, &image, &row, &from);
+        bool below = i && image == image0 && from == from0 && row == row0 + 1 && j->stride[1] < high; /* its rows begin inside those of the unit above */
+        first = below ? m->first[i - 1] + j->stride[1] : used;
+        for (used = below ? used : first; used < first + high; used++)
+            m->slot[used] = (struct slot){ image, row * j->stride[1] - j->pad[1] + used - first, from };
+        m->first[i] = first;
+        image0 = image, row0 = row, from0 = from;
     }
-    for (int64_t k = 0; k < n; k++) {
-        int64_t place = left;
-        bool inside = true;
-        for (int d = 0; d < 3; d++) {
-            int64_t p = d < D ? at[d] * w->stride[d] - w->pad[d] + t[d] * w->dilation[d] : 0;
-            inside = inside && p >= 0 && p < j->in[d];
-            place = place * j->in[d] + p;
-        }
-        row[k] = inside ? (const uint16_t *)j->c->x[0] + place * j->I : zero;
-        for (int d = 2; d >= 0; d--) {
-            if (++at[d] < j->out[d])
-                break;
-            at[d] = 0;
-            left += d == 0;
-        }
-    }
+    return used;
 }
 
 /* 32 channels of two rows, side by side: 16 pairs in *lo, 16 in *hi. */
@@ -121,45 +151,70 @@ static inline __attribute__((always_inline)) BF16 void interleave(__m512i a, __m
     *hi = _mm512_permutex2var_epi16(a, _mm512_add_epi16(first, _mm512_set1_epi16(16)), b);
 }
 
-/* A panel of `wide` <= 48 channels of `pairs` pairs of rows: to[pair][48], zeros behind `wide`. */
-BF16 static void pack_x(const uint16_t *const *row, int64_t pairs, int64_t channel, int64_t wide, uint32_t *to)
+/* A pair: to[48] from `wide` <= 48 channels of two pixels, zeros behind. */
+static inline __attribute__((always_inline)) BF16 void pack_pair(const uint16_t *a, const uint16_t *b, __mmask32 m0, __mmask32 m1, uint32_t *to)
 {
-    __mmask32 m0 = wide >= 32 ? 0xffffffffu : (1u << wide) - 1, m1 = wide > 32 ? (1u << (wide - 32)) - 1 : 0;
-    for (int64_t k = 0; k < pairs; k++, to += PANEL) {
-        const uint16_t *a = row[2 * k] + channel, *b = row[2 * k + 1] + channel;
-        __m512i lo, hi;
-        interleave(_mm512_maskz_loadu_epi16(m0, a), _mm512_maskz_loadu_epi16(m0, b), &lo, &hi);
-        _mm512_store_si512(to, lo);
-        _mm512_store_si512(to + 16, hi);
-        interleave(_mm512_maskz_loadu_epi16(m1, a + 32), _mm512_maskz_loadu_epi16(m1, b + 32), &lo, &hi);
-        _mm512_store_si512(to + 32, lo);
-    }
+    __m512i lo, hi;
+    interleave(_mm512_maskz_loadu_epi16(m0, a), _mm512_maskz_loadu_epi16(m0, b), &lo, &hi);
+    _mm512_store_si512(to, lo);
+    _mm512_store_si512(to + 16, hi);
+    interleave(_mm512_maskz_loadu_epi16(m1, a + 32), _mm512_maskz_loadu_epi16(m1, b + 32), &lo, &hi);
+    _mm512_store_si512(to + 32, lo);
 }
 
-/* Channels [from, to) of n rows of dy in tiles: y[tile][pair][8]. */
-BF16 static void pack_y(const struct job *j, const struct room *m, int64_t r, int64_t n, int64_t from, int64_t to)
+/* Channels [i, i + wide) of n slots for tap t0 along the first axis (and t2 along the last, where taps do not share): x[slot][parity][pair][48]. */
+BF16 static void pack_x(const struct job *j, const struct room *m, int64_t n, int64_t t0, int64_t t2, int64_t i, int64_t wide)
 {
-    int64_t wide = to - from, pairs = (n + 1) / 2, stride = tile_stride(j);
-    for (int64_t k = 0; k < pairs; k++) {
-        const uint16_t *a = (const uint16_t *)j->c->x[1] + (r + 2 * k) * j->O + from, *b = a + j->O;
-        uint32_t *y = m->y + k * TILE;
-        bool two = 2 * k + 1 < n;
-        for (int64_t o = 0; o < wide; o += 32) {
-            __mmask32 mask = wide - o >= 32 ? 0xffffffffu : (1u << (wide - o)) - 1;
-            __m512i lo, hi;
-            interleave(_mm512_maskz_loadu_epi16(mask, a + o), two ? _mm512_maskz_loadu_epi16(mask, b + o) : _mm512_setzero_si512(), &lo, &hi);
-            __m256i four[4] = { _mm512_castsi512_si256(lo), _mm512_extracti64x4_epi64(lo, 1), _mm512_castsi512_si256(hi), _mm512_extracti64x4_epi64(hi, 1) };
-#pragma GCC unroll 4
-            for (int t = 0; t < 4; t++, y += stride)
-                if (o + t * TILE < wide)
-                    _mm256_store_si256((__m256i *)y, four[t]);
+    __mmask32 m0 = wide >= 32 ? 0xffffffffu : (1u << wide) - 1, m1 = wide > 32 ? (1u << (wide - 32)) - 1 : 0;
+    int64_t step = j->shared ? 1 : j->stride[2];
+    uint32_t *to = m->x;
+    for (int64_t k = 0; k < n; k++) {
+        const struct slot *s = &m->slot[k];
+        int64_t p0 = s->image % j->out[0] * j->stride[0] - j->pad[0] + t0 * j->dil[0], image = s->image / j->out[0];
+        bool there = p0 >= 0 && p0 < j->in[0] && s->row >= 0 && s->row < j->in[1];
+        const uint16_t *row = there ? (const uint16_t *)j->c->x[0] + ((image * j->in[0] + p0) * j->in[1] + s->row) * j->in[2] * j->I + i : NULL;
+        for (int64_t parity = 0; parity < parities(j); parity++) {
+            int64_t w = s->from * step - j->pad[2] + (j->shared ? parity : t2 * j->dil[2]);
+            for (int64_t p = 0; p < j->x_pairs; p++, w += 2 * step, to += PANEL) {
+                const uint16_t *a = there && w >= 0 && w < j->in[2] ? row + w * j->I : m->zero;
+                const uint16_t *b = there && w + step >= 0 && w + step < j->in[2] ? row + (w + step) * j->I : m->zero;
+                pack_pair(a, b, m0, m1, to);
+            }
         }
     }
 }
 
-/* sums[8 rows, `ld` apart][48] += y[pairs][8]' x[pairs][48]; rows and the lanes of the last vector that do not exist are left alone. */
+/* Channels [from, to) of the units [u, u + n) of dy in tiles: y[tile][unit, pair][8]. */
+BF16 static void pack_y(const struct job *j, const struct room *m, int64_t u, int64_t n, int64_t from, int64_t to)
+{
+    int64_t wide = to - from, stride = tile_stride(j);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t image, row, first;
+        unit_at(j, u + i, &image, &row, &first);
+        const uint16_t *pixels = dy_row(j, image, row) + first * j->O + from;
+        int64_t left = dn_min(j->wide, j->out[2] - first);
+        for (int64_t k = 0; k < j->pairs; k++) {
+            const uint16_t *a = 2 * k < left ? pixels + 2 * k * j->O : m->zero, *b = 2 * k + 1 < left ? pixels + (2 * k + 1) * j->O : m->zero;
+            uint32_t *y = m->y + (i * j->pairs + k) * TILE;
+            for (int64_t o = 0; o < wide; o += 32) {
+                __mmask32 mask = wide - o >= 32 ? 0xffffffffu : (1u << (wide - o)) - 1;
+                __m512i lo, hi;
+                interleave(_mm512_maskz_loadu_epi16(mask, a + o), _mm512_maskz_loadu_epi16(mask, b + o), &lo, &hi);
+                __m256i four[4] = { _mm512_castsi512_si256(lo), _mm512_extracti64x4_epi64(lo, 1), _mm512_castsi512_si256(hi), _mm512_extracti64x4_epi64(hi, 1) };
+#pragma GCC unroll 4
+                for (int t = 0; t < 4; t++, y += stride)
+                    if (o + t * TILE < wide)
+                        _mm256_store_si256((__m256i *)y, four[t]);
+            }
+        }
+    }
+}
+
+/* sums[8 rows, `ld` apart][48] += y[unit, pair][8]' x[pair][48], the pairs of unit i at x + first[i] * pitch; rows and the lanes of the last
+ * vector that do not exist are left alone. */
 #define LANE(v) (v == vectors - 1 ? last : (__mmask16)0xffff)
-static inline __attribute__((always_inline)) BF16 void multiply(const uint32_t *y, const uint32_t *x, int64_t pairs, float *sums, int64_t ld, int rows, __mmask16 last, const int vectors)
+static inline __attribute__((always_inline)) BF16 void multiply(const uint32_t *y, const uint32_t *x, const int64_t *first, int64_t pitch, int64_t units,
+                                                                int64_t pairs, float *sums, int64_t ld, int rows, __mmask16 last, const int vectors)
 {
     __m512 s[TILE][3];
 #pragma GCC unroll 8
@@ -167,17 +222,20 @@ static inline __attribute__((always_inline)) BF16 void multiply(const uint32_t *
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
             s[o][v] = _mm512_setzero_ps();
-    for (int64_t k = 0; k < pairs; k++, x += PANEL, y += TILE) {
-        __m512i b[3];
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            b[v] = _mm512_load_si512(x + 16 * v);
-#pragma GCC unroll 8
-        for (int o = 0; o < TILE; o++) {
-            __m512i a = _mm512_set1_epi32((int)y[o]);
+    for (int64_t i = 0; i < units; i++) {
+        const uint32_t *p = x + first[i] * pitch;
+        for (int64_t k = 0; k < pairs; k++, p += PANEL, y += TILE) {
+            __m512i b[3];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
-                s[o][v] = _mm512_dpbf16_ps(s[o][v], (__m512bh)a, (__m512bh)b[v]);
+                b[v] = _mm512_load_si512(p + 16 * v);
+#pragma GCC unroll 8
+            for (int o = 0; o < TILE; o++) {
+                __m512i a = _mm512_set1_epi32((int)y[o]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    s[o][v] = _mm512_dpbf16_ps(s[o][v], (__m512bh)a, (__m512bh)b[v]);
+            }
         }
     }
 #pragma GCC unroll 8
@@ -185,18 +243,18 @@ static inline __attribute__((always_inline)) BF16 void multiply(const uint32_t *
         if (o < rows)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
-                float *p = sums + o * ld + 16 * v;
-                _mm512_mask_storeu_ps(p, LANE(v), _mm512_add_ps(s[o][v], _mm512_maskz_loadu_ps(LANE(v), p)));
+                float *q = sums + o * ld + 16 * v;
+                _mm512_mask_storeu_ps(q, LANE(v), _mm512_add_ps(s[o][v], _mm512_maskz_loadu_ps(LANE(v), q)));
             }
 }
 
-BF16 static void tile(const uint32_t *y, const uint32_t *x, int64_t pairs, float *sums, int64_t ld, int rows, int64_t wide)
+BF16 static void tile(const uint32_t *y, const uint32_t *x, const int64_t *first, int64_t pitch, int64_t units, int64_t pairs, float *sums, int64_t ld, int rows, int64_t wide)
 {
     __mmask16 last = wide % 16 ? (__mmask16)((1u << wide % 16) - 1) : (__mmask16)0xffff;
     switch ((wide + 15) / 16) {
-    case 1: multiply(y, x, pairs, sums, ld, rows, last, 1); break;
-    case 2: multiply(y, x, pairs, sums, ld, rows, last, 2); break;
-    default: multiply(y, x, pairs, sums, ld, rows, last, 3); break;
+    case 1: multiply(y, x, first, pitch, units, pairs, sums, ld, rows, last, 1); break;
+    case 2: multiply(y, x, first, pitch, units, pairs, sums, ld, rows, last, 2); break;
+    default: multiply(y, x, first, pitch, units, pairs, sums, ld, rows, last, 3); break;
     }
 }
 
@@ -208,38 +266,70 @@ static void fetch(const char *at, size_t bytes, int64_t i, int64_t n)
         __builtin_prefetch(at + a, 0, 2);
 }
 
+/* What a thread works on: output channels [from, to) of a block of n units at u, and what comes after it. */
+struct block { struct room m; int64_t u, n, from, to, slots, calls, call; const char *next_y, *next_x; size_t next_y_bytes, next_x_bytes; float *sums; };
+
+/* One panel of x under all taps that share what was packed of it. */
+static void taps_of(const struct job *j, struct block *b, int64_t t0, int64_t t2, int64_t i, int64_t wide)
+{
+    int64_t ld = j->taps * j->I, pitch = j->x_pairs * parities(j) * PANEL;
+    for (int64_t t1 = 0; t1 < j->k[1]; t1++)
+        for (int64_t s = j->shared ? 0 : t2; s < (j->shared ? j->k[2] : t2 + 1); s++) {
+            int64_t tap = (t0 * j->k[1] + t1) * j->k[2] + s;
+            const uint32_t *x = b->m.x + t1 * j->dil[1] * pitch + (j->shared ? (s % 2) * j->x_pairs * PANEL + s / 2 * PANEL : 0);
+            for (int64_t o = b->from, t = 0; o < b->to; o += TILE, t++, b->call++) {
+                fetch(b->next_y, b->next_y_bytes, b->call, b->calls);
+                fetch(b->next_x, b->next_x_bytes, b->call, b->calls);
+                tile(b->m.y + t * tile_stride(j), x, b->m.first, pitch, b->n, j->pairs, b->sums + o * ld + tap * j->I + i, ld, (int)dn_min(TILE, b->to - o), wide);
+            }
+        }
+}
+
+/* With rows in one piece, a block of output rows and what it reads lie side by side: whence the next block comes. */
+static void look_ahead(const struct job *j, struct block *b, int64_t last)
+{
+    int64_t n = dn_min(j->units, last - b->u - b->n);
+    b->next_y_bytes = b->next_x_bytes = 0;
+    if (n <= 0 || j->segments > 1)
+        n = j->out[1] == 1 && j->out[0] == 1 && j->n == 1 ? n : 0; /* one long row is as good */
+    if (n <= 0)
+        return;
+    int64_t r = (b->u + b->n) * (j->segments > 1 ? j->wide : j->out[2]), pixels = dn_min(n * (j->segments > 1 ? j->wide : j->out[2]), j->c->in[1].count / j->O - r);
+    b->next_y = (const char *)j->c->x[1] + (size_t)(r * j->O) * 2;
+    b->next_y_bytes = b->to - b->from == j->O ? (size_t)(pixels * j->O) * 2 : 0;
+    double share = (double)(j->c->in[0].count / j->I) / (double)(j->c->in[1].count / j->O);
+    b->next_x = (const char *)j->c->x[0] + (size_t)((int64_t)((double)r * share) * j->I) * 2;
+    b->next_x_bytes = (size_t)((int64_t)((double)pixels * share) * j->I) * 2;
+}
+
 static void share(void *p, int64_t begin, int64_t end)
 {
     const struct job *j = p;
     for (int64_t part = begin; part < end; part++) {
-        struct room m = room_of(j, part);
+        struct block b = { 0 };
+        room_of(j, part, &b.m);
         bool by_rows = j->parts_r > 1 || j->parts_o == 1;
-        int64_t first = by_rows ? j->R * part / j->parts_r : 0, last = by_rows ? j->R * (part + 1) / j->parts_r : j->R, nt = tiles(j->O);
-        int64_t from = by_rows ? 0 : nt * part / j->parts_o * TILE, to = by_rows ? j->O : dn_min(j->O, nt * (part + 1) / j->parts_o * TILE), ld = j->taps * j->I;
-        float *sums = j->sums + (by_rows ? part * j->O * ld : 0);
-        memset(m.zero, 0, (size_t)(j->I + PANEL) * 2);
-        memset(sums + from * ld, 0, (size_t)((to - from) * ld) * sizeof *sums);
-        for (int64_t r = first; r < last; r += j->block) {
-            int64_t n = dn_min(j->block, last - r), pairs = (n + 1) / 2;
-            int64_t next = dn_min(j->block, last - r - n), calls = (to - from + TILE - 1) / TILE * ((j->I + PANEL - 1) / PANEL) * j->taps, call = 0;
-            const char *dy = (const char *)j->c->x[1] + (size_t)((r + n) * j->O) * 2, *x = (const char *)j->c->x[0] + (size_t)((r + n) * j->I) * 2;
-            bool whole = from == 0 && to == j->O, same = j->R * j->I == j->c->in[0].count; /* pixels of x and dy go side by side */
-            pack_y(j, &m, r, n, from, to);
-            for (int64_t tap = 0; tap < j->taps; tap++) {
-                find_rows(j, r, n, tap, m.zero, m.row);
-                if (n % 2)
-                    m.row[n] = m.zero;
-                for (int64_t i = 0; i < j->I; i += PANEL) {
-                    int64_t wide = dn_min(PANEL, j->I - i);
-                    pack_x(m.row, pairs, i, wide, m.x);
-                    for (int64_t o = from, t = 0; o < to; o += TILE, t++, call++) {
-                        if (whole)
-                            fetch(dy, (size_t)(next * j->O) * 2, call, calls);
-                        if (same)
-                            fetch(x, (size_t)(next * j->I) * 2, call, calls);
-                        tile(m.y + t * tile_stride(j), m.x, pairs, sums + o * ld + tap * j->I + i, ld, (int)dn_min(TILE, to - o), wide);
+        int64_t first = by_rows ? j->all * part / j->parts_r : 0, last = by_rows ? j->all * (part + 1) / j->parts_r : j->all, nt = tiles(j->O), ld = j->taps * j->I;
+        int64_t panels = (j->I + PANEL - 1) / PANEL;
+        b.from = by_rows ? 0 : nt * part / j->parts_o * TILE;
+        b.to = by_rows ? j->O : dn_min(j->O, nt * (part + 1) / j->parts_o * TILE);
+        b.sums = j->sums + (by_rows ? part * j->O * ld : 0);
+        b.calls = tiles(b.to - b.from) * panels * j->taps;
+        memset(b.m.zero, 0, (size_t)(dn_max(j->I, j->O) + 64) * 2);
+        memset(b.sums + b.from * ld, 0, (size_t)((b.to - b.from) * ld) * sizeof *b.sums);
+        for (b.u = first; b.u < last; b.u += b.n) {
+            b.n = dn_min(j->units, last - b.u);
+            b.call = 0;
+            look_ahead(j, &b, last);
+            pack_y(j, &b.m, b.u, b.n, b.from, b.to);
+            b.slots = find_slots(j, &b.m, b.u, b.n);
+            for (int64_t i = 0, wide, left = panels; i < j->I; i += wide, left--) {
+                wide = dn_min(j->I - i, ((j->I - i + 15) / 16 + left - 1) / left * 16); /* panels of about the same width */
+                for (int64_t t0 = 0; t0 < j->k[0]; t0++)
+                    for (int64_t t2 = 0; t2 < (j->shared ? 1 : j->k[2]); t2++) {
+                        pack_x(j, &b.m, b.slots, t0, t2, i, wide);
+                        taps_of(j, &b, t0, t2, i, wide);
                     }
-                }
             }
         }
     }
@@ -298,6 +388,8 @@ bool gv_wgrad_bf16_serves(const gv_call *c)
 int gv_wgrad_bf16(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
 {
     struct job j = describe(ctx, c);
+    if (j.part_bytes > (size_t)64 << 20)
+        return GV_UNSUPPORTED;
     int r = dn_own(ctx, k, run, 64 + sums_bytes(&j) + j.part_bytes * (size_t)dn_max(j.parts_r, j.parts_o));
     k->name = "own:avx512_bf16";
     k->in_place[0] = 0;
