@@ -1,5 +1,5 @@
 /*
- * Whole models on the onednn backend against the plain kernels in double: one training step of a small ResNet and of a small ViT, f32 and bf16,
+ * Whole models on the onednn backend against the plain kernels in double: one training step of a small ResNet, ViT and ConvNeXt (both versions), f32 and bf16,
  * loss and the gradient of every parameter.
  *
  * Tolerance, of each gradient's L2 norm: f32 2e-3 with ReLUs (one at zero may flip, and shifts what lies below it), 1e-4 without; loss 1e-5.
@@ -8,6 +8,7 @@
 #include "common/threads.h"
 #include "nn/backend.h"
 #include "nn/layers/layers.h"
+#include "nn/models/models.h"
 #include "tests/unit/tap.h"
 #include <math.h>
 
@@ -54,11 +55,31 @@ static gv_val vit(gv_graph *g, gv_val x)
     return gv_linear(g, x, "head", .out = CLASSES, .bias = true);
 }
 
+static gv_val family(gv_graph *g, gv_val x, const char *arch)
+{
+    gv_err err = { 0 };
+    gv_model_ref m;
+    if (gv_model_find(arch, &m, &err) < 0)
+        return gv_graph_fail(g, "%s", err.text);
+    gv_features f = gv_model_build(g, &m, NULL, x);
+    return gv_linear(g, gv_pool(g, &m, &f, GV_AGG_AVG, false, NULL), "head.fc", .out = CLASSES, .bias = true);
+}
+
+static gv_val convnext(gv_graph *g, gv_val x)
+{
+    return family(g, x, "test_convnext");
+}
+
+static gv_val convnextv2(gv_graph *g, gv_val x)
+{
+    return family(g, x, "convnextv2_atto");
+}
+
 static float pixels[N * SIDE * SIDE * 3];
 static int64_t labels[N];
 
 /* One step; the store then holds the gradients. Returns the loss, NaN on failure. */
-static double step(gv_store **s, gv_val (*model)(gv_graph *, gv_val), gv_precision p, const char *backend)
+static double step(gv_store **s, gv_val (*model)(gv_graph *, gv_val), gv_precision p, const char *backend, int threads)
 {
     gv_err err = { 0 };
     gv_arena a = { 0 };
@@ -71,7 +92,7 @@ static double step(gv_store **s, gv_val (*model)(gv_graph *, gv_val), gv_precisi
     gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ N, SIDE, SIDE, 3 }, 4), y = gv_input(g, "y", GV_CLASS_I64, (int64_t[]){ N }, 1);
     gv_val l = gv_cross_entropy(g, model(g, x), gv_one_hot(g, y, CLASSES, 0.1));
     gv_output(g, "loss", l);
-    gv_plan_options o = { .precision = p, .backend = backend, .threads = gv_threads_available(), .keep_grads = true, .grad_scale = 1 };
+    gv_plan_options o = { .precision = p, .backend = backend, .threads = threads, .keep_grads = true, .grad_scale = 1 };
     const gv_feed feeds[] = { { "x", pixels, GV_F32T }, { "y", labels, GV_I64T } };
     if (gv_differentiate(g, l, NULL, NULL, &err) == GV_OK && gv_store_open(s, p, &err) == GV_OK && gv_store_init(*s, g, 7, &err) == GV_OK &&
         gv_plan_make(&plan, g, *s, &o, &err) == GV_OK && gv_plan_run(plan, feeds, 2, 0, &err) == GV_OK) {
@@ -100,7 +121,7 @@ static void distance(const gv_stored *a, const gv_stored *b, double *d, double *
 static void compare(const char *name, gv_val (*model)(gv_graph *, gv_val), gv_precision p, double loss_tol, double each, double whole)
 {
     gv_store *a, *b;
-    double la = step(&a, model, p, "onednn"), lb = step(&b, model, GV_FP64, "reference"), d = 0, n = 0, worst = 0;
+    double la = step(&a, model, p, "onednn", gv_threads_available()), lb = step(&b, model, GV_FP64, "reference", gv_threads_available()), d = 0, n = 0, worst = 0;
     const char *where = "";
     int grads = 0;
     for (int i = 0; a && b && i < gv_store_count(a); i++) {
@@ -120,6 +141,26 @@ static void compare(const char *name, gv_val (*model)(gv_graph *, gv_val), gv_pr
     gv_store_close(b);
 }
 
+/* One and two threads add in another order, and nothing else differs. */
+static void threads(const char *name, gv_val (*model)(gv_graph *, gv_val), gv_precision p, double tol)
+{
+    gv_store *a, *b;
+    double la = step(&a, model, p, "onednn", 1), lb = step(&b, model, p, "onednn", 2), worst = 0, d, n;
+    const char *where = "";
+    int grads = 0;
+    for (int i = 0; a && b && i < gv_store_count(a); i++) {
+        const gv_stored *u = gv_store_at(a, i), *v = gv_store_find(b, u->name);
+        if (strncmp(u->name, "grad.", 5) || !v)
+            continue;
+        distance(u, v, &d, &n), grads++;
+        if (n > 1e-12 && !(sqrt(d / n) <= worst))
+            worst = sqrt(d / n), where = u->name;
+    }
+    ok(grads > 10 && fabs(la - lb) <= tol * fabs(lb) && worst <= tol, "%s: 1 and 2 threads give the same (loss %.2g, worst gradient %.2g, %s)", name, fabs(la / lb - 1), worst, where);
+    gv_store_close(a);
+    gv_store_close(b);
+}
+
 int main(void)
 {
     uint32_t r = 12345;
@@ -131,9 +172,17 @@ int main(void)
         labels[i] = i % CLASSES;
     compare("resnet, f32", resnet, GV_FP32, 1e-5, 2e-3, 1e-3);
     compare("vit, f32", vit, GV_FP32, 1e-5, 1e-4, 1e-4);
+    compare("convnext, f32", convnext, GV_FP32, 1e-5, 1e-4, 1e-4);
+    compare("convnext v2, f32", convnextv2, GV_FP32, 1e-5, 1e-4, 1e-4);
+    threads("convnext, f32", convnext, GV_FP32, 1e-5);
+    threads("convnext v2, f32", convnextv2, GV_FP32, 1e-5);
     if (gv_backend_find("onednn")->has_bf16()) {
+        threads("convnext, bf16", convnext, GV_MIXED_BF16, 2e-2);
+        threads("convnext v2, bf16", convnextv2, GV_MIXED_BF16, 2e-2);
         compare("resnet, bf16", resnet, GV_MIXED_BF16, 0.03, 0.6, 0.15);
         compare("vit, bf16", vit, GV_MIXED_BF16, 0.03, 0.15, 0.15);
+        compare("convnext, bf16", convnext, GV_MIXED_BF16, 0.03, 0.15, 0.15);
+        compare("convnext v2, bf16", convnextv2, GV_MIXED_BF16, 0.03, 0.15, 0.15);
     }
     return done();
 }

@@ -66,6 +66,16 @@ static void all(gv_dtype t)
     repeat(&b, GV_OP_conv_dgrad, &conv, "conv_dgrad", t);
     b = fresh(), bench_in(&b, t, x, 4), bench_in(&b, t, y, 4), bench_out(&b, GV_F32T, w, 4);
     repeat(&b, GV_OP_conv_wgrad, &conv, "conv_wgrad", t);
+    int64_t each[] = { 64, 1, 3, 3 }, halves[] = { 96, 64, 2, 2 }, small[] = { 4, 14, 14, 96 };
+    gv_conv_attr depthwise = conv, patches = { .window = { .dims = 2, .groups = 1, .kernel = { 2, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 } } };
+    depthwise.window.groups = 64;
+    b = fresh(), bench_in(&b, t, x, 4), bench_in(&b, t, x, 4), bench_out(&b, GV_F32T, each, 4);
+    repeat(&b, GV_OP_conv_wgrad, &depthwise, "depthwise conv_wgrad", t);
+    b = fresh(), bench_in(&b, t, x, 4), bench_in(&b, t, small, 4), bench_out(&b, GV_F32T, halves, 4);
+    repeat(&b, GV_OP_conv_wgrad, &patches, "conv_wgrad of patches", t);
+    gv_reduce_attr sum = { GV_SUM, 7, false };
+    b = fresh(), bench_in(&b, t, x, 4), bench_out(&b, GV_F32T, &C, 1);
+    repeat(&b, GV_OP_reduce, &sum, "sum of columns", t);
     b = fresh(), bench_in(&b, t, rows, 2), bench_in(&b, t, (int64_t[]){ 576, 192 }, 2), bench_none(&b), bench_out(&b, t, (int64_t[]){ 788, 576 }, 2);
     repeat(&b, GV_OP_matmul, &mm, "matmul", t);
     b = fresh(), bench_in(&b, t, rows, 2), bench_in(&b, t, rows, 2), bench_out(&b, GV_F32T, (int64_t[]){ 192, 192 }, 2);
