@@ -1,7 +1,9 @@
 /* jpeg: baseline and progressive JPEG by libjpeg-turbo's classic interface, which can decode a part of an image.
  * Pixels are those of Pillow (same library, accurate DCT, smooth upsampling); grey stays one channel; CMYK and YCCK become
- * RGB as Pillow converts them, taking them for inverted as Adobe writes them. */
+ * RGB as Pillow converts them, taking them for inverted as Adobe writes them. The usual photograph is decoded by
+ * jpeg_baseline.c, faster and to the same pixels. */
 #include "formats/format.h"
+#include "formats/jpeg_baseline.h"
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -109,7 +111,7 @@ static int header(const uint8_t *p, size_t n, gv_sample *s, gv_err *err)
 }
 
 /* A part may be decoded without reading the rest, so the end is looked for first: cut files fail in either case. */
-static bool has_end(const uint8_t *p, size_t n)
+bool gv_jpeg_has_end(const uint8_t *p, size_t n)
 {
     for (size_t i = n; i >= 2; i--)
         if (p[i - 1] == 0xd9 && p[i - 2] == 0xff)
@@ -181,6 +183,9 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
     struct jpeg_decompress_struct c;
     struct handler h;
     struct jpeg_source_mgr src;
+    int fast = gv_jpeg_baseline(p, n, part, s, arena, err);
+    if (fast)
+        return fast < 0 ? fast : GV_OK;
     begin(&c, &h, &src, p, n, err);
     if (setjmp(h.back)) {
         jpeg_destroy_decompress(&c);
@@ -192,7 +197,7 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
     h.progress.progress_monitor = count_scans;
     c.progress = &h.progress;
     (void)jpeg_read_header(&c, TRUE);
-    if (!has_end(src.next_input_byte, src.bytes_in_buffer))
+    if (!gv_jpeg_has_end(src.next_input_byte, src.bytes_in_buffer))
         (void)ends(&c);
     int samples = c.num_components;
     c.out_color_space = samples == 1 ? JCS_GRAYSCALE : samples == 4 ? JCS_CMYK : JCS_RGB;

@@ -3,6 +3,8 @@
 #include "common/file.h"
 #include "common/rng.h"
 #include "formats/idx.h"
+#include "formats/jpeg_baseline.h"
+#include "sample/resize_simd.h"
 #include "tests/unit/picture.h"
 #include "tests/unit/tap.h"
 #include <inttypes.h>
@@ -132,6 +134,75 @@ static void regions(void)
         gv_arena_reset(&arena);
         snprintf(path, sizeof path, IMAGES "%s", others[i]);
         ok(gv_bytes_load(path, &b, 0, &arena, &err) == GV_OK && gv_decode_bytes(b, &all, &arena, NULL, &err) == GV_OK && !parts(b, &all, &rng, 40), "%s: parts equal crops", others[i]);
+    }
+}
+
+/* The same bytes, or the same refusal, from our own decoder and from libjpeg. */
+static int differs(gv_bytes b, const gv_region *g)
+{
+    gv_sample x[2];
+    gv_err e[2] = { { 0 }, { 0 } };
+    int r[2];
+    for (int own = 0; own < 2; own++) {
+        gv_jpeg_baseline_enable(own);
+        r[own] = gv_decode_bytes(b, &x[own], &arena, &(gv_decode_options){ .region = g }, &e[own]);
+    }
+    gv_jpeg_baseline_enable(true);
+    if (r[0] != r[1] || (r[0] < 0 && strcmp(e[0].text, e[1].text)))
+        return 1;
+    return r[0] == GV_OK && (gv_sample_bytes(&x[0]) != gv_sample_bytes(&x[1]) || memcmp(x[0].data, x[1].data, gv_sample_bytes(&x[0])));
+}
+
+/* Noise, flat parts and edges up to both ends of the range, so that coefficients are large and many. */
+static int wild_picture(gv_sample *x, int64_t h, int64_t w, gv_rng *rng)
+{
+    int r = picture(x, h, w, 3, &arena, &err);
+    uint8_t *p = x->data;
+    for (int64_t i = 0; r == GV_OK && i < h * w * 3; i++)
+        if (i / 700 % 3 == 1)
+            p[i] = (uint8_t)gv_rng_below(rng, 256);
+        else if (i / 700 % 3 == 2)
+            p[i] = i % 40 < 20 ? 0 : 255;
+    return r;
+}
+
+static void own_decoder(void)
+{
+    static const int kinds[][2] = { { 1, 1 }, { 2, 1 }, { 2, 2 } };
+    gv_rng rng;
+    gv_rng_init(&rng, 11, GV_RNG_TEST, 0, 0, 0);
+    for (size_t k = 0; k < GV_COUNT(kinds); k++) {
+        int parts_bad = 0, damaged_bad = 0, own = 0, n = 0;
+        for (int i = 0; i < 60; i++, n++) {
+            gv_sample x;
+            unsigned long size = 0;
+            gv_arena_reset(&arena);
+            gv_err_clear(&err);
+            int64_t h = 1 + (int64_t)gv_rng_below(&rng, 90), w = 1 + (int64_t)gv_rng_below(&rng, 150);
+            if (wild_picture(&x, h, w, &rng) < 0)
+                break;
+            unsigned char *p = compress(&x, kinds[k][0], kinds[k][1], 0, i % 3 == 1 ? 1 + i % 7 : 0, &size);
+            gv_bytes b = { p, size };
+            gv_sample y;
+            own += gv_jpeg_baseline(p, size, NULL, &y, &arena, &err) == 1;
+            parts_bad += differs(b, NULL);
+            for (int j = 0; j < 20; j++) {
+                gv_region g = { .h = 1 + (int64_t)gv_rng_below(&rng, (uint64_t)h), .w = 1 + (int64_t)gv_rng_below(&rng, (uint64_t)w) };
+                g.y = (int64_t)gv_rng_below(&rng, (uint64_t)(h - g.h + 1));
+                g.x = (int64_t)gv_rng_below(&rng, (uint64_t)(w - g.w + 1));
+                parts_bad += differs(b, &g);
+                uint8_t *q = gv_arena_alloc(&arena, size, &err); /* no byte behind it: a checker sees what is read too far */
+                memcpy(q, p, size);
+                for (int flips = 1 + j % 3; flips; flips--)
+                    q[gv_rng_below(&rng, size)] ^= (uint8_t)(1u << gv_rng_below(&rng, 8));
+                damaged_bad += differs((gv_bytes){ q, size }, j % 2 ? &g : NULL);
+            }
+            (free)(p);
+        }
+        bool could = gv_resize_simd(1) != NULL; /* AVX2 */
+        ok(!parts_bad && n == 60, "JPEG %dx%d: wholes and parts equal libjpeg's (%d do not)", kinds[k][0], kinds[k][1], parts_bad);
+        ok(!damaged_bad, "damaged ones too, and are refused alike (%d are not)", damaged_bad);
+        ok(could ? own > 50 : !own, "%d of %d are decoded without libjpeg", own, n);
     }
 }
 
@@ -382,6 +453,7 @@ int main(void)
         return 1;
     golden();
     regions();
+    own_decoder();
     cut();
     short_png();
     paths();
