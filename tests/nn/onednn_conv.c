@@ -40,6 +40,9 @@ static const struct row rows[] = {
     { "2d depthwise padding beyond the kernel", 2, 1, 33, 33, 33, { 3, 3 }, SAME(2), SAME(1), SAME(4), SAME(4), SAME(1), false },
     { "2d depthwise in pieces", 2, 1, 8, 8, 8, { 150, 200 }, SAME(5), SAME(1), SAME(2), SAME(2), SAME(1), false },
     { "2d depthwise 1x1", 2, 2, 20, 20, 20, { 5, 6 }, SAME(1), SAME(1), SAME(0), SAME(0), SAME(1), false },
+    { "2d depthwise 3x3", 2, 2, 37, 37, 37, { 9, 16 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
+    { "2d depthwise 5x5 in bands, without padding", 2, 1, 9, 9, 9, { 90, 130 }, SAME(5), SAME(1), SAME(0), SAME(0), SAME(1), false },
+    { "2d depthwise 7x7, uneven padding", 2, 2, 16, 16, 16, { 5, 20 }, SAME(7), SAME(1), { 6, 2 }, { 3, 5 }, SAME(1), false },
     { "3d", 3, 1, 4, 6, 1, { 4, 6, 5 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "3d stem", 3, 1, 3, 64, 1, { 4, 28, 28 }, { 3, 7, 7 }, { 1, 2, 2 }, { 1, 3, 3 }, { 1, 3, 3 }, { 1, 1, 1 }, true },
     { "3d 64", 3, 1, 64, 64, 1, { 4, 14, 14 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },
@@ -212,9 +215,11 @@ int main(void)
         }
         dn_isa_most = DN_AVX2; /* and the kernel of processors without AVX-512 */
         if (rows[i].groups == rows[i].c) {
-            one(ctx, &rows[i], 2, GV_F32T, GV_F32T, false);
-            if (narrow)
-                one(ctx, &rows[i], 2, GV_BF16, GV_BF16, false);
+            for (int pass = 0; pass < 3; pass++) {
+                one(ctx, &rows[i], pass, GV_F32T, GV_F32T, !(i & 1));
+                if (narrow)
+                    one(ctx, &rows[i], pass, GV_BF16, GV_BF16, !(i & 1));
+            }
         }
         dn_isa_most = DN_AVX512_BF16;
     }

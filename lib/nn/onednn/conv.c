@@ -1,12 +1,15 @@
 /* conv: x [N,s…,C] * w [O,C/groups,k…] + b [O] -> y [N,s'…,O]. Weights are packed (and, for bf16, narrowed) by one reorder in
  * every run, because training changes them every step. */
 #include "nn/onednn/conv_desc.h"
+#include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
 #include "nn/ops/attr.h"
 
 int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
+    if (dn_depthwise_forward(ctx, c, k) == GV_OK)
+        return GV_OK;
     const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL;
     dnnl_primitive_desc_t pd = NULL;
     dn_conv d;

@@ -1,11 +1,14 @@
 /* conv_dgrad: dy [N,s'…,O], w [O,C/groups,k…] -> dx [N,s…,C]. */
 #include "nn/onednn/conv_desc.h"
+#include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
 #include "nn/ops/attr.h"
 
 int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
+    if (dn_depthwise_dgrad(ctx, c, k) == GV_OK)
+        return GV_OK;
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->out[0], &c->in[1], &c->in[0], NULL, dn_type(c->in[0].dtype), err);

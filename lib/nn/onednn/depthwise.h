@@ -4,6 +4,8 @@
 
 #include "nn/onednn/onednn.h"
 
+int dn_depthwise_forward(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
+int dn_depthwise_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
 int dn_depthwise_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k);
 
 #endif

@@ -5,7 +5,7 @@
  *   #include "nn/onednn/simd.h"
  *   static gv_body *const bodies[DN_ISAS][2] = DN_EACH(gelu_body);     // [dn_isa()][is bf16]; dn_isa() is -1 where none fits
  *
- * and the text, below #ifdef VEC, uses: T the type in memory; VEC of VL floats; TARGET before every function; LOAD(p) and STORE(p, v) with
+ * and the text, below #ifdef VEC, uses: T the type in memory; VEC of VL floats (VL_IS_16 for #if); TARGET before every function; LOAD(p) and STORE(p, v) with
  * VL elements of type T, LOADN(p, n) and STOREN(p, v, n) with fewer (the others are 0); LOADF and STOREF with floats; SET1 ADD SUB MUL;
  * MULADD(a, b, c) a b + c; MAX(a, b) and MIN(a, b), which are b where one is NaN; FROM(x, least, v): v where x is not below least, else 0;
  * HSUM(v) the sum, always in the same order; F(name) the name with type and instruction set behind.
@@ -116,6 +116,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 /* ---- AVX2 ---- */
 #define ISA _v3
 #define VL 8
+#define VL_IS_16 0
 #define VEC __m256
 #define TARGET DN_V3
 #define LOADF _mm256_loadu_ps
@@ -149,6 +150,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #include "nn/onednn/simd_type_end.h"
 #undef ISA
 #undef VL
+#undef VL_IS_16
 #undef VEC
 #undef TARGET
 #undef LOADF
@@ -167,6 +169,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 
 /* ---- AVX-512 ---- */
 #define VL 16
+#define VL_IS_16 1
 #define VEC __m512
 #define LOADF _mm512_loadu_ps
 #define STOREF _mm512_storeu_ps
@@ -224,6 +227,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #undef ISA
 #undef TARGET
 #undef VL
+#undef VL_IS_16
 #undef VEC
 #undef LOADF
 #undef STOREF
