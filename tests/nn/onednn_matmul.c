@@ -140,6 +140,13 @@ int main(void)
     weight_gradient(ctx, &vit, GV_F32T);
     if (narrow)
         weight_gradient(ctx, &vit, GV_BF16);
+    /* many sums: our own; odd numbers of rows, columns that fill no panel or group, each side the longer one */
+    static const struct row large[] = { { .name = "vit-b whole dw", .m = 768, .k = 3152, .n = 768, .real = true }, { .name = "large dw", .m = 1345, .k = 1201, .n = 208 }, { .name = "large wide dw", .m = 203, .k = 577, .n = 1360 } };
+    for (size_t i = 0; i < GV_COUNT(large); i++) {
+        weight_gradient(ctx, &large[i], GV_F32T);
+        if (narrow)
+            weight_gradient(ctx, &large[i], GV_BF16);
+    }
     /* many rows and few sums: our own kernel in bf16; odd numbers of rows and columns too */
     static const struct row tall[] = { { .name = "convnext dw", .m = 96, .k = 9001, .n = 384, .real = true }, { .name = "tall dw", .m = 37, .k = 8192, .n = 50 }, { .name = "wide dw", .m = 8, .k = 8200, .n = 1 } };
     for (size_t i = 0; i < GV_COUNT(tall); i++) {

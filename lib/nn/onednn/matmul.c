@@ -9,6 +9,7 @@
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/wgrad_bf16.h"
+#include "nn/onednn/wgrad_large.h"
 #include "nn/ops/attr.h"
 
 enum { PACK_ROWS = 64 /* fewer rows than this: b is used as it lies */, FEW_SUMS_ROWS = 8192, FEW_SUMS = 1 << 18 };
@@ -122,6 +123,8 @@ int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_er
         return GV_UNSUPPORTED;
     /* Many rows and few sums: our kernel is 1.2 to 1.6 times as fast; the other way round it is slower (tests/bench/LOG.md). */
     if (a->count / M >= FEW_SUMS_ROWS && M * N <= FEW_SUMS && gv_wgrad_bf16_rows(ctx, c, k) == GV_OK)
+        return GV_OK;
+    if (dn_wgrad_large(ctx, c, k) == GV_OK)
         return GV_OK;
     struct product p = { 0 };
     int r = matrix(&p.a, 0, M, a->count / M, true, t, err);

@@ -52,7 +52,7 @@ static void (*const F(tiles)[TILE_VECTORS][TILE_ROWS])(const unit *, int64_t, in
 #undef TILES
 #undef NAMES
 
-static void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, float *c, int64_t ldc, bool add)
+static inline void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     for (int64_t v = 0, panels = (nv + TILE_VECTORS - 1) / TILE_VECTORS; panels; panels--) {
         int64_t w = (nv - v + panels - 1) / panels; /* panels of about the same width */
@@ -65,7 +65,7 @@ static void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t 
 /* ---- operands ---- */
 
 /* to [d / PER, ld] = x' : x has n rows of d numbers, `stride` apart; columns n … ld are zero. */
-VFN static void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
+VFN static inline void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
 {
     int64_t units = d / PER, j = 0;
 #if VL == 16
@@ -108,7 +108,7 @@ VFN static void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d,
 }
 
 /* to [n / PER rounded up, ld]: PER rows of x at a time, number by number; what is not there is zero. */
-VFN static void F(pack_rows)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
+VFN static inline void F(pack_rows)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
 {
     for (int64_t r = 0; r < n; r += PER, to += ld) {
         const T *a = x + r * stride;
