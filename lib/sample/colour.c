@@ -29,9 +29,15 @@ static void apply_tables(uint8_t *p, size_t n, int64_t c, uint8_t (*table)[256])
 static void histograms(const uint8_t *p, size_t n, int64_t c, uint64_t (*h)[256])
 {
     memset(h, 0, (size_t)c * sizeof *h);
-    for (size_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < c; k++)
-            h[k][*p++]++;
+    if (c == 3)
+        for (size_t i = 0; i < n; i++, p += 3) {
+            h[0][p[0]]++;
+            h[1][p[1]]++;
+            h[2][p[2]]++;
+        }
+    else
+        for (size_t i = 0; i < n; i++)
+            h[0][p[i]]++;
 }
 
 GV_HOT static void invert_bytes(uint8_t *p, size_t n)
@@ -133,11 +139,14 @@ int gv_colour_equalize(gv_sample *x, gv_err *err)
     return GV_OK;
 }
 
-/* deg + f (v - deg) in float, truncated; clamping changes nothing for 0 <= f <= 1. */
-static inline uint8_t blend(int deg, int v, float f)
+/* deg + f (v - deg) in float, truncated; clamping changes nothing for 0 <= f <= 1. deg becomes the blend. */
+GV_HOT static void blend_bytes(uint8_t *restrict deg, const uint8_t *restrict v, size_t n, float f)
 {
-    float t = (float)deg + f * (float)(v - deg);
-    return (uint8_t)(t <= 0 ? 0 : t >= 255 ? 255 : t);
+    for (size_t i = 0; i < n; i++) {
+        float t = (float)deg[i] + f * (float)(v[i] - deg[i]);
+        t = t < 0 ? 0 : t > 255 ? 255 : t;
+        deg[i] = (uint8_t)t;
+    }
 }
 
 GV_HOT static void blend_constant(uint8_t *p, size_t n, int deg, float f)
@@ -149,9 +158,12 @@ GV_HOT static void blend_constant(uint8_t *p, size_t n, int deg, float f)
     }
 }
 
-static inline int grey(const uint8_t *p)
+GV_HOT static uint64_t sum_grey(const uint8_t *p, size_t n)
 {
-    return (int)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 32768u) >> 16);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (p[3 * i] * 19595u + p[3 * i + 1] * 38470u + p[3 * i + 2] * 7471u + 32768u) >> 16;
+    return sum;
 }
 
 int gv_colour_brightness(gv_sample *x, float factor, gv_err *err)
@@ -173,8 +185,11 @@ int gv_colour_contrast(gv_sample *x, float factor, gv_err *err)
         return r;
     const uint8_t *p = x->data;
     uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += c == 3 ? (uint64_t)grey(p + 3 * i) : p[i];
+    if (c == 3)
+        sum = sum_grey(p, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            sum += p[i];
     blend_constant(x->data, n * (size_t)c, (int)((double)sum / (double)n + 0.5), factor);
     return GV_OK;
 }
@@ -185,7 +200,8 @@ GV_HOT static void saturate_bytes(uint8_t *p, size_t n, float f)
         int g = (int)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 32768u) >> 16);
         for (int k = 0; k < 3; k++) {
             float t = (float)g + f * (float)(p[k] - g);
-            p[k] = (uint8_t)(t <= 0 ? 0 : t >= 255 ? 255 : t);
+            t = t < 0 ? 0 : t > 255 ? 255 : t;
+            p[k] = (uint8_t)t;
         }
     }
 }
@@ -228,10 +244,7 @@ int gv_colour_sharpness(gv_sample *x, float factor, gv_arena *arena, gv_err *err
             const uint8_t *in = (const uint8_t *)x->data + (size_t)(k * f.h + i) * row;
             smooth_row(in - row, in, in + row, (uint8_t *)y.data + (size_t)(k * f.h + i) * row, row, (size_t)f.c);
         }
-    const uint8_t *v = x->data;
-    uint8_t *deg = y.data;
-    for (size_t i = 0; i < n * (size_t)c; i++)
-        deg[i] = blend(deg[i], v[i], factor);
+    blend_bytes(y.data, x->data, n * (size_t)c, factor);
     *x = y;
     return GV_OK;
 }
