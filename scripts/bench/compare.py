@@ -59,7 +59,7 @@ def one(name, a, cpu):
             k = KINDS[w["kind"]](w, a, folder)
             for i in range(a.rounds):
                 pair = {}
-                for side in ("ours", "peer") if i % 2 == 0 else ("peer", "ours"):
+                for side in ("ours", "peer") if i % 2 == 0 or k.together else ("peer", "ours"):
                     pair[side] = getattr(k, side)()
                 k.check(pair["ours"], pair["peer"])
                 rounds.append((pair["ours"], pair["peer"]))
