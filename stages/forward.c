@@ -57,6 +57,7 @@ static int start(state *w, const gv_record *rec, gv_err *err)
     if (r == GV_OK)
         r = gv_facts_from_batch(&w->facts, rec, err);
     gv_plan_options o = gv_session_plan_options(c);
+    o.frozen = true;
     if (r == GV_OK)
         r = gv_store_open(&w->store, o.precision, err);
     if (r < 0)

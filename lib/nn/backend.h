@@ -12,7 +12,13 @@
 enum { GV_BACKEND_VERSION = 2, GV_UNSUPPORTED = 1, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
 
 /* One tensor as a kernel sees it: dense, row-major in the logical (channels-last) shape. */
-typedef struct gv_desc { gv_dtype dtype; int ndim; int64_t shape[GV_MAX_DIMS]; int64_t count; } gv_desc;
+typedef struct gv_desc {
+    gv_dtype dtype;
+    int ndim;
+    int64_t shape[GV_MAX_DIMS];
+    int64_t count;
+    bool constant; /* a stored tensor that does not change while the plan lives */
+} gv_desc;
 
 typedef struct gv_run { /* what changes from run to run */
     uint64_t seed, step;

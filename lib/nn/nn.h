@@ -237,6 +237,7 @@ typedef struct gv_plan_options {
     bool keep_grads;     /* accumulate gradients in the store: grad.<param> += gradient * grad_scale */
     double grad_scale;
     bool overwrite_grads; /* with keep_grads: grad.<param> = gradient * grad_scale instead (no zeroing between steps needed) */
+    bool frozen;         /* the store's tensors stay as they are while the plan lives (inference): norms fold into convolutions, weights are packed once */
     bool unfused;        /* for tests: the graph as it was built, without the fusions of rewrite.h */
     bool guard;          /* for tests: no buffer shares memory, and bytes around each are checked after every node */
     const char *choices; /* NULL, or a plan.json text whose kernel choices are to be used */

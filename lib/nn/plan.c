@@ -118,7 +118,7 @@ static int make_steps(gv_plan *p, gv_err *err)
             continue;
         step *s = &p->steps[p->nsteps++];
         s->node = g->order[i];
-        gv_call_describe(&s->call, g, n, p->o.precision);
+        gv_call_describe(&s->call, g, n, &p->o);
         s->call.run = &p->run;
         int r = choose(p, s, err);
         if (r < 0)
@@ -324,7 +324,7 @@ int gv_plan_make(gv_plan **out, gv_graph *g, gv_store *s, const gv_plan_options 
     int r = gv_arena_init(&p->memory, "plan's own", (size_t)256 << 20, err);
     if (r == GV_OK)
         r = b->open(&p->ctx, p->run.threads, err);
-    gv_rewrite_ctx c = { g, &p->o, b, p->ctx };
+    gv_rewrite_ctx c = { g, s, &p->o, b, p->ctx };
     if (r == GV_OK)
         r = gv_rewrite_all(&c, err);
     if (r == GV_OK)

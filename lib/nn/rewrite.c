@@ -19,7 +19,7 @@ void gv_order_push(gv_graph *g, int node)
         g->order[g->norder++] = node;
 }
 
-void gv_call_describe(gv_call *c, gv_graph *g, const gv_node *n, gv_precision p)
+void gv_call_describe(gv_call *c, gv_graph *g, const gv_node *n, const gv_plan_options *p)
 {
     *c = (gv_call){ .node = n, .attr = n->attr, .nin = n->nin, .nout = n->nout };
     for (int i = 0; i < n->nin + n->nout; i++) {
@@ -30,7 +30,8 @@ void gv_call_describe(gv_call *c, gv_graph *g, const gv_node *n, gv_precision p)
             continue;
         }
         const gv_value *o = g->value[v];
-        *d = (gv_desc){ gv_dtype_for(p, o->cls), o->ndim, { 0 }, gv_shape_count(o->shape, o->ndim) };
+        *d = (gv_desc){ .dtype = gv_dtype_for(p->precision, o->cls), .ndim = o->ndim, .count = gv_shape_count(o->shape, o->ndim) };
+        d->constant = p->frozen && (o->kind == GV_VALUE_PARAM || o->kind == GV_VALUE_BUFFER);
         memcpy(d->shape, o->shape, sizeof d->shape);
     }
     for (int i = n->nin; i < GV_MAX_IN; i++)
@@ -42,7 +43,7 @@ bool gv_rewrite_supported(gv_rewrite_ctx *r, const gv_node *n)
     gv_call c;
     gv_kernel k = { 0 };
     gv_err err = { 0 };
-    gv_call_describe(&c, r->g, n, r->o->precision);
+    gv_call_describe(&c, r->g, n, r->o);
     if (r->backend->compile(r->backend_ctx, &c, &k, &err) != GV_OK)
         return false;
     if (k.release)
@@ -152,6 +153,9 @@ static int types(gv_rewrite_ctx *r, gv_err *err)
             gv_class want = c == 'r' ? GV_CLASS_REAL : c == 's' ? GV_CLASS_STAT : gv_class_of(g, node->out[0]);
             if (gv_dtype_for(r->o->precision, want) == gv_dtype_for(r->o->precision, gv_class_of(g, v)))
                 continue;
+            gv_value_kind kind = g->value[v]->kind;
+            if (r->o->frozen && (kind == GV_VALUE_PARAM || kind == GV_VALUE_BUFFER) && gv_rewrite_supported(r, node))
+                continue; /* the kernel turns it into what it wants once and keeps it */
             gv_val *slot = &made[2 * v + (want == GV_CLASS_STAT)];
             if (!*slot) {
                 gv_graph_set_path(g, node->path);

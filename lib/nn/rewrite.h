@@ -16,6 +16,7 @@
 
 typedef struct gv_rewrite_ctx {
     gv_graph *g;
+    gv_store *store;
     const gv_plan_options *o;
     const gv_backend *backend;
     void *backend_ctx;
@@ -35,7 +36,7 @@ int *gv_order_take(gv_rewrite_ctx *r, gv_err *err) GV_MUST_USE;
 void gv_order_push(gv_graph *g, int node);
 
 /* What a kernel sees of a node: shapes, types, attributes; no pointers. */
-void gv_call_describe(gv_call *c, gv_graph *g, const gv_node *n, gv_precision p);
+void gv_call_describe(gv_call *c, gv_graph *g, const gv_node *n, const gv_plan_options *o);
 /* The backend has a kernel for this node as it stands. */
 bool gv_rewrite_supported(gv_rewrite_ctx *r, const gv_node *n);
 

@@ -206,7 +206,7 @@ static int ready(work *w, gv_err *err)
     h.weight_decay = o->weight_decay;
     if (r == GV_OK && !o->infer)
         r = gv_optimizer_open(&w->opt, o->optimizer, &h, &(gv_optim_groups){ 0 }, w->store, w->graph, err);
-    gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1 };
+    gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1, .frozen = o->infer };
     if (r == GV_OK)
         r = gv_plan_make(&w->plan, w->graph, w->store, &plan, err);
     if (r == GV_OK)

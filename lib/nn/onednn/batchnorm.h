@@ -6,7 +6,7 @@
 #include "nn/onednn/own.h"
 #include "nn/ops/attr.h"
 
-enum { BN_BLOCK = 128 }; /* rows that are summed in float before they are joined in double */
+enum { BN_BLOCK = 32 }; /* rows that are summed in float before they are joined in double */
 
 typedef struct bn_part { double *mean, *m2; float *sum, *sq, *centre; } bn_part; /* each [C]; the last three belong to a block */
 

@@ -2,7 +2,7 @@
 #include "nn/onednn/chain.h"
 #include "nn/onednn/internal.h"
 
-enum { MAX_PRIMS = 4, MAX_ARGS = 6, ALIGN = 64 };
+enum { MAX_PRIMS = 5, MAX_ARGS = 6, ALIGN = 64 };
 
 struct prim {
     dnnl_primitive_t p;
@@ -11,6 +11,7 @@ struct prim {
     dn_place at[MAX_ARGS];
     void *set[MAX_ARGS + 1];            /* the pointer each memory object holds */
     dnnl_memory_t pad;
+    bool once, copy;                    /* in the first run alone; not from a place to itself */
 };
 
 struct dn_chain {
@@ -18,6 +19,9 @@ struct dn_chain {
     int status, n;
     struct prim prims[MAX_PRIMS];
     size_t temps, pad; /* packed copies one behind the other, then one scratchpad that all share */
+    char *own, *own_base; /* packed copies of constant weights: made when the chain is finished, filled in the first run */
+    size_t owns;
+    bool filled;
     char name[80];
 };
 
@@ -143,6 +147,25 @@ dn_place dn_chain_pack(dn_chain *k, dn_place src, dn_cmd src_md, dn_cmd wanted, 
     return p;
 }
 
+dn_place dn_chain_pack_weight(dn_chain *k, const gv_call *c, size_t i, dn_cmd plain, dn_cmd wanted, gv_err *err)
+{
+    if (failed(k) || !c->in[i].constant || dnnl_memory_desc_equal(plain, wanted))
+        return dn_chain_pack(k, DN_IN(i), plain, wanted, err);
+    dn_place p = { DN_AT_OWN, k->owns };
+    k->owns += (dnnl_memory_desc_get_size(wanted) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    dn_chain_reorder(k, DN_IN(i), plain, p, wanted, err);
+    if (!failed(k))
+        k->prims[k->n - 1].once = true;
+    return p;
+}
+
+void dn_chain_copy(dn_chain *k, dn_place src, dn_place dst, dn_cmd md, gv_err *err)
+{
+    dn_chain_reorder(k, src, md, dst, md, err);
+    if (!failed(k))
+        k->prims[k->n - 1].copy = true;
+}
+
 void dn_chain_name(dn_chain *k, dnnl_primitive_desc_t pd)
 {
     const char *s = NULL;
@@ -162,12 +185,23 @@ static void drop(dn_chain *k)
         if (q->p)
             dnnl_primitive_destroy(q->p);
     }
+    gv_free(k->own_base);
     gv_free(k);
 }
 
 static void release(void *self)
 {
     drop(self);
+}
+
+static void *place_of(const dn_chain *k, const gv_call *c, const dn_place *p)
+{
+    switch (p->where) {
+    case DN_AT_IN: return c->x[p->at];
+    case DN_AT_OUT: return c->y[p->at];
+    case DN_AT_OWN: return k->own + p->at;
+    default: return (char *)c->scratch + p->at;
+    }
 }
 
 static int run(const gv_call *c)
@@ -178,9 +212,10 @@ static int run(const gv_call *c)
     for (int i = 0; i < k->n; i++) {
         struct prim *q = &k->prims[i];
         int n = q->n + (q->pad != NULL);
+        if ((q->once && k->filled) || (q->copy && place_of(k, c, &q->at[0]) == place_of(k, c, &q->at[1])))
+            continue;
         for (int j = 0; j < n; j++) {
-            const dn_place *p = &q->at[j];
-            void *at = j == q->n ? (char *)c->scratch + k->temps : p->where == DN_AT_IN ? c->x[p->at] : p->where == DN_AT_OUT ? c->y[p->at] : (char *)c->scratch + p->at;
+            void *at = j == q->n ? (char *)c->scratch + k->temps : place_of(k, c, &q->at[j]);
             if (at == q->set[j])
                 continue; /* setting it would also clear the padding of a packed copy again */
             if (dnnl_memory_set_data_handle(q->args[j].memory, at) != dnnl_success)
@@ -190,6 +225,7 @@ static int run(const gv_call *c)
         if (dnnl_primitive_execute(q->p, k->ctx->stream, n, q->args) != dnnl_success)
             return GV_EINTERNAL;
     }
+    k->filled = true;
     return dnnl_stream_wait(k->ctx->stream) == dnnl_success ? GV_OK : GV_EINTERNAL;
 }
 
@@ -200,6 +236,11 @@ int dn_chain_finish(dn_chain *k, gv_kernel *kernel, gv_err *err)
     int status = k->status;
     if (status == GV_OK && !k->n)
         status = gv_fail(err, GV_EINTERNAL, "a oneDNN kernel without primitives");
+    if (status == GV_OK && k->owns) {
+        k->own_base = gv_alloc(k->owns + ALIGN, err);
+        k->own = (char *)(((uintptr_t)k->own_base + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+        status = k->own_base ? GV_OK : GV_ESYS;
+    }
     if (status != GV_OK) {
         drop(k);
         return status;

@@ -17,8 +17,8 @@
 #include "nn/onednn/onednn.h"
 #include "nn/onednn/shim.h"
 
-typedef enum dn_where { DN_AT_IN, DN_AT_OUT, DN_AT_SCRATCH } dn_where;
-typedef struct dn_place { dn_where where; size_t at; } dn_place; /* index of the node's tensor, or offset in scratch */
+typedef enum dn_where { DN_AT_IN, DN_AT_OUT, DN_AT_SCRATCH, DN_AT_OWN } dn_where;
+typedef struct dn_place { dn_where where; size_t at; } dn_place; /* index of the node's tensor, or offset in scratch or in the chain's own memory */
 
 #define DN_IN(i) ((dn_place){ DN_AT_IN, i })
 #define DN_OUT(i) ((dn_place){ DN_AT_OUT, i })
@@ -32,6 +32,10 @@ void dn_chain_arg(dn_chain *k, int arg, dn_cmd md, dn_place p, gv_err *err);
 void dn_chain_reorder(dn_chain *k, dn_place src, dn_cmd src_md, dn_place dst, dn_cmd dst_md, gv_err *err);
 /* src itself when the two descriptors are equal, else a copy in scratch that a reorder fills. */
 dn_place dn_chain_pack(dn_chain *k, dn_place src, dn_cmd src_md, dn_cmd wanted, gv_err *err);
+/* The same for input i of the call, a weight: where it is constant, the copy is the chain's own and made in the first run alone. */
+dn_place dn_chain_pack_weight(dn_chain *k, const gv_call *c, size_t i, dn_cmd plain, dn_cmd wanted, gv_err *err);
+/* src to dst, both as md says; nothing happens in a run where they are the same place. */
+void dn_chain_copy(dn_chain *k, dn_place src, dn_place dst, dn_cmd md, gv_err *err);
 /* The kernel is called as the implementation oneDNN chose for `pd`. */
 void dn_chain_name(dn_chain *k, dnnl_primitive_desc_t pd);
 int dn_chain_finish(dn_chain *k, gv_kernel *kernel, gv_err *err);

@@ -5,22 +5,44 @@
 #include "nn/onednn/kernels.h"
 #include "nn/ops/attr.h"
 
+/* What comes behind the convolution, in its last pass. */
+static int follow(dnnl_primitive_attr_t attr, bool sum, bool relu, gv_err *err)
+{
+    dnnl_post_ops_t po = NULL;
+    int r = dn_status(dnnl_post_ops_create(&po), "what follows a convolution", err);
+    if (r == GV_OK && sum)
+        r = dn_status(dn_append_sum(po), "an addition", err);
+    if (r == GV_OK && relu)
+        r = dn_status(dn_append_eltwise(po, dnnl_eltwise_relu, 0, 0), "relu", err);
+    if (r == GV_OK)
+        r = dn_status(dnnl_primitive_attr_set_post_ops(attr, po), "what follows a convolution", err);
+    if (po)
+        dnnl_post_ops_destroy(po);
+    return r;
+}
+
 int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (dn_depthwise_forward(ctx, c, k) == GV_OK)
+    const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL, *more = c->nin > 3 && c->in[3].ndim >= 0 ? &c->in[3] : NULL;
+    if (!more && !o->relu && dn_depthwise_forward(ctx, c, k) == GV_OK)
         return GV_OK;
-    const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL;
+    if (more && (more->dtype != c->out[0].dtype || more->count != c->out[0].count))
+        return GV_UNSUPPORTED;
     dnnl_primitive_desc_t pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->in[1], &c->out[0], b, dn_type(c->in[0].dtype), err);
+    if (r == GV_OK && (more || o->relu))
+        r = follow(d.attr, more != NULL, o->relu, err);
     if (r == GV_OK)
         r = dn_status(dn_conv_forward(&pd, ctx->engine, dnnl_forward_training, d.x, d.w_any, d.b, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, d.attr),
                       "a convolution", err);
     if (r == GV_OK) {
         dn_chain *h = dn_chain_new(ctx, err);
         dn_cmd wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-        dn_place w = dn_chain_pack(h, DN_IN(1), d.w_plain, wanted, err);
+        dn_place w = dn_chain_pack_weight(h, c, 1, d.w_plain, wanted, err);
+        if (more)
+            dn_chain_copy(h, DN_IN(3), DN_OUT(0), d.y, err); /* oneDNN adds to what stands in y */
         dn_chain_prim(h, pd, err);
         dn_chain_name(h, pd);
         dn_chain_arg(h, DNNL_ARG_SRC, d.x, DN_IN(0), err);
@@ -29,6 +51,8 @@ int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
             dn_chain_arg(h, DNNL_ARG_BIAS, d.b, DN_IN(2), err);
         dn_chain_arg(h, DNNL_ARG_DST, d.y, DN_OUT(0), err);
         r = dn_chain_finish(h, k, err);
+        if (r == GV_OK && more)
+            k->in_place[0] = 1u << 3;
         dnnl_primitive_desc_destroy(pd);
     }
     dn_conv_drop(&d);

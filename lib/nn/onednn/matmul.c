@@ -56,7 +56,7 @@ static void drop(struct product *p)
 }
 
 /* Descriptors are there; b_any is NULL where b is used as it lies. bias_at: its input, if there is one. */
-static int build(gv_onednn *ctx, struct product *p, int bias_at, gv_kernel *k, gv_err *err)
+static int build(gv_onednn *ctx, const gv_call *c, struct product *p, int bias_at, gv_kernel *k, gv_err *err)
 {
     dnnl_primitive_desc_t pd = NULL;
     int r = dn_status(dn_matmul(&pd, ctx->engine, p->a, p->b_any ? p->b_any : p->b, p->bias, p->y, p->attr), "a matrix product", err);
@@ -64,7 +64,7 @@ static int build(gv_onednn *ctx, struct product *p, int bias_at, gv_kernel *k, g
         return r;
     dn_chain *h = dn_chain_new(ctx, err);
     dn_cmd wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    dn_place b = dn_chain_pack(h, DN_IN(1), p->b, wanted, err);
+    dn_place b = dn_chain_pack_weight(h, c, 1, p->b, wanted, err);
     dn_chain_prim(h, pd, err);
     dn_chain_name(h, pd);
     dn_chain_arg(h, DNNL_ARG_SRC, p->a, DN_IN(0), err);
@@ -109,7 +109,7 @@ int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
     if (r == GV_OK)
         r = (p.attr = dn_attr(err)) ? scale_by(p.attr, o->alpha, err) : GV_ESYS;
     if (r == GV_OK)
-        r = build(ctx, &p, 2, k, err);
+        r = build(ctx, c, &p, 2, k, err);
     drop(&p);
     return r;
 }
@@ -133,7 +133,7 @@ int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_er
     if (r == GV_OK)
         r = matrix(&p.y, 0, M, N, false, ty, err);
     if (r == GV_OK)
-        r = (p.attr = dn_attr(err)) ? build(ctx, &p, 0, k, err) : GV_ESYS;
+        r = (p.attr = dn_attr(err)) ? build(ctx, c, &p, 0, k, err) : GV_ESYS;
     drop(&p);
     return r;
 }

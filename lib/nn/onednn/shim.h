@@ -66,6 +66,11 @@ static inline dnnl_status_t dn_append_eltwise(dnnl_post_ops_t po, dnnl_alg_kind_
     return dnnl_post_ops_append_eltwise(po, alg, alpha, beta);
 }
 
+static inline dnnl_status_t dn_append_sum(dnnl_post_ops_t po)
+{
+    return dnnl_post_ops_append_sum(po, 1, 0, dnnl_data_type_undef);
+}
+
 #else /* version 2: descriptors are plain structs; ours live on the heap so that the handles look alike */
 
 typedef dnnl_memory_desc_t *dn_md;
@@ -136,6 +141,11 @@ static inline dnnl_status_t dn_matmul(dnnl_primitive_desc_t *pd, dnnl_engine_t e
 static inline dnnl_status_t dn_append_eltwise(dnnl_post_ops_t po, dnnl_alg_kind_t alg, float alpha, float beta)
 {
     return dnnl_post_ops_append_eltwise(po, 1.0f, alg, alpha, beta);
+}
+
+static inline dnnl_status_t dn_append_sum(dnnl_post_ops_t po)
+{
+    return dnnl_post_ops_append_sum(po, 1.0f);
 }
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "nn/nn.h"
 
-typedef struct gv_conv_attr { gv_window window; } gv_conv_attr;   /* conv, conv_dgrad, conv_wgrad; kernel filled, strides, dilation, groups >= 1 */
+typedef struct gv_conv_attr { gv_window window; bool relu; } gv_conv_attr; /* conv, conv_dgrad, conv_wgrad; kernel filled, strides, dilation, groups >= 1; relu: of conv, by a rewrite */
 typedef struct gv_pool_attr { gv_window window; } gv_pool_attr;   /* maxpool, avgpool and their gradients */
 typedef struct gv_matmul_attr { bool ta, tb; double alpha; } gv_matmul_attr;
 typedef struct gv_unary_attr { gv_unary_kind kind; } gv_unary_attr; /* unary, unary_grad */

@@ -1,4 +1,5 @@
 /* conv: x [N,s…,C], w [O,C/groups,k…], b [O] -> y [N,s'…,O], 1 to 3 spatial dimensions (cross-correlation, as in torch).
+ * A rewrite (fuse_norm.c) may give a fourth input, shaped as y, that is added, and let relu follow.
  * The plain kernel repacks w to [k…,C/groups,O] in scratch and runs with the output channel innermost. */
 #ifndef T
 #include "nn/ops/window.h"
@@ -9,7 +10,7 @@ gv_val gv_conv(gv_graph *g, gv_val x, gv_val w, gv_val b, const gv_window *windo
     char tx[GV_SHAPE_TEXT], tw[GV_SHAPE_TEXT];
     if (!gv_op_ready(g, GV_OP_conv, in, 2) || !gv_is_float(g, GV_OP_conv, x))
         return GV_NO_VAL;
-    gv_conv_attr a = { *window };
+    gv_conv_attr a = { *window, false };
     int64_t out[3], shape[GV_MAX_DIMS];
     if (gv_ndim(g, w) != window->dims + 2)
         return gv_graph_fail(g, "conv over %d spatial dimensions: the weight has shape %s", window->dims, gv_shape_text(g, w, tw));
@@ -49,11 +50,11 @@ static size_t scratch(const gv_call *c)
 #include "nn/ops/types.h"
 
 const gv_op gv_op_conv = {
-    .name = "conv", .attr_size = sizeof(gv_conv_attr), .wants = "rrs",
+    .name = "conv", .attr_size = sizeof(gv_conv_attr), .wants = "rrsr",
     .gradient = gradient, GV_PLAIN(conv_run), .scratch = scratch,
 };
 #else
-typedef struct F(conv_args) { gv_geometry q; int64_t C, O, G; const T *x; T *y; const A *w; const S *b; } F(conv_args);
+typedef struct F(conv_args) { gv_geometry q; int64_t C, O, G; const T *x, *more; T *y; const A *w; const S *b; bool relu; } F(conv_args);
 
 enum { F(CONV_OB) = 64 };
 
@@ -88,8 +89,11 @@ GV_HOT static void F(conv_body)(void *p, int64_t begin, int64_t end)
                     }
                 }
             }
-            for (int64_t j = 0; j < m; j++)
-                y[first + j] = ST(o->b ? acc[j] + o->b[first + j] : acc[j]);
+            for (int64_t j = 0; j < m; j++) {
+                A v = o->b ? acc[j] + o->b[first + j] : acc[j];
+                v += o->more ? LD(o->more[at * o->O + first + j]) : 0;
+                y[first + j] = ST(o->relu && v < 0 ? 0 : v);
+            }
             first += m;
         }
     }
@@ -99,7 +103,7 @@ static int F(conv_run)(const gv_call *c)
 {
     const gv_conv_attr *a = c->attr;
     F(conv_args) o = { .C = c->in[0].shape[c->in[0].ndim - 1], .O = c->in[1].shape[0], .G = a->window.groups,
-                       .x = c->x[0], .y = c->y[0], .w = c->scratch, .b = c->x[2] };
+                       .x = c->x[0], .y = c->y[0], .w = c->scratch, .b = c->x[2], .more = c->nin > 3 ? c->x[3] : NULL, .relu = a->relu };
     gv_geometry_make(&o.q, &a->window, &c->in[0], &c->out[0]);
     int64_t cg = o.C / o.G;
     const T *w = c->x[1];

@@ -7,7 +7,7 @@ gv_val gv_conv_dgrad(gv_graph *g, gv_val dy, gv_val w, const gv_window *window, 
     gv_val in[2] = { dy, w };
     if (!gv_op_ready(g, GV_OP_conv_dgrad, in, 2))
         return GV_NO_VAL;
-    gv_conv_attr a = { *window };
+    gv_conv_attr a = { *window, false };
     return gv_op1(g, GV_OP_conv_dgrad, &a, in, 2, GV_CLASS_REAL, x_shape, window->dims + 2);
 }
 

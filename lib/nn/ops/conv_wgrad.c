@@ -7,7 +7,7 @@ gv_val gv_conv_wgrad(gv_graph *g, gv_val x, gv_val dy, const gv_window *window, 
     gv_val in[2] = { x, dy };
     if (!gv_op_ready(g, GV_OP_conv_wgrad, in, 2))
         return GV_NO_VAL;
-    gv_conv_attr a = { *window };
+    gv_conv_attr a = { *window, false };
     return gv_op1(g, GV_OP_conv_wgrad, &a, in, 2, GV_CLASS_STAT, w_shape, window->dims + 2);
 }
 
