@@ -13,7 +13,7 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, LARGE = 256 << 20 };
 
 int gv_arena_init(gv_arena *a, const char *name, size_t size, gv_err *err)
 {
@@ -42,6 +42,8 @@ void gv_arena_release(gv_arena *a)
 void gv_large_pages(void *p, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)2 << 20;
+    if (bytes < LARGE) /* making large pages may take the system a second where memory is in pieces: not for a short run */
+        return;
     uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + bytes) & ~(page - 1);
     if (to > from)
         (void)madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE); /* a refusal costs speed alone */
