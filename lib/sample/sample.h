@@ -106,6 +106,20 @@ int gv_colour_contrast(gv_sample *x, float factor, gv_err *err) GV_MUST_USE;    
 int gv_colour_saturation(gv_sample *x, float factor, gv_err *err) GV_MUST_USE;      /* ImageEnhance.Color */
 int gv_colour_sharpness(gv_sample *x, float factor, gv_arena *arena, gv_err *err) GV_MUST_USE; /* ImageEnhance.Sharpness */
 
+/* ---- uint8 and float32 images (floats on a scale from 0 to 1); albumentations' arithmetic with OpenCV's, bytes bit for bit but for
+ * the end of rows in gv_opencv_hue (see its file), floats within 1e-6 a change ---- */
+
+/* GV_EDATA, naming what was to be done, for other types. */
+int gv_sample_bytes_or_floats(const gv_sample *x, const char *what, gv_err *err) GV_MUST_USE;
+/* 1 or 3 channels, in place; each image of a stack by itself. A factor of 1 (a hue shift of 0) changes nothing. */
+int gv_opencv_brightness(gv_sample *x, double factor, gv_err *err) GV_MUST_USE;
+int gv_opencv_contrast(gv_sample *x, double factor, gv_err *err) GV_MUST_USE;       /* about the mean of the grey image */
+int gv_opencv_saturation(gv_sample *x, double factor, gv_err *err) GV_MUST_USE;     /* away from the grey image */
+int gv_opencv_hue(gv_sample *x, double shift, gv_err *err) GV_MUST_USE;             /* of a whole turn, -0.5 … 0.5 */
+/* cv2.sepFilter2D with the same symmetric kernel (odd size) along rows and columns, any channels, GV_BORDER_REFLECT101. */
+enum { GV_MAX_BLUR = 31 }; /* pixels on either side of the middle */
+int gv_opencv_blur(gv_sample *x, const float *weight, int size, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
 /* Fill a box (clipped to the image) with colour[c] in channel c; types other than uint8 get
  * the same share of their range (65535, 1.0 for floats). */
 int gv_sample_fill(gv_sample *x, const gv_region *r, const uint8_t *colour, gv_err *err) GV_MUST_USE;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden values of image formats and augmentation, from Pillow, OpenCV 4 and torchvision's own calls of them.
+"""Golden values of image formats and augmentation, from Pillow, OpenCV 4, albumentations and torchvision's own calls of them.
 
 Writes tests/golden/augment/*.txt and tests/fixtures/images/*. Images come from a formula both sides know; a golden value is
 the CRC-32 of the resulting bytes. Run by hand: pip install pillow numpy 'opencv-python-headless<5' tifffile albumentations pypng.
@@ -103,6 +103,57 @@ def policies(out):
     for h, w, resize, size in [(125, 94, 64, 56), (94, 125, 64, 56), (64, 64, 32, 28), (50, 333, 80, 71), (301, 200, 256, 224)]:
         t = A.Compose([A.SmallestMaxSize(resize), A.CenterCrop(size, size)])
         out.append((h, w, resize, size, crc(t(image=formula(h, w, 3))["image"])))
+
+
+def normals(n):
+    """Numbers as a normal distribution might give them, which both sides know."""
+    return ((np.arange(n) * 37 % 4001) - 2000) / 500
+
+
+def albumentations_units(out):
+    """ColorJitter, GaussianBlur and GaussNoise of albumentations with given numbers: a digest for bytes, 24 values for floats (the
+    bytes' 255th parts). OpenCV shifts hues of what is left of a row after whole vectors in another way, so those rows are of 64."""
+    import albumentations as A
+    rng = np.random.default_rng(4)
+    jitter, blur, noise = A.ColorJitter(), A.GaussianBlur(), A.GaussNoise()
+
+    def both(h, w, c, f, *given):
+        a = formula(h, w, c)
+        out.append((given[0], "u8", h, w, c, *given[1:], crc(f(a))))
+        if c in (1, 3):
+            v = f(a.astype(np.float32) / np.float32(255)).reshape(-1)
+            out.append((given[0], "f32", h, w, c, *given[1:], *(f"{v[i * 7919 % v.size]:.9g}" for i in range(24))))
+
+    for i in range(48):
+        h, w, c = [(32, 64, 3), (17, 128, 3), (23, 57, 1), (40, 192, 3)][i % 4]
+        b, k, s, t = (round(float(v), 4) for v in rng.uniform([0.8, 0.8, 0.8, -0.03], [1.2, 1.2, 1.2, 0.03]))
+        if i >= 24:
+            b, k, s, t = (round(float(v), 4) for v in rng.uniform([0, 0, 0, -0.5], [3, 3, 3, 0.5]))
+        if i % 7 == 6:
+            b, k, s, t = [(1, k, s, 0), (b, 1, 1, t), (0, k, s, t), (b, 0, s, t), (b, k, 0, t), (1, 1, 1, 0.5)][i // 7 % 6]
+        order = [int(v) for v in rng.permutation(4)]
+        both(h, w, c, lambda a: jitter.apply(a, b, k, s, t, order), "jitter", b, k, s, t, *order)
+    for i in range(40):
+        h, w, c = [(30, 40, 3), (33, 57, 1), (21, 64, 3), (16, 19, 4), (2, 40, 3), (25, 1, 1), (12, 13, 6)][i % 7]
+        size = [3, 5, 3, 5, 7, 13][i % 6]
+        sigma = round(float(rng.uniform(0.5, 3)), 4)
+        kernel = A.augmentations.blur.functional.create_gaussian_kernel_1d(sigma, size)
+        both(h, w, c, lambda a: blur.apply(a, kernel).reshape(a.shape), "blur", sigma, size)
+    for i in range(16):
+        h, w, c = [(30, 40, 3), (33, 57, 1), (16, 19, 4), (12, 13, 6)][i % 4]
+        sigma = round(float(rng.uniform(0.01, 0.04 if i < 8 else 0.5)), 4)
+        real = cv2.randn
+        try:
+            def randn(dst, mean, stddev):
+                dst[...] = normals(dst.size).reshape(dst.shape) * float(stddev[0]) + float(mean[0])
+            cv2.randn = randn
+            noise.std_range = (sigma, sigma)
+
+            def add(a):
+                return noise.apply(a, **noise.get_params_dependent_on_data({}, {"image": a}))
+            both(h, w, c, add, "noise", sigma)
+        finally:
+            cv2.randn = real
 
 
 def random_resized_crops(out):
@@ -244,6 +295,9 @@ def main():
     rows = []
     random_resized_crops(rows)
     write(os.path.join(GOLD, "random_resized_crop.txt"), rows)
+    rows = []
+    albumentations_units(rows)
+    write(os.path.join(GOLD, "albumentations.txt"), rows)
     rows = []
     policies(rows)
     write(os.path.join(GOLD, "default_2d_1.txt"), rows)

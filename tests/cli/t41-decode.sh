@@ -20,9 +20,9 @@ check 'every record is answered, three channels, labels kept' '
 check 'input_channels 1 gives one channel' '
     glovita-index $set_is $seed | glovita-decode --model.encoder.input_channels 1 | glovita-cat --json | grep -c "error" | grep "^0"'
 check 'the bytes after augment are the same whether the crop was decoded alone or not' '
-    for p in default_2d_2 cifar10:baseline imagenet:baseline; do
+    for p in default_2d_2 default_2d_4 cifar10:baseline imagenet:baseline; do
         fields="$seed --data.augmentation.image_size 8"
-        [ $p = default_2d_2 ] || set_name="--data.dataset ${p%:*}"
+        case $p in *:*) set_name="--data.dataset ${p%:*}" ;; esac
         p=${p#*:}
         glovita-index $set_is $seed --epochs 3 >i.gv &&
         glovita-decode $seed $set_name --data.augmentation.train_policy $p --data.augmentation.image_size 8 <i.gv >part.gv &&

@@ -1,10 +1,11 @@
 /* augment: policies resolve as documented, and what they do to a sample follows from its numbers alone. */
-#include "augment/augment.h"
+#include "augment/albumentations.h"
 #include "augment/random_resized_crop.h"
 #include "formats/format.h"
 #include "tests/unit/picture.h"
 #include "tests/unit/tap.h"
 #include <inttypes.h>
+#include <math.h>
 
 static gv_arena run, scratch;
 static gv_err err;
@@ -107,7 +108,7 @@ static void resolution(void)
 
     q = shared;
     q.policy = "default_2d_22";
-    refuses(&q, "data set 'generic_image_dataset' has no train policy 'default_2d_22' (did you mean 'default_2d_2'?); it has default, shared_default_2d, default_2d_1, default_2d_2");
+    refuses(&q, "data set 'generic_image_dataset' has no train policy 'default_2d_22' (did you mean 'default_2d_2'?); it has default, shared_default_2d, default_2d_1, default_2d_2, default_2d_4");
     q = shared;
     q.kwargs = (gv_dict){ 1, (const char *[]){ "hflp" }, (const char *[]){ "1" } };
     refuses(&q, "train_kwargs: 'hflp' is not used by policy 'default_2d_2' (did you mean 'hflip'?); it uses image_size, resize_size, interpolation, hflip, vflip, rotate, rotate_limit, mean, std");
@@ -312,6 +313,197 @@ static void random_resized_crop(void)
     ok(area > 80 && area < 92, "their mean area is %.3f, torchvision's 0.430", area / 200);
 }
 
+/* ---- albumentations' units, their numbers given ---- */
+
+static double table_normal(size_t i)
+{
+    return ((double)(i * 37 % 4001) - 2000) / 500;
+}
+
+static int change_as_given(const char *what, const double *v, gv_sample *x)
+{
+    size_t n = (size_t)gv_shape_count(x->shape, x->ndim);
+    if (!strcmp(what, "jitter")) {
+        int64_t order[4] = { (int64_t)v[4], (int64_t)v[5], (int64_t)v[6], (int64_t)v[7] };
+        return gv_color_jitter(x, v, order, &err);
+    }
+    if (!strcmp(what, "blur")) {
+        float weight[2 * GV_MAX_BLUR + 1];
+        gv_gaussian_kernel(v[0], (int)v[1], weight);
+        return gv_opencv_blur(x, weight, (int)v[1], &scratch, &err);
+    }
+    double *z = gv_arena_alloc(&scratch, n * sizeof *z, &err);
+    for (size_t i = 0; z && i < n; i++)
+        z[i] = table_normal(i);
+    if (z)
+        gv_gauss_noise(x->data, x->dtype, z, n, v[0]);
+    return z ? GV_OK : GV_ESYS;
+}
+
+/* A picture of bytes as floats from 0 to 1. */
+static int as_floats(gv_sample *x)
+{
+    gv_sample y;
+    int r = gv_sample_init(&y, GV_F32T, x->ndim, x->shape, &scratch, &err);
+    size_t n = gv_sample_bytes(x);
+    for (size_t i = 0; r == GV_OK && i < n; i++)
+        ((float *)y.data)[i] = (float)((uint8_t *)x->data)[i] / 255.0f;
+    if (r == GV_OK)
+        *x = y;
+    return r;
+}
+
+/* "jitter u8 h w c numbers… crc", or "… f32 … 24 values". */
+static void as_albumentations(const char *line)
+{
+    char what[16], type[8];
+    long h, w, c;
+    int at = 0;
+    double v[8], worst = 0;
+    gv_sample x;
+    gv_arena_reset(&scratch);
+    if (sscanf(line, "%15s %7s %ld %ld %ld%n", what, type, &h, &w, &c, &at) != 5) {
+        ok(0, "golden line is read: %s", line);
+        return;
+    }
+    int n = !strcmp(what, "jitter") ? 8 : !strcmp(what, "blur") ? 2 : 1;
+    char *p = (char *)line + at;
+    for (int i = 0; i < n; i++)
+        v[i] = strtod(p, &p);
+    bool floats = !strcmp(type, "f32");
+    int r = picture(&x, h, w, c, &scratch, &err);
+    if (r == GV_OK && floats)
+        r = as_floats(&x);
+    if (r == GV_OK)
+        r = change_as_given(what, v, &x);
+    size_t size = (size_t)(h * w * c);
+    for (size_t i = 0; i < 24 && floats && r == GV_OK; i++) {
+        double d = fabs(strtod(p, &p) - (double)((float *)x.data)[i * 7919 % size]);
+        worst = d <= worst ? worst : d;
+    }
+    double gain = n == 8 ? fmax(1, v[0] * v[1] * v[2]) : 1; /* later factors enlarge what an earlier change rounded */
+    bool same = r == GV_OK && (floats ? worst < 1e-6 * gain : digest(&x) == strtoul(p, NULL, 10));
+    ok(same, "%s %s of %ld x %ld x %ld, %g %g %s", what, type, h, w, c, v[0], n > 1 ? v[1] : 0.0, r < 0 ? err.text : "");
+    if (!same)
+        printf("# %s# largest difference %g\n", line, worst);
+}
+
+static void albumentations(void)
+{
+    char line[1000];
+    FILE *f = fopen("tests/golden/augment/albumentations.txt", "r");
+    int lines = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        as_albumentations(line);
+        lines++;
+    }
+    ok(lines > 150, "%d golden values of albumentations are there", lines);
+    if (f)
+        fclose(f);
+
+    static const gv_dtype types[] = { GV_U16, GV_F16 };
+    for (const char *const *u = (const char *const[]){ "color_jitter", "gaussian_blur", "gauss_noise", NULL }; *u; u++) {
+        const gv_augment *a = gv_augment_find(*u);
+        gv_rng rng;
+        int refused = 0;
+        gv_arena_reset(&scratch);
+        void *params = a ? gv_arena_alloc(&scratch, a->params_size, &err) : NULL;
+        for (int i = 0; i < 20 && params && gv_fields_default(a->fields, params, &scratch, &err) == GV_OK; i++) {
+            gv_sample x;
+            gv_rng_init(&rng, 1, GV_RNG_TEST, (uint64_t)i, 0, 0);
+            gv_err_clear(&err);
+            refused += gv_sample_init(&x, types[i % 2], 3, (int64_t[]){ 4, 4, 3 }, &scratch, &err) == GV_OK && a->apply(params, &x, &rng, &scratch, &err) == GV_EDATA && strstr(err.text, "8-bit and float32");
+        }
+        ok(refused == 20, "%s refuses other types always, not by chance: %s", *u, err.text);
+    }
+    gv_sample x;
+    gv_arena_reset(&scratch);
+    gv_err_clear(&err);
+    ok(picture(&x, 8, 8, 4, &scratch, &err) == GV_OK && gv_opencv_hue(&x, 0.1, &err) == GV_EDATA && strstr(err.text, "this one has 4"), "%s", err.text);
+}
+
+/* What the policy draws, told from its effect on flat images. */
+static void level_4(void)
+{
+    static const gv_policy_step steps[] = { { "color_jitter", "p=$jitter contrast=0 saturation=0 hue=0" }, { "gauss_noise", "p=$noise" }, { NULL, NULL } };
+    static const gv_policy own[] = { { .name = "part", .summary = "own", .keys = "jitter=0 noise=0", .steps = steps }, { .name = NULL } };
+    gv_policy_request q = { .dataset = "mine", .own = own, .policy = "part", .kwargs = { 1, (const char *[]){ "jitter" }, (const char *[]){ "0.6" } } };
+    gv_pipeline *p = resolve(&q);
+    gv_sample x;
+    int bad = 0, changed = 0, n = 4000, low = 255, high = 0;
+    for (int64_t i = 0; i < n && p; i++) {
+        gv_arena_reset(&scratch);
+        if (gv_sample_init(&x, GV_U8, 3, (int64_t[]){ 2, 2, 3 }, &scratch, &err) < 0)
+            break;
+        memset(x.data, 200, 12);
+        bad += gv_pipeline_apply(p, &x, 5, 0, i, 0, &scratch, &err) < 0;
+        int v = ((uint8_t *)x.data)[0];
+        changed += v != 200;
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+    }
+    ok(!bad && changed > 2270 && changed < 2500, "color_jitter: %d of %d changed, 0.6 with a factor that shows", changed, n);
+    ok(low == 160 && high == 239, "brightness from 0.8 to 1.2: 200 becomes %d to %d", low, high);
+
+    q.kwargs = (gv_dict){ 1, (const char *[]){ "noise" }, (const char *[]){ "1" } };
+    p = resolve(&q);
+    double sum = 0, squares = 0, least = 9, most = 0, size = 100 * 100 * 3;
+    for (int64_t i = 0; i < 200 && p; i++) {
+        gv_arena_reset(&scratch);
+        if (gv_sample_init(&x, GV_F32T, 3, (int64_t[]){ 100, 100, 3 }, &scratch, &err) < 0)
+            break;
+        for (int k = 0; k < 30000; k++)
+            ((float *)x.data)[k] = 0.5f;
+        bad += gv_pipeline_apply(p, &x, 5, 0, i, 0, &scratch, &err) < 0;
+        double m = 0, s = 0;
+        for (int k = 0; k < 30000; k++) {
+            double d = (double)((float *)x.data)[k] - 0.5;
+            m += d;
+            s += d * d;
+        }
+        double deviation = sqrt(s / size);
+        least = deviation < least ? deviation : least;
+        most = deviation > most ? deviation : most;
+        sum += m;
+        squares += s;
+    }
+    /* The mean square of a deviation uniform in 0.01 … 0.04 is 7e-4; its own deviation over 200 samples is 3.1e-5. */
+    ok(!bad && fabs(sum / (200 * size)) < 5e-5 && fabs(squares / (200 * size) - 7e-4) < 1e-4, "gauss_noise: mean %.2g, mean square %.3g", sum / (200 * size), squares / (200 * size));
+    ok(least > 0.0098 && least < 0.012 && most < 0.0404 && most > 0.038, "its deviations go from %.4f to %.4f", least, most);
+
+    /* A stack of two images: one noise, and a contrast about each image's own mean. */
+    gv_arena_reset(&scratch);
+    bad = gv_sample_init(&x, GV_U8, 4, (int64_t[]){ 2, 5, 7, 3 }, &scratch, &err) < 0;
+    memset(x.data, 100, gv_sample_bytes(&x));
+    bad += !p || gv_pipeline_apply(p, &x, 5, 0, 1, 0, &scratch, &err) < 0;
+    ok(!bad && !memcmp(x.data, (char *)x.data + 105, 105), "the images of a stack share their noise");
+    memset(x.data, 40, 105);
+    memset((char *)x.data + 105, 80, 105);
+    ok(gv_opencv_contrast(&x, 0.5, &err) == GV_OK && ((uint8_t *)x.data)[0] == 40 && ((uint8_t *)x.data)[105] == 80, "contrast is about each image's own mean");
+
+    q = (gv_policy_request){ .dataset = "x", .train = true, .policy = "default_2d_4" };
+    says(&q, "default_2d_4: image_size 224, interpolation linear, scale_min 0.7, scale_max 1, ratio_min 0.8, ratio_max 1.25, hflip 0.5, vflip 0.5, rotate 0.5, rotate_limit 90, "
+             "color_jitter 0.6, brightness 0.2, contrast 0.2, saturation 0.2, hue 0.03, blur 0.15, blur_min 3, blur_max 5, noise 0.15, noise_min 0.01, noise_max 0.04" STATS);
+    p = resolve(&q);
+    uint32_t first = 0, last = 0;
+    int kinds = 0;
+    for (int64_t i = 0; i < 40 && p; i++) {
+        gv_sample y;
+        gv_region g;
+        gv_arena_reset(&scratch);
+        if (picture(&x, 300, 400, 3, &scratch, &err) < 0 || gv_sample_copy(&x, &y, &scratch, &err) < 0)
+            break;
+        int cut = gv_pipeline_crop(p, 300, 400, 7, 2, i, 0, &g);
+        bad += cut && gv_sample_crop(&y, &g, &scratch, &err) < 0;
+        bad += gv_pipeline_apply(p, &x, 7, 2, i, 0, &scratch, &err) < 0 || gv_pipeline_apply_cropped(p, cut ? (int64_t[]){ 300, 400 } : NULL, &y, 7, 2, i, 0, &scratch, &err) < 0 ||
+               digest(&x) != digest(&y) || x.shape[0] != 224 || x.shape[1] != 224;
+        kinds += !i || (digest(&x) != last && digest(&x) != first);
+        last = digest(&x);
+        first = i ? first : last;
+    }
+    ok(!bad && kinds == 40, "default_2d_4: 40 samples, all different, the same whether the part is cut before or after decoding (%d wrong)", bad);
+}
+
 static void cutout(void)
 {
     gv_policy_request q = { .dataset = "cifar10", .train = true, .policy = "baseline_cutout", .native_size = 32, .cutout_size = 10,
@@ -393,7 +585,7 @@ static void units(void)
     gv_policy_request q = { .dataset = "cifar10" };
     gv_arena_reset(&run);
     int64_t k = gv_policy_names(&q, &names, &run, &err);
-    ok(k == 7 && !strcmp(names[3], "randaugment"), "cifar10 has its own policies first, %" PRId64 " in all", k);
+    ok(k == 8 && !strcmp(names[3], "randaugment"), "cifar10 has its own policies first, %" PRId64 " in all", k);
 }
 
 int main(void)
@@ -406,6 +598,8 @@ int main(void)
     draws();
     chances();
     random_resized_crop();
+    albumentations();
+    level_4();
     cutout();
     decoding();
     gv_arena_release(&run);
