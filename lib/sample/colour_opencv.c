@@ -34,18 +34,20 @@ static float unit(float v)
     return v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
-/* x factor + plus in float, cut to the range; bytes by a table, truncated. */
+/* x factor + plus in float, cut to the range; bytes are truncated. */
+GV_HOT static void opencv_linear(uint8_t *p, size_t n, float factor, float plus)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = (float)p[i] * factor + plus;
+        p[i] = (uint8_t)(int)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+}
+
 static void linear(void *data, gv_dtype dtype, size_t n, float factor, float plus)
 {
-    uint8_t table[256], *p = data;
     float *q = data;
-    for (int i = 0; i < 256; i++) {
-        float v = (float)i * factor + plus;
-        table[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-    }
     if (dtype == GV_U8)
-        for (size_t i = 0; i < n; i++)
-            p[i] = table[p[i]];
+        opencv_linear(data, n, factor, plus);
     else
         for (size_t i = 0; i < n; i++)
             q[i] = unit((float)((double)q[i] * (double)factor + (double)plus));
@@ -147,11 +149,6 @@ int gv_opencv_saturation(gv_sample *x, double factor, gv_err *err)
 
 struct block { float h[BLOCK], s[BLOCK], v[BLOCK]; };
 
-struct hue {
-    int32_t by_value[256], by_range[256]; /* 255 / i and 180 / 6i in 1/4096 */
-    uint8_t moved[256];
-};
-
 /* np.mod: the remainder with the divisor's sign. */
 static double modulo(double a, double b)
 {
@@ -159,31 +156,39 @@ static double modulo(double a, double b)
     return r < 0 ? r + b : r;
 }
 
-static void hue_tables(struct hue *t, double factor)
+/* OpenCV's hue, saturation and value of bytes, which they replace: quotients by tables of 1/4096, whose entries rint gives too. */
+GV_HOT static void to_hues(int32_t *restrict r0, int32_t *restrict g0, int32_t *restrict b0)
 {
-    t->by_value[0] = t->by_range[0] = 0;
-    for (int i = 1; i < 256; i++) {
-        t->by_value[i] = (int32_t)rint((255 << 12) / (double)i);
-        t->by_range[i] = (int32_t)rint((HUES << 12) / (6.0 * i));
+    for (int i = 0; i < BLOCK; i++) {
+        int32_t r = r0[i], g = g0[i], b = b0[i], hi = r > g ? r : g, lo = r < g ? r : g;
+        hi = hi > b ? hi : b;
+        lo = lo < b ? lo : b;
+        /* Masks instead of branches, which would keep this from becoming vectors. */
+        int32_t d = hi - lo, red = -(hi == r), green = ~red & -(hi == g), blue = ~(red | green);
+        int32_t h = (red & (g - b)) | (green & (b - r + 2 * d)) | (blue & (r - g + 4 * d));
+        h = (h * (int32_t)rintf((float)(HUES << 12) / (float)(6 * (d + (d == 0)))) + 2048) >> 12; /* d = 0: h is 0 too */
+        r0[i] = h + (HUES & -(h < 0));
+        g0[i] = (d * (int32_t)rintf((float)(255 << 12) / (float)(hi + (hi == 0))) + 2048) >> 12;
+        b0[i] = hi;
     }
-    for (int i = 0; i < 256; i++)
-        t->moved[i] = (uint8_t)modulo(i + HUES * factor, HUES);
 }
 
 /* n pixels [n,3] to hue (0 … 180, moved), saturation and value (0 … 1). */
-static void split_bytes(const uint8_t *p, int n, const struct hue *t, struct block *o)
+static void split_bytes(const uint8_t *p, int n, const float *moved, struct block *o)
 {
     const float one = 1.0f / 255;
-    for (int i = 0; i < n; i++, p += 3) {
-        int r = p[0], g = p[1], b = p[2], hi = r > g ? r : g, lo = r < g ? r : g;
-        hi = hi > b ? hi : b;
-        lo = lo < b ? lo : b;
-        int d = hi - lo, h = hi == r ? g - b : hi == g ? b - r + 2 * d : r - g + 4 * d;
-        h = (h * t->by_range[d] + 2048) >> 12;
-        h += h < 0 ? HUES : 0;
-        o->h[i] = (float)t->moved[h];
-        o->s[i] = (float)((d * t->by_value[hi] + 2048) >> 12) * one;
-        o->v[i] = (float)hi * one;
+    int32_t r[BLOCK] = { 0 }, g[BLOCK] = { 0 }, b[BLOCK] = { 0 };
+    for (int i = 0; i < n; i++) {
+        r[i] = p[3 * i];
+        g[i] = p[3 * i + 1];
+        b[i] = p[3 * i + 2];
+    }
+    to_hues(r, g, b);
+    for (int i = 0; i < BLOCK; i++)
+        o->h[i] = moved[r[i]];
+    for (int i = 0; i < BLOCK; i++) {
+        o->s[i] = (float)g[i] * one;
+        o->v[i] = (float)b[i] * one;
     }
 }
 
@@ -199,24 +204,35 @@ static void split_floats(const float *p, int n, float shift, struct block *o)
     }
 }
 
-/* A block back to red, green and blue, which replace hue, saturation and value. `sixth` brings hues to 0 … 6. */
+static inline float unit_of(float v)
+{
+    v = v > 0 ? v : 0;
+    return v < 1 ? v : 1;
+}
+
+/* A block back to red, green and blue, which replace hue, saturation and value. `sixth` brings hues to 0 … 6. A colour is value times
+ * (1 - saturation x), where x rises or falls by 1 within a sixth of the circle and is 0 or 1 elsewhere. OpenCV has the same x, f or
+ * 1 - f of the fraction f, by cases; the differences here are exact in float, but 2 - h is not where h < 1: `first` is green there. */
 GV_HOT static void join_hues(struct block *o, float sixth)
 {
     for (int i = 0; i < BLOCK; i++) {
-        float h = o->h[i] * sixth, s = o->s[i], v = o->v[i];
-        int k = h > 0 && h < 7 ? (int)h : 0; /* not a number counts as 0 */
-        float f = h - (float)k, p = v * (1 - s), q = v * fmaf(-s, f, 1), u = v * fmaf(-s, 1 - f, 1);
-        k = k == 6 ? 0 : k;
-        o->h[i] = k == 0 || k == 5 ? v : k == 1 ? q : k == 4 ? u : p;
-        o->s[i] = k == 1 || k == 2 ? v : k == 0 ? u : k == 3 ? q : p;
-        o->v[i] = k == 3 || k == 4 ? v : k == 2 ? u : k == 5 ? q : p;
+        float h = o->h[i] * sixth, s = -o->s[i], v = o->v[i];
+        h = h > 0 ? h : 0; /* what is not a number too */
+        h = h < 6 ? h : 6; /* the same colours as 0 */
+        float after = h > 1 ? h : 1, first = unit_of(1 - h);
+        float r = unit_of(2 - fabsf(h - 3)), g = unit_of(fabsf(after - 2) - 1) + first, b = unit_of(fabsf(h - 4) - 1);
+        o->h[i] = v * fmaf(s, r, 1);
+        o->s[i] = v * fmaf(s, g, 1);
+        o->v[i] = v * fmaf(s, b, 1);
     }
 }
 
-static uint8_t truncated(float v)
+GV_HOT static void hues_to_bytes(const float *restrict in, uint8_t *restrict out)
 {
-    v *= 255;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    for (int i = 0; i < BLOCK; i++) {
+        float t = in[i] * 255;
+        out[i] = (uint8_t)(int)(t < 0 ? 0 : t > 255 ? 255 : t);
+    }
 }
 
 int gv_opencv_hue(gv_sample *x, double factor, gv_err *err)
@@ -226,20 +242,25 @@ int gv_opencv_hue(gv_sample *x, double factor, gv_err *err)
     if (r < 0 || factor == 0 || f.c == 1)
         return r;
     size_t n = (size_t)(f.n * f.h * f.w);
-    struct hue t;
     struct block o = { { 0 }, { 0 }, { 0 } };
-    hue_tables(&t, factor);
+    float moved[HUES + 1];
+    for (int i = 0; i <= HUES; i++)
+        moved[i] = (float)(uint8_t)modulo(i + HUES * factor, HUES);
     for (size_t at = 0; at < n; at += BLOCK) {
         int m = n - at < BLOCK ? (int)(n - at) : BLOCK;
         uint8_t *p = (uint8_t *)x->data + 3 * at;
         float *q = (float *)x->data + 3 * at;
         if (x->dtype == GV_U8) {
-            split_bytes(p, m, &t, &o);
+            uint8_t c[3][BLOCK];
+            split_bytes(p, m, moved, &o);
             join_hues(&o, 6.0f / HUES);
+            hues_to_bytes(o.h, c[0]);
+            hues_to_bytes(o.s, c[1]);
+            hues_to_bytes(o.v, c[2]);
             for (int i = 0; i < m; i++, p += 3) {
-                p[0] = truncated(o.h[i]);
-                p[1] = truncated(o.s[i]);
-                p[2] = truncated(o.v[i]);
+                p[0] = c[0][i];
+                p[1] = c[1][i];
+                p[2] = c[2][i];
             }
         } else {
             split_floats(q, m, (float)(factor * 360), &o);
