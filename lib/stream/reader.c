@@ -2,6 +2,7 @@
 #include "common/fault.h"
 #include "stream/hash.h"
 #include "stream/internal.h"
+#include "stream/lend.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -254,6 +255,7 @@ int gv_reader_open(gv_reader **out, int fd, const char *name, gv_err *err)
     r->fd = fd;
     r->max = gv_stream_max_record();
     snprintf(r->name, sizeof r->name, "%s", name);
+    gv_lend_allow(fd); /* bytes are taken by read(2) alone here */
     msgpack_unpacked_init(&r->unpacked);
     msgpack_unpacked_init(&r->header_unpacked);
     if (!(r->hash = gv_hash_open(&mine)))

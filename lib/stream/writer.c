@@ -1,8 +1,10 @@
-/* writer: header, records and end record to a descriptor. Small records are gathered; big payloads go by writev. */
+/* writer: header, records and end record to a descriptor. Small records are gathered; big payloads go by writev, or as pages lent
+ * to the pipe where its reader is ours. */
 #include "common/fault.h"
 #include "common/file.h"
 #include "stream/hash.h"
 #include "stream/internal.h"
+#include "stream/lend.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,6 +29,7 @@ struct gv_writer {
     gv_pack pack;
     size_t flushed_cuts;
     gv_hash *hash;
+    gv_lend lend;
     uint64_t records;
 };
 
@@ -55,6 +58,7 @@ int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_e
         if (size > 65536 && size <= 1 << 30)
             (void)fcntl(fd, F_SETPIPE_SZ, (int)size); /* EPERM at the limit: the pipe keeps its size */
     }
+    gv_lend_init(&w->lend, fd);
     return GV_OK;
 }
 
@@ -123,7 +127,21 @@ static int failed(gv_writer *w, gv_err *err)
     return err ? err->code : GV_ESYS;
 }
 
-static int write_all(gv_writer *w, struct iovec *v, int n, gv_err *err)
+static void advance(struct iovec **v, int *n, size_t k)
+{
+    while (*n && k >= (*v)->iov_len) {
+        k -= (*v)->iov_len;
+        ++*v;
+        --*n;
+    }
+    if (*n) {
+        (*v)->iov_base = (char *)(*v)->iov_base + k;
+        (*v)->iov_len -= k;
+    }
+}
+
+/* lent: v holds pages of w->lend, which go into the pipe as they are; by write(2) after all if the kernel will not have them. */
+static int write_all(gv_writer *w, struct iovec *v, int n, bool lent, gv_err *err)
 {
     while (n) {
         uint64_t t = gv_stream_now();
@@ -132,7 +150,7 @@ static int write_all(gv_writer *w, struct iovec *v, int n, gv_err *err)
             errno = ENOSPC;
             k = -1;
         } else
-            k = writev(w->fd, v, n);
+            k = lent ? vmsplice(w->fd, v, (size_t)n, 0) : writev(w->fd, v, n);
         gv_stream_add_wait(1, t);
         if (k < 0 && errno == EINTR)
             continue;
@@ -141,20 +159,41 @@ static int write_all(gv_writer *w, struct iovec *v, int n, gv_err *err)
             (void)poll(&p, 1, -1);
             continue;
         }
+        if (k < 0 && lent && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM)) {
+            w->lend.able = lent = false;
+            continue;
+        }
         if (k < 0) {
             if (errno == EPIPE)
                 return gv_fail(err, GV_EPIPE, "the reader of '%s' has gone", w->name);
             return gv_fail_sys(err, "cannot write '%s'", w->name);
         }
-        while (n && (size_t)k >= v->iov_len) {
-            k -= (ssize_t)v->iov_len;
-            v++;
-            n--;
+        w->lend.sent += (uint64_t)k;
+        advance(&v, &n, (size_t)k);
+    }
+    return GV_OK;
+}
+
+/* Pieces through the ring for as long as there is room; what is left of v is for write(2). */
+static int lend_all(gv_writer *w, struct iovec **v, int *n, size_t bytes, gv_err *err)
+{
+    while (bytes >= GV_SPLICE_FROM) {
+        size_t k = bytes < GV_LEND_MOST ? bytes : GV_LEND_MOST, have = 0;
+        char *p = gv_lend_room(&w->lend, k);
+        if (!p)
+            return GV_OK;
+        while (have < k) {
+            size_t m = (*v)->iov_len < k - have ? (*v)->iov_len : k - have;
+            memcpy(p + have, (*v)->iov_base, m);
+            have += m;
+            advance(v, n, m);
         }
-        if (n) {
-            v->iov_base = (char *)v->iov_base + k;
-            v->iov_len -= (size_t)k;
-        }
+        struct iovec piece = { p, k };
+        int r = write_all(w, &piece, 1, true, err);
+        if (r < 0)
+            return r;
+        gv_lend_sent(&w->lend, k);
+        bytes -= k;
     }
     return GV_OK;
 }
@@ -163,9 +202,9 @@ int gv_writer_flush(gv_writer *w, gv_err *err)
 {
     if (w->err.code != GV_OK)
         return gv_fail(err, w->err.code, "%s", w->err.text);
-    struct iovec v[2 * GV_COUNT(w->pack.cut) + 1];
+    struct iovec vector[2 * GV_COUNT(w->pack.cut) + 1], *v = vector;
     int n = 0;
-    size_t at = 0;
+    size_t at = 0, bytes = 0;
     for (int i = 0; i <= w->pack.ncuts; i++) {
         size_t to = i < w->pack.ncuts ? w->pack.cut[i].at : w->pack.buf.len;
         if (to > at)
@@ -174,13 +213,16 @@ int gv_writer_flush(gv_writer *w, gv_err *err)
             v[n++] = (struct iovec){ (void *)w->pack.cut[i].data, w->pack.cut[i].bytes };
         at = to;
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         gv_hash_add(w->hash, v[i].iov_base, v[i].iov_len);
+        bytes += v[i].iov_len;
+    }
     w->pack.ncuts = 0;
     w->pack.buf.len = 0;
     gv_err mine = { 0 };
-    if (write_all(w, v, n, err ? err : &mine) < 0)
-        return failed(w, err ? err : &mine);
+    err = err ? err : &mine;
+    if (lend_all(w, &v, &n, bytes, err) < 0 || write_all(w, v, n, false, err) < 0)
+        return failed(w, err);
     return GV_OK;
 }
 
@@ -239,6 +281,11 @@ int gv_put(gv_writer *w, const gv_record *rec, gv_err *err)
     return GV_OK;
 }
 
+uint64_t gv_writer_lent(const gv_writer *w)
+{
+    return w->lend.bytes;
+}
+
 uint64_t gv_writer_records(const gv_writer *w)
 {
     return w->records;
@@ -278,6 +325,7 @@ int gv_writer_close(gv_writer **out, bool good, gv_err *err)
         gv_out_abort(&w->file);
     } else if (close(w->fd) < 0 && mine.code == GV_OK)
         gv_fail_sys(&mine, "cannot close '%s'", w->name);
+    gv_lend_stop(&w->lend);
     gv_buf_release(&w->pack.buf);
     gv_hash_close(w->hash);
     gv_free(w);

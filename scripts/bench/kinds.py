@@ -220,7 +220,7 @@ class Input(Work):
     epochs = 8
 
     def prepare(self):
-        self.epochs = 2 if self.a.short else 8
+        self.epochs = 2 if self.a.short else 48
         photographs(self.a.python, self.folder, 128)
         self.images = 128 * self.epochs
 

@@ -1,0 +1,48 @@
+/*
+ * Pages lent to a pipe instead of copied into it. write(2) to a pipe takes a fresh page of the kernel for every 4 KiB, accounts for it
+ * and gives it back when it is read, which costs three times the copying. vmsplice(2) puts our own pages into the pipe, and they
+ * are used again once they have been read.
+ *
+ * Only safe towards a reader that takes bytes out by read(2): one that moves pages on (splice, tee: pv does) would later see what we
+ * put there next. So a reader of ours says so by a read lock (fcntl) on its end of the pipe, which dies with it, and a writer lends
+ * pages only while a process holds that lock, and uses a page again only when all bytes up to it have been read and the same process
+ * still holds it. In every other case (a filter of somebody else, a file, a kernel that refuses) bytes go by write(2) as ever.
+ */
+#ifndef GV_STREAM_LEND_H
+#define GV_STREAM_LEND_H
+
+#include "stream/stream.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { GV_LEND_PIECES = 64, GV_LEND_MOST = 256 << 10 };
+
+typedef struct gv_lend {
+    int fd;
+    bool able;
+    pid_t reader; /* who holds the lock; 0: nobody seen yet */
+    char *ring;
+    size_t size, at;
+    uint64_t sent;  /* bytes of the stream in the pipe so far, lent or written */
+    uint64_t bytes; /* of them lent */
+    int first, n;   /* pieces that may still be in the pipe, oldest first */
+    struct { size_t from, to; uint64_t end; } piece[GV_LEND_PIECES];
+} gv_lend;
+
+/* The reader's word, on the pipe's reading end; nothing happens for anything but a pipe. */
+void gv_lend_allow(int fd);
+
+/* For a pipe's writing end. */
+void gv_lend_init(gv_lend *l, int fd);
+/* Room for n (at most GV_LEND_MOST) bytes that no reader can still see, to be filled and sent by vmsplice; NULL: use write(2). */
+void *gv_lend_room(gv_lend *l, size_t n);
+/* The n bytes of the last room are in the pipe, and l->sent counts them. */
+void gv_lend_sent(gv_lend *l, size_t n);
+/* No more: the pages are left to the pipe. */
+void gv_lend_stop(gv_lend *l);
+/* Bytes that a writer has lent. */
+uint64_t gv_writer_lent(const gv_writer *w);
+
+#endif

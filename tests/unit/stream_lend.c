@@ -1,0 +1,188 @@
+/* stream_lend: pages lent to a pipe are used again only when nobody can see them any more. */
+#include "stream/stream.h"
+#include "stream/lend.h"
+#include "tests/unit/tap.h"
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RECORDS = 200, MOST = 700000 };
+static uint8_t *data;
+
+/* Record i: a size of its own around pages and pieces, and bytes that no other record has. */
+static size_t size_of(int i)
+{
+    static const size_t sizes[] = { 150528, 16384, 4096 * 16, 4096 * 16 + 1, 100, 262144, 650001, 20000 };
+    return sizes[i % 8] - (size_t)i % 3;
+}
+
+static void fill(int i)
+{
+    uint32_t x = (uint32_t)i * 2654435761u + 1;
+    for (size_t k = 0; k < size_of(i); k++) {
+        x = x * 1664525u + 1013904223u;
+        data[k] = (uint8_t)(x >> 24);
+    }
+}
+
+/* Write all records; between them the same memory is overwritten. Bytes that were lent, or -1. */
+static int64_t write_all(int fd, gv_err *err)
+{
+    gv_writer *w;
+    gv_record rec;
+    if (gv_writer_open(&w, fd, "w", GV_TENSOR, err) < 0 || gv_writer_start(w, err) < 0)
+        return -1;
+    for (int i = 0; i < RECORDS; i++) {
+        int64_t shape[1] = { (int64_t)size_of(i) };
+        fill(i);
+        gv_record_init(&rec, GV_TENSOR);
+        if (gv_set_i64(&rec, "pos", i, err) < 0 || gv_set_tensor(&rec, "x", GV_U8, shape, 1, data, err) < 0 || gv_put(w, &rec, err) < 0)
+            return -1;
+    }
+    int64_t lent = (int64_t)gv_writer_lent(w);
+    return gv_writer_close(&w, true, err) < 0 ? -1 : lent;
+}
+
+/* Read at most `most` records and compare them; how many were right. */
+static int read_some(gv_reader *r, int from, int most, bool slow, gv_err *err)
+{
+    gv_record rec;
+    for (int i = from; i < from + most; i++) {
+        if (gv_next(r, &rec, err) <= 0)
+            return i - from;
+        const gv_tensor *x = gv_get_tensor(&rec, "x");
+        fill(i);
+        if (!x || x->bytes != size_of(i) || memcmp(x->data, data, x->bytes))
+            return -1;
+        if (slow && i % 10 == 0)
+            usleep(5000); /* the pipe fills */
+    }
+    return most;
+}
+
+/* The pages of pipe `from` moved to a pipe of their own, and read from there only when the writer has nothing left to write. */
+static int mover(int from, int to)
+{
+    ssize_t k;
+    while ((k = splice(from, NULL, to, NULL, 64 << 10, 0)) > 0)
+        usleep(200);
+    return k < 0;
+}
+
+static void own_reader(size_t pipe_size)
+{
+    gv_err err = { 0 };
+    int p[2], back[2], status;
+    int64_t lent = -1;
+    if (pipe2(p, O_CLOEXEC) < 0 || pipe2(back, O_CLOEXEC) < 0)
+        return (void)ok(0, "no pipe");
+    (void)fcntl(p[1], F_SETPIPE_SZ, (int)pipe_size);
+    pid_t pid = fork();
+    if (!pid) {
+        close(p[0]);
+        usleep(20000); /* the reader is there */
+        lent = write_all(p[1], &err);
+        _exit(write(back[1], &lent, sizeof lent) != sizeof lent);
+    }
+    close(p[1]), close(back[1]);
+    gv_reader *r;
+    gv_record rec;
+    int good = gv_reader_open(&r, p[0], "r", &err) < 0 ? -1 : read_some(r, 0, RECORDS, true, &err);
+    int end = good == RECORDS ? gv_next(r, &rec, &err) : -1;
+    bool checked = end == 0 && gv_reader_digest_checked(r);
+    gv_reader_close(r);
+    if (read(back[0], &lent, sizeof lent) != sizeof lent)
+        lent = -1;
+    waitpid(pid, &status, 0);
+    ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes: %d records of %d are right (%s)", pipe_size, good, RECORDS, err.text);
+    ok(lent > (int64_t)10 << 20, "%lld bytes went as lent pages", (long long)lent);
+    close(back[0]);
+}
+
+/* A reader of somebody else that moves pages on: none may be lent, or none be used again once ours has left (`first` records on). */
+static void foreign_reader(int first)
+{
+    gv_err err = { 0 };
+    int p[2], q[2], back[2], status;
+    int64_t lent = -1;
+    if (pipe2(p, O_CLOEXEC) < 0 || pipe2(q, O_CLOEXEC) < 0 || pipe2(back, O_CLOEXEC) < 0)
+        return (void)ok(0, "no pipe");
+    (void)fcntl(p[1], F_SETPIPE_SZ, 1 << 16);
+    (void)fcntl(q[1], F_SETPIPE_SZ, 1 << 20);
+    pid_t writer = fork();
+    if (!writer) {
+        close(p[0]), close(q[0]), close(q[1]);
+        usleep(20000);
+        lent = write_all(p[1], &err);
+        _exit(write(back[1], &lent, sizeof lent) != sizeof lent);
+    }
+    close(p[1]), close(back[1]);
+    /* Bytes that ours takes, to be put before what the mover brings: the stream is checked as a whole. */
+    char *head = NULL;
+    size_t have = 0;
+    if (first) {
+        gv_lend_allow(p[0]);
+        head = gv_alloc(MOST * 8, &err);
+        while (head && have < (size_t)first) {
+            ssize_t k = read(p[0], head + have, (size_t)first - have);
+            if (k <= 0)
+                return (void)ok(0, "no bytes");
+            have += (size_t)k;
+        }
+        close(dup(p[0])); /* a closed descriptor gives the lock up, as the end of the process does */
+    }
+    pid_t between = fork();
+    if (!between) {
+        close(q[0]);
+        _exit(mover(p[0], q[1]));
+    }
+    close(p[0]), close(q[1]);
+    usleep(200000); /* q fills with pages, and the writer goes on as far as it can */
+    int z[2];
+    if (pipe2(z, O_CLOEXEC) < 0)
+        return (void)ok(0, "no pipe");
+    pid_t joiner = fork();
+    if (!joiner) { /* head, then what was moved, by plain writes */
+        char buf[4096];
+        ssize_t k = 0;
+        close(z[0]);
+        for (size_t at = 0; at < have && (k = write(z[1], head + at, have - at)) > 0;)
+            at += (size_t)k;
+        while ((k = read(q[0], buf, sizeof buf)) > 0)
+            if (write(z[1], buf, (size_t)k) != k)
+                _exit(1);
+        _exit(0);
+    }
+    close(z[1]), close(q[0]);
+    gv_reader *r;
+    gv_record rec;
+    int good = gv_reader_open(&r, z[0], "r", &err) < 0 ? -1 : read_some(r, 0, RECORDS, false, &err);
+    int end = good == RECORDS ? gv_next(r, &rec, &err) : -1;
+    gv_reader_close(r);
+    if (read(back[0], &lent, sizeof lent) != sizeof lent)
+        lent = -1;
+    waitpid(writer, &status, 0);
+    waitpid(between, &status, 0);
+    waitpid(joiner, &status, 0);
+    ok(good == RECORDS && end == 0, "pages moved on after %d bytes: %d records of %d are right (%s)", first, good, RECORDS, err.text);
+    if (first)
+        ok(lent > 0 && lent < (int64_t)first + (3 << 20), "%lld bytes were lent, none after the reader had gone", (long long)lent);
+    else
+        ok(lent == 0, "nothing is lent to a reader that did not ask (%lld bytes)", (long long)lent);
+    gv_free(head);
+    close(back[0]);
+}
+
+int main(void)
+{
+    gv_err err = { 0 };
+    alarm(60);
+    if (!(data = gv_alloc(MOST, &err)))
+        return 1;
+    own_reader(1 << 20);
+    own_reader(1 << 17);
+    own_reader(1 << 12);
+    foreign_reader(0);
+    foreign_reader(5 << 20);
+    return done();
+}
