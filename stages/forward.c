@@ -27,6 +27,7 @@ typedef struct state {
     gv_facts facts;
     gv_store *store;
     gv_plans plans;
+    int64_t piece; /* samples that go through the network at a time; 0: not decided */
 } state;
 
 static int prepare(void *arg, gv_network *net, gv_err *err)
@@ -81,7 +82,8 @@ static int put_target(gv_record *out, const gv_tensor *y, int64_t i, gv_err *err
     return gv_set_tensor(out, "y", y->dtype, y->shape + 1, y->ndim - 1, (const char *)y->data + (size_t)i * row, err);
 }
 
-static int put_rows(state *w, const gv_record *rec, const gv_batch *b, const gv_plan *plan, gv_err *err)
+/* The plan's rows are samples [first, first + n) of the batch. */
+static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t first, int64_t n, const gv_plan *plan, gv_err *err)
 {
     const char *key = w->o->features ? "x" : "logits";
     const gv_stored *v = gv_plan_output(plan, w->o->features ? "features" : "logits");
@@ -89,15 +91,15 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, const gv_
     const void *data = v->data;
     int64_t width = v->shape[v->ndim - 1], epoch = 0;
     if (t != v->dtype) {
-        float *f = gv_arena_alloc_dirty(&w->st->batch, (size_t)(b->n * width) * sizeof *f, err);
+        float *f = gv_arena_alloc_dirty(&w->st->batch, (size_t)(n * width) * sizeof *f, err);
         if (!f)
             return GV_ESYS;
-        gv_to_f32(v->dtype, v->data, f, (size_t)(b->n * width));
+        gv_to_f32(v->dtype, v->data, f, (size_t)(n * width));
         data = f;
     }
     const gv_tensor *index = gv_get_tensor(rec, "index");
     bool has_epoch = gv_get_i64(rec, "epoch", &epoch);
-    for (int64_t i = 0; i < b->n; i++) {
+    for (int64_t i = first; i < first + n; i++) {
         gv_record out;
         gv_record_init(&out, w->o->features ? GV_FEATURE : GV_PREDICTION);
         int r = has_epoch ? gv_set_i64(&out, "epoch", epoch, err) : GV_OK;
@@ -108,13 +110,29 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, const gv_
         if (r == GV_OK)
             r = put_target(&out, b->y, i, err);
         if (r == GV_OK)
-            r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)(i * width) * gv_dtype_of(t)->size, err);
+            r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)((i - first) * width) * gv_dtype_of(t)->size, err);
         if (r == GV_OK)
             r = gv_put(w->st->out, &out, err);
         if (r < 0)
             return r;
     }
     return GV_OK;
+}
+
+/* How many samples of a batch go through the network at a time; not fewer than keep all threads busy. */
+static int find_piece(state *w, int64_t n, gv_err *err)
+{
+    enum { EACH = 2 }; /* samples of a thread */
+    gv_network *net;
+    gv_plan *plan;
+    int64_t few = EACH * w->plans.options.threads;
+    w->piece = n;
+    if (n < 2 * few)
+        return GV_OK;
+    int r = gv_plans_for(&w->plans, few, w->plans.n ? NULL : prepare, w, &net, &plan, err);
+    if (r == GV_OK)
+        w->piece = gv_plan_piece(plan, few, n);
+    return r;
 }
 
 static int one(state *w, const gv_record *rec, gv_err *err)
@@ -125,12 +143,18 @@ static int one(state *w, const gv_record *rec, gv_err *err)
     int r = w->store ? GV_OK : start(w, rec, err);
     if (r == GV_OK)
         r = gv_batch_read(&b, rec, &w->facts, false, &w->st->batch, err);
-    if (r == GV_OK)
-        r = gv_plans_for(&w->plans, b.n, w->plans.n ? NULL : prepare, w, &net, &plan, err);
-    if (r == GV_OK)
-        r = gv_plan_run(plan, b.feed, 1, 0, err); /* x alone: there is no loss */
-    if (r == GV_OK)
-        r = put_rows(w, rec, &b, plan, err);
+    if (r == GV_OK && !w->piece)
+        r = find_piece(w, b.n, err);
+    for (int64_t at = 0, n; r == GV_OK && at < b.n; at += n) {
+        n = w->piece < b.n - at ? w->piece : b.n - at;
+        gv_feed x = b.feed[0]; /* there is no loss */
+        x.data = (const char *)x.data + (size_t)at * (b.x->bytes / (size_t)b.n);
+        r = gv_plans_for(&w->plans, n, w->plans.n ? NULL : prepare, w, &net, &plan, err);
+        if (r == GV_OK)
+            r = gv_plan_run(plan, &x, 1, 0, err);
+        if (r == GV_OK)
+            r = put_rows(w, rec, &b, at, n, plan, err);
+    }
     if (r == GV_OK)
         gv_stage_done(w->st, (uint64_t)b.n);
     return r;

@@ -5,6 +5,7 @@
  *                              [--steps N] [--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile]
  *
  * MODEL: an architecture of lib/nn/models, "resnet50". --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
+ * --infer goes through a batch in pieces, as glovita-forward does (gv_plan_piece).
  * --input: a .safetensors with x [N,S,S,3] float and y [N] int64, else made up. Two steps (three with --infer) are not counted.
  *
  * JSON lines on stdout (bench.h), each name beginning with "step/MODEL-PRECISION[-infer]":
@@ -47,8 +48,9 @@ typedef struct work {
     gv_profile *profile;
     gv_roof roof;
     gv_weights *file;
-    const void *x;
+    const float *x;
     const int64_t *y;
+    int64_t piece; /* samples that the plan takes: all of a batch in training */
     double took[MAX_STEPS], loss[FIRST_LOSSES];
     char name[128];
 } work;
@@ -140,7 +142,7 @@ static int build(work *w, gv_err *err)
     if (!g)
         return err->code;
     gv_model_options m = { .img_size = w->model.family->transformer ? o->size : 0 };
-    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ o->batch, o->size, o->size, 3 }, 4);
+    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ w->piece, o->size, o->size, 3 }, 4);
     gv_features f = gv_model_build(g, &w->model, &m, x);
     gv_val v = gv_pool(g, &w->model, &f, GV_AGG_CLS_TOKEN, false, NULL), loss = GV_NO_VAL;
     if (o->features)
@@ -149,7 +151,7 @@ static int build(work *w, gv_err *err)
         gv_val logits = gv_head_build(g, gv_head_find("classification"), v, w->model.family->classifier, &(gv_head_options){ .out_dim = o->classes });
         gv_output(g, "logits", logits);
         if (!o->infer) {
-            gv_loss_inputs in = { .target = gv_input(g, "y", GV_CLASS_I64, &o->batch, 1), .lam = GV_NO_VAL, .perm = GV_NO_VAL };
+            gv_loss_inputs in = { .target = gv_input(g, "y", GV_CLASS_I64, &w->piece, 1), .lam = GV_NO_VAL, .perm = GV_NO_VAL };
             loss = gv_loss_find("cross_entropy")->build(g, logits, &in, &(gv_loss_options){ 0 });
             gv_output(g, "loss", loss);
         }
@@ -194,6 +196,7 @@ static int ready(work *w, gv_err *err)
     int r = gv_arena_init(&w->arena, "graph", (size_t)2 << 30, err);
     if (r == GV_OK)
         r = input(w, err);
+    w->piece = o->infer && o->batch >= 4 * threads ? 2 * threads : o->batch;
     if (r == GV_OK)
         r = build(w, err);
     if (r == GV_OK)
@@ -209,6 +212,15 @@ static int ready(work *w, gv_err *err)
     gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1, .frozen = o->infer };
     if (r == GV_OK)
         r = gv_plan_make(&w->plan, w->graph, w->store, &plan, err);
+    int64_t piece = r == GV_OK && w->piece < o->batch ? gv_plan_piece(w->plan, w->piece, o->batch) : w->piece;
+    if (r == GV_OK && piece != w->piece) { /* the first plan was of a few, to find this out; as glovita-forward does */
+        gv_plan_close(w->plan);
+        w->plan = NULL;
+        w->piece = piece;
+        r = build(w, err);
+        if (r == GV_OK)
+            r = gv_plan_make(&w->plan, w->graph, w->store, &plan, err);
+    }
     if (r == GV_OK)
         r = gv_profile_open(&w->profile, err);
     return r == GV_OK ? gv_plan_profile(w->plan, w->profile, err) : r;
@@ -226,9 +238,14 @@ static double optimizer_bytes(const work *w)
 
 static int one(work *w, uint64_t at, double *seconds, double *loss, gv_err *err)
 {
-    const gv_feed feeds[] = { { "x", w->x, GV_F32T }, { "y", w->y, GV_I64T } };
     double began = bench_now();
-    int r = gv_plan_run(w->plan, feeds, w->o.infer ? 1 : 2, at, err);
+    int64_t pieces = (w->o.batch + w->piece - 1) / w->piece;
+    int r = GV_OK;
+    for (int64_t i = pieces - 1; i >= 0 && r == GV_OK; i--) { /* the first piece last: what is shown is its outcome */
+        int64_t from = i * w->piece < w->o.batch - w->piece ? i * w->piece : w->o.batch - w->piece;
+        const gv_feed feeds[] = { { "x", w->x + from * w->o.size * w->o.size * 3, GV_F32T }, { "y", w->y + from, GV_I64T } };
+        r = gv_plan_run(w->plan, feeds, w->o.infer ? 1 : 2, at, err);
+    }
     if (r == GV_OK && !w->o.infer) {
         const gv_stored *l = gv_plan_output(w->plan, "loss");
         gv_to_f64(l->dtype, l->data, loss, 1);
@@ -236,7 +253,7 @@ static int one(work *w, uint64_t at, double *seconds, double *loss, gv_err *err)
         r = gv_optimizer_step(w->opt, w->o.lr, &norm, err);
         gv_profile_other(w->profile, "optimizer", w->o.optimizer, t, optimizer_bytes(w), 0);
     }
-    *seconds = bench_now() - began;
+    *seconds = (bench_now() - began) / (double)pieces;
     return r;
 }
 
@@ -250,7 +267,7 @@ static int report(work *w, int n, gv_err *err)
         return r;
     gv_precision p = w->o.bf16 ? GV_MIXED_BF16 : GV_FP32;
     gv_profile_sum sum = gv_profile_total(w->profile);
-    double median = bench_median(w->took, n), best = w->took[0], madd = gv_roof_madd(&w->roof, p), ideal = sum.macs / madd, images = (double)w->o.batch;
+    double median = bench_median(w->took, n), best = w->took[0], madd = gv_roof_madd(&w->roof, p), ideal = sum.macs / madd, images = (double)w->piece;
     char name[200], more[600];
     snprintf(more, sizeof more, "\"best\":%.6g,\"median_ms\":%.6g,\"best_ms\":%.6g,\"batch\":%" PRId64 ",\"size\":%" PRId64 ",\"threads\":%d,\"steps\":%d,\"roof_gmadds\":%.6g,\"copy_gbs\":%.6g", images / best,
              1e3 * median, 1e3 * best, w->o.batch, w->o.size, gv_threads(), n, 1e-9 * madd, 1e-9 * w->roof.copy);

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { SPINS = 100 }; /* a few microseconds: the step to the next kernel, far less than a time slice */
+enum { SPINS = 1000 }; /* tens of microseconds: the step to the next kernel, far less than a time slice */
 
 __attribute__((constructor)) static void spin_less(int argc, char **argv)
 {
