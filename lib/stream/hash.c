@@ -26,6 +26,8 @@ gv_hash *gv_hash_open(gv_err *err)
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2"))
         h->add = gv_hash_add_avx2;
+    if (__builtin_cpu_supports("avx512f"))
+        h->add = gv_hash_add_avx512;
 #endif
     XXH3_64bits_reset(&h->state);
     return h;

@@ -12,7 +12,8 @@ void gv_hash_close(gv_hash *h);
 void gv_hash_add(gv_hash *h, const void *p, size_t n);
 uint64_t gv_hash_value(const gv_hash *h);
 
-/* hash_avx2.c; only where the processor has it. */
+/* hash_avx2.c, hash_avx512.c; only where the processor has it. */
 void gv_hash_add_avx2(void *state, const void *p, size_t n);
+void gv_hash_add_avx512(void *state, const void *p, size_t n);
 
 #endif
