@@ -97,6 +97,7 @@ struct gv_optimizer_config {
 enum { GV_PRECISION_NO, GV_PRECISION_FP16, GV_PRECISION_BF16, GV_PRECISION_FP64 };
 enum { GV_CHECKPOINT_SAFETENSORS, GV_CHECKPOINT_PT };
 enum { GV_BACKEND_AUTO, GV_BACKEND_REFERENCE, GV_BACKEND_ONEDNN, GV_BACKEND_CUDA };
+enum { GV_RECOMPUTING_NO, GV_RECOMPUTING_AUTO, GV_RECOMPUTING_CHEAP, GV_RECOMPUTING_BLOCKS };
 
 struct gv_training_config {
     int64_t epochs;
@@ -117,6 +118,7 @@ struct gv_training_config {
     const char *write_gradients;
     int backend;
     int64_t threads; /* GV_NONE_I64: the cores this process may use */
+    int recompute;
 };
 
 enum { GV_METRICS_EPOCHWISE, GV_METRICS_STEPWISE };

@@ -82,9 +82,11 @@ int gv_differentiate(gv_graph *g, gv_val loss, bool (*trainable)(const char *nam
         return gv_fail(err, GV_EUSAGE, "no parameter is trained");
     if (!d.need[loss])
         return gv_fail(err, GV_EUSAGE, "the loss depends on no trained parameter");
+    g->backward_begin = g->nnode;
     g->grad[loss] = gv_constant(g, 1, GV_CLASS_STAT, gv_shape(g, loss), gv_ndim(g, loss));
     for (int i = nodes - 1; i >= 0 && !g->err.code; i--)
         backward(&d, g->node[order[i]]);
+    g->backward_end = g->nnode;
     gv_graph_set_path(g, "");
     return g->err.code ? gv_fail(err, g->err.code, "%s", g->err.text) : GV_OK;
 }

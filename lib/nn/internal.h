@@ -27,6 +27,7 @@ struct gv_graph {
     int nmark, mark_cap, label_cap;
     gv_val *grad;         /* by value, after gv_differentiate; grown lazily */
     int ngrad;
+    int backward_begin, backward_end; /* nodes that gv_differentiate made; 0, 0 before it */
     char path[GV_PATH_MAX];
     size_t path_len, level[GV_PATH_DEPTH];
     int depth;

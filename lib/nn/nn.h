@@ -229,6 +229,9 @@ gv_dtype gv_store_stat_type(const gv_store *s);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------------ */
 
+/* What the backward pass needs of the forward pass: kept, or made again (recompute.c). The results are the same bytes. */
+typedef enum gv_recompute_level { GV_RECOMPUTE_NO, GV_RECOMPUTE_AUTO, GV_RECOMPUTE_CHEAP, GV_RECOMPUTE_BLOCKS } gv_recompute_level;
+
 typedef struct gv_plan_options {
     gv_precision precision;
     const char *backend; /* "onednn", "reference" */
@@ -237,6 +240,7 @@ typedef struct gv_plan_options {
     bool keep_grads;     /* accumulate gradients in the store: grad.<param> += gradient * grad_scale */
     double grad_scale;
     bool overwrite_grads; /* with keep_grads: grad.<param> = gradient * grad_scale instead (no zeroing between steps needed) */
+    gv_recompute_level recompute;
     bool frozen;         /* the store's tensors stay as they are while the plan lives (inference): norms fold into convolutions, weights are packed once */
     bool unfused;        /* for tests: the graph as it was built, without the fusions of rewrite.h */
     bool guard;          /* for tests: no buffer shares memory, and bytes around each are checked after every node */

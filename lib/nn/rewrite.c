@@ -1,5 +1,6 @@
 /* rewrite: the table of passes, and those that every plan needs. */
 #include "nn/fuse.h"
+#include "nn/recompute.h"
 #include "nn/ops/op.h"
 
 int *gv_order_take(gv_rewrite_ctx *r, gv_err *err)
@@ -177,6 +178,7 @@ static const gv_rewrite passes[] = {
     { "dead_code", dead_code },
     { "fuse_norm", gv_fuse_norm, .fusion = true },
     { "types", types },
+    { "recompute", gv_recompute },
     { "fuse_grads", gv_fuse_grads },
 };
 

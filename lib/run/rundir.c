@@ -96,7 +96,7 @@ static const char *const may_change[] = {
     "typed", "exp_dir", "logger", "add_log", "data.data_root_dir", "dataloading.num_workers", "dataloading.pin_memory", "dataloading.persistent_workers",
     "dataloading.prefetch_factor", "dataloading.timeout", "dataloading.use_worker_init_fn", "training.compile", "training.enable_checkpointing",
     "training.cluster_progress_bar", "training.save_every", "training.keep_epochs", "training.num_sanity_val_steps", "training.ddp_find_unused_parameters",
-    "training.write_gradients", "task.result_plot",
+    "training.write_gradients", "training.recompute", "task.result_plot",
 };
 
 static int compare(const json_t *a, const json_t *b, const char *path, gv_err *err)

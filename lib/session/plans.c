@@ -10,6 +10,8 @@ gv_plan_options gv_session_plan_options(const gv_config *c)
     if (!o.backend) /* double runs on the plain kernels alone */
         o.backend = o.precision == GV_FP64 || !gv_backend_known("onednn") ? "reference" : "onednn";
     o.threads = c->training.threads == GV_NONE_I64 ? gv_threads_available() : (int)c->training.threads;
+    static const gv_recompute_level levels[] = { GV_RECOMPUTE_NO, GV_RECOMPUTE_AUTO, GV_RECOMPUTE_CHEAP, GV_RECOMPUTE_BLOCKS };
+    o.recompute = levels[c->training.recompute];
     o.grad_scale = 1;
     return o;
 }

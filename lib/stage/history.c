@@ -8,7 +8,7 @@ static bool told(const char *path)
 {
     static const char *const quiet[] = {
         "exp_dir", "data.data_root_dir", "dataloading.num_workers", "dataloading.pin_memory", "dataloading.persistent_workers",
-        "dataloading.prefetch_factor", "dataloading.timeout", "dataloading.use_worker_init_fn", "training.threads", "training.compile",
+        "dataloading.prefetch_factor", "dataloading.timeout", "dataloading.use_worker_init_fn", "training.threads", "training.compile", "training.recompute",
         "training.save_every", "training.write_gradients", "training.cluster_progress_bar", "training.keep_epochs", "task.result_plot",
     };
     for (size_t i = 0; i < GV_COUNT(quiet); i++)

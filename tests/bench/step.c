@@ -3,6 +3,7 @@
  *
  *   build/gcc/tests/bench/step MODEL [--batch N] [--size S] [--classes K] [--precision no|bf16] [--threads T] [--infer] [--features]
  *                              [--steps N] [--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile]
+ *                              [--recompute no|auto|cheap|blocks]
  *
  * MODEL: an architecture of lib/nn/models, "resnet50". --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
  * --infer goes through a batch in pieces, as glovita-forward does (gv_plan_piece).
@@ -31,7 +32,7 @@
 enum { MAX_STEPS = 1000, FIRST_LOSSES = 3 };
 
 typedef struct options {
-    const char *model, *optimizer, *weights, *input;
+    const char *model, *optimizer, *weights, *input, *recompute;
     int64_t batch, size, classes, threads, steps;
     double lr, weight_decay;
     bool bf16, infer, features, profile;
@@ -58,16 +59,25 @@ typedef struct work {
 static int usage(const char *what)
 {
     fprintf(stderr, "step: error: %s; usage: step MODEL [--batch N] [--size S] [--classes K] [--precision no|bf16] [--threads T] [--infer] [--features] [--steps N] "
-                    "[--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile]\n", what);
+                    "[--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile] [--recompute no|auto|cheap|blocks]\n", what);
     return 2;
+}
+
+static int level_of(const options *o)
+{
+    static const char *const names[] = { "no", "auto", "cheap", "blocks" }; /* as gv_recompute_level */
+    for (int i = 0; i < (int)GV_COUNT(names); i++)
+        if (!strcmp(o->recompute, names[i]))
+            return i;
+    return -1;
 }
 
 static int parse(options *o, int argc, char **argv)
 {
-    *o = (options){ .batch = 16, .size = 224, .classes = 1000, .steps = 8, .optimizer = "SGD", .lr = 0.01, .bf16 = true };
+    *o = (options){ .batch = 16, .size = 224, .classes = 1000, .steps = 8, .optimizer = "SGD", .recompute = "auto", .lr = 0.01, .bf16 = true };
     struct { const char *name; int64_t *number; double *real; const char **text; bool *flag; } table[] = {
         { "--batch", .number = &o->batch }, { "--size", .number = &o->size }, { "--classes", .number = &o->classes }, { "--threads", .number = &o->threads },
-        { "--steps", .number = &o->steps }, { "--lr", .real = &o->lr }, { "--weight_decay", .real = &o->weight_decay }, { "--optimizer", .text = &o->optimizer },
+        { "--steps", .number = &o->steps }, { "--lr", .real = &o->lr }, { "--weight_decay", .real = &o->weight_decay }, { "--optimizer", .text = &o->optimizer }, { "--recompute", .text = &o->recompute },
         { "--weights", .text = &o->weights }, { "--input", .text = &o->input }, { "--infer", .flag = &o->infer }, { "--features", .flag = &o->features }, { "--profile", .flag = &o->profile },
     };
     for (int i = 1; i < argc; i++) {
@@ -95,6 +105,8 @@ static int parse(options *o, int argc, char **argv)
     }
     if (o->features)
         o->infer = true;
+    if (level_of(o) < 0)
+        return usage("--recompute is no, auto, cheap or blocks");
     if (!o->model)
         return usage("no model");
     if (o->batch < 1 || o->batch > 4096 || o->size < 8 || o->size > 8192 || o->classes < 2 || o->classes > 100000 || o->steps < 1 || o->steps > MAX_STEPS || o->threads < 0 || o->threads > 256)
@@ -209,7 +221,7 @@ static int ready(work *w, gv_err *err)
     h.weight_decay = o->weight_decay;
     if (r == GV_OK && !o->infer)
         r = gv_optimizer_open(&w->opt, o->optimizer, &h, &(gv_optim_groups){ 0 }, w->store, w->graph, err);
-    gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1, .frozen = o->infer };
+    gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1, .frozen = o->infer, .recompute = (gv_recompute_level)level_of(o) };
     if (r == GV_OK)
         r = gv_plan_make(&w->plan, w->graph, w->store, &plan, err);
     int64_t piece = r == GV_OK && w->piece < o->batch ? gv_plan_piece(w->plan, w->piece, o->batch) : w->piece;

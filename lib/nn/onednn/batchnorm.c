@@ -1,6 +1,6 @@
 /*
  * batchnorm_train: x [R,C] (R = N*space), w, b, more -> y, mean [C], invstd [C], var [C] (biased), where `more` is added and relu applied in
- * the same pass; batchnorm_eval: x, mean, var, w, b -> y.
+ * the same pass; batchnorm_eval: x, mean, var, w, b -> y. With the attribute given: x, w, b, more, mean, invstd -> y, the same bytes.
  *
  * Training reads x twice and writes y once. Statistics: blocks of rows are summed in float about the mean so far (of the first block: about
  * its first row) and joined in double, so neither a large mean nor many rows cost precision, and x is read once for both sums. Four rows are
@@ -23,11 +23,17 @@ int gv_onednn_batchnorm_train(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv
 {
     const gv_desc *x = &c->in[0];
     int64_t C = bn_channels(x);
+    bool given = ((const gv_batchnorm_attr *)c->attr)->given;
     if (C < 1 || !x->count || !dn_real(x) || c->out[0].dtype != x->dtype || !dn_f32_or_absent(&c->in[1]) || !dn_f32_or_absent(&c->in[2]) ||
-        c->nout != 4 || c->out[1].dtype != GV_F32T || c->out[2].dtype != GV_F32T || c->out[3].dtype != GV_F32T)
+        c->nout != (given ? 1 : 4) || (given && (c->nin != 6 || c->in[4].dtype != GV_F32T || c->in[5].dtype != GV_F32T)))
         return GV_UNSUPPORTED;
+    for (int i = 1; i < c->nout; i++)
+        if (c->out[i].dtype != GV_F32T)
+            return GV_UNSUPPORTED;
     if (c->nin > 3 && c->in[3].ndim >= 0 && (c->in[3].dtype != x->dtype || c->in[3].count != x->count))
         return GV_UNSUPPORTED;
+    if (given)
+        return dn_own(ctx, k, x->dtype == GV_F32T ? given_f32 : given_bf16, bn_scratch(ctx, C));
     return dn_own(ctx, k, x->dtype == GV_F32T ? train_f32 : train_bf16, bn_scratch(ctx, C));
 }
 
@@ -136,6 +142,20 @@ static int F(train)(const gv_call *c)
     }
     struct affine a = { c, C, centre, scale, bias, c->nin > 3 && c->in[3].ndim >= 0 ? c->x[3] : NULL, o->relu };
     gv_parallel(R, dn_max(1, 16384 / C), F(apply), &a);
+    return GV_OK;
+}
+
+static int F(given)(const gv_call *c)
+{
+    int64_t C = bn_channels(&c->in[0]);
+    const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *b = c->in[2].ndim < 0 ? NULL : c->x[2], *mean = c->x[4], *invstd = c->x[5];
+    float *scale = bn_row(c, C, 0), *bias = bn_row(c, C, 2);
+    for (int64_t i = 0; i < C; i++) {
+        scale[i] = invstd[i] * (w ? w[i] : 1);
+        bias[i] = b ? b[i] : 0;
+    }
+    struct affine a = { c, C, mean, scale, bias, c->in[3].ndim >= 0 ? c->x[3] : NULL, ((const gv_batchnorm_attr *)c->attr)->relu };
+    gv_parallel(c->in[0].count / C, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }
 

@@ -10,7 +10,7 @@ typedef struct gv_matmul_attr { bool ta, tb; double alpha; } gv_matmul_attr;
 typedef struct gv_unary_attr { gv_unary_kind kind; } gv_unary_attr; /* unary, unary_grad */
 typedef struct gv_affine_attr { double scale, shift; } gv_affine_attr;
 typedef struct gv_norm_attr { double eps; } gv_norm_attr;          /* layernorm */
-typedef struct gv_batchnorm_attr { double eps; bool relu; } gv_batchnorm_attr; /* batchnorm_train, batchnorm_eval; relu: by a rewrite */
+typedef struct gv_batchnorm_attr { double eps; bool relu, given; } gv_batchnorm_attr; /* batchnorm_train, batchnorm_eval; relu, given: by rewrites */
 typedef struct gv_batchnorm_grad_attr { bool relu; } gv_batchnorm_grad_attr;
 typedef struct gv_attention_attr { int64_t heads; double scale; } gv_attention_attr; /* attention, attention_grad */
 typedef struct gv_reduce_attr { gv_reduce_kind kind; unsigned axes; bool keepdims; } gv_reduce_attr;

@@ -1,6 +1,7 @@
 /* batchnorm_train: x [N,s…,C] -> y = (x - mean) * invstd * w + b with the statistics of the batch (biased variance);
  * further outputs mean [C], invstd [C], var [C]. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
- * A rewrite (fuse_norm.c) may give a fourth input, shaped as x, that is added to y, and let relu follow.
+ * A rewrite (fuse_norm.c) may give a fourth input, shaped as x, that is added to y, and let relu follow. Another (recompute.c) makes y again
+ * from the mean and invstd of before, inputs 4 and 5 (attribute given; the fourth may be absent): the same bytes, no further output.
  * Statistics are summed in double around the first row, so one pass is as good as two. */
 #ifndef T
 #include "nn/ops/rows.h"
@@ -43,7 +44,7 @@ static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool
 
 static size_t scratch(const gv_call *c)
 {
-    return gv_rows_scratch(c->out[1].count, 2);
+    return gv_rows_scratch(c->in[0].shape[c->in[0].ndim - 1], 2);
 }
 
 #define GV_KERNELS "nn/ops/batchnorm_train.c"
@@ -93,8 +94,26 @@ GV_HOT static void F(batchnorm_train_rows)(void *p, int64_t begin, int64_t end)
     }
 }
 
+static int F(batchnorm_train_given)(const gv_call *c)
+{
+    int64_t C = c->in[4].count, R = c->in[0].count / C;
+    const S *w = c->x[1], *b = c->x[2], *mean = c->x[4], *invstd = c->x[5];
+    A *shift = c->scratch, *scale = shift + C, *add = scale + C;
+    for (int64_t i = 0; i < C; i++) {
+        double s = (double)invstd[i];
+        shift[i] = (A)mean[i];
+        scale[i] = (A)(w ? s * (double)w[i] : s);
+        add[i] = b ? (A)b[i] : 0;
+    }
+    F(batchnorm_train_args) o = { c->x[0], c->x[3], c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu };
+    gv_parallel(R, gv_row_grain(C), F(batchnorm_train_rows), &o);
+    return GV_OK;
+}
+
 static int F(batchnorm_train_run)(const gv_call *c)
 {
+    if (((const gv_batchnorm_attr *)c->attr)->given)
+        return F(batchnorm_train_given)(c);
     int64_t C = c->out[1].count, R = c->in[0].count / C;
     const T *first = c->x[0];
     const S *w = c->x[1], *b = c->x[2];
@@ -111,7 +130,7 @@ static int F(batchnorm_train_run)(const gv_call *c)
         mean[i] = (S)m;
         invstd[i] = (S)s;
         var[i] = (S)v;
-        shift[i] = (A)m;
+        shift[i] = (A)(S)m;
         scale[i] = (A)(w ? s * (double)w[i] : s);
         add[i] = b ? (A)b[i] : 0;
     }
