@@ -2,33 +2,11 @@
  * tens of millions of normals. Nothing is contracted to fused operations, so every instruction set gives the same numbers.
  * Sources: Box & Muller 1958; logarithm, sine and cosine as fdlibm's e_log.c, k_sin.c and k_cos.c reduce and approximate them. */
 #include "common/compiler.h"
-#include "common/rng.h"
+#include "common/philox_many.h"
 #include <math.h>
 #include <string.h>
 
 enum { WIDE = GV_RNG_MANY / 2 }; /* Philox calls made together; each gives two numbers of 53 bits */
-
-static inline void draw(const gv_rng *r, uint32_t word[4][WIDE])
-{
-    uint32_t k0 = r->key[0], k1 = r->key[1];
-    for (int l = 0; l < WIDE; l++) {
-        word[0][l] = r->ctr[0] + (uint32_t)l;
-        word[1][l] = r->ctr[1];
-        word[2][l] = r->ctr[2];
-        word[3][l] = r->ctr[3];
-    }
-    for (int round = 0; round < 10; round++) {
-        for (int l = 0; l < WIDE; l++) {
-            uint64_t a = (uint64_t)word[0][l] * 0xD2511F53u, b = (uint64_t)word[2][l] * 0xCD9E8D57u;
-            word[0][l] = (uint32_t)(b >> 32) ^ word[1][l] ^ k0;
-            word[2][l] = (uint32_t)(a >> 32) ^ word[3][l] ^ k1;
-            word[1][l] = (uint32_t)b;
-            word[3][l] = (uint32_t)a;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-}
 
 /* 53 bits of two words in [0, 1), exactly. */
 static inline double unit(uint32_t hi, uint32_t lo)
@@ -57,7 +35,7 @@ static inline double log_of(double u)
 GV_HOT static void uniforms(const gv_rng *r, double *restrict out)
 {
     uint32_t w[4][WIDE];
-    draw(r, w);
+    gv_philox_many(r, r->ctr[0], WIDE, w[0]);
     for (int l = 0; l < WIDE; l++) {
         out[2 * l] = unit(w[0][l], w[1][l]);
         out[2 * l + 1] = unit(w[2][l], w[3][l]);
@@ -68,7 +46,7 @@ GV_HOT static void normals(const gv_rng *r, double *restrict out)
 {
     uint32_t w[4][WIDE];
     double size[WIDE], c[WIDE], s[WIDE];
-    draw(r, w);
+    gv_philox_many(r, r->ctr[0], WIDE, w[0]);
     for (int l = 0; l < WIDE; l++)
         size[l] = sqrt(-2 * log_of(1 - unit(w[0][l], w[1][l])));
     for (int l = 0; l < WIDE; l++) {

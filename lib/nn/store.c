@@ -8,7 +8,7 @@ struct gv_store {
     gv_precision precision;
     gv_stored **tensor;
     int n, cap;
-    gv_arena *slab; /* of tensors, in large pages: a small model has thousands of small pages to touch, twice */
+    gv_arena *slab; /* of tensors */
     int slabs;
     gv_arena work;
     char *base;
@@ -88,7 +88,6 @@ static void *room(gv_store *s, size_t bytes, gv_err *err)
         }
         gv_free(s->slab);
         s->slab = more;
-        gv_large_pages(more[s->slabs].base, more[s->slabs].size);
         s->slabs++;
     }
     return gv_arena_alloc(&s->slab[s->slabs - 1], bytes, err);

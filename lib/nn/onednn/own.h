@@ -61,8 +61,8 @@ static inline int64_t dn_threads(const gv_call *c)
     return ((const gv_onednn *)c->self)->threads;
 }
 
-/* Our own kernels keep nothing but the backend itself. All of them read an element of their inputs for the last time before they write that
- * element of out[0], so it may stand in an input's place. */
+/* Our own kernels keep nothing but the backend itself. Most of them read an element of their inputs for the last time before they write that
+ * element of out[0], so it may stand in an input's place; one that does not takes that back (k->in_place[0]). */
 static inline int dn_own(gv_onednn *ctx, gv_kernel *k, int (*run)(const gv_call *c), size_t scratch_bytes)
 {
     *k = (gv_kernel){ .name = "own", .run = run, .self = ctx, .scratch_bytes = scratch_bytes, .in_place = { GV_ANY_INPUT } };

@@ -26,7 +26,6 @@ enum { PANEL = 48, TILE = 8, BLOCK = 256, MANY_SUMS = 1 << 19 };
 /* A unit is a row of output pixels, or a part of one. */
 struct job {
     const gv_call *c;
-    const gv_window *win;
     int64_t I, O, taps;
     int64_t n, in[3], out[3], k[3], stride[3], pad[3], dil[3]; /* axes that are not there: 1, 1, 1, 1, 0, 1 */
     int64_t wide, segments;             /* pixels of a unit (the last of a row may have fewer), units of a row */
@@ -74,7 +73,7 @@ static struct job describe(const gv_onednn *ctx, const gv_call *c)
     const gv_conv_attr *a = c->attr;
     const gv_window *w = &a->window;
     const gv_desc *x = &c->in[0], *dy = &c->in[1];
-    struct job j = { .c = c, .win = w, .I = x->shape[x->ndim - 1], .O = dy->shape[dy->ndim - 1], .taps = 1, .n = x->shape[0], .parts_r = 1, .parts_o = 1 };
+    struct job j = { .c = c, .I = x->shape[x->ndim - 1], .O = dy->shape[dy->ndim - 1], .taps = 1, .n = x->shape[0], .parts_r = 1, .parts_o = 1 };
     bool point = true; /* one tap, every pixel: all pixels are one long row */
     for (int d = 0; d < 3; d++) {
         int i = d - (3 - w->dims);
@@ -285,19 +284,18 @@ static void taps_of(const struct job *j, struct block *b, int64_t t0, int64_t t2
         }
 }
 
-/* With rows in one piece, a block of output rows and what it reads lie side by side: whence the next block comes. */
+/* Where output rows are in one piece, or all pixels are one row, blocks and what they read lie side by side: whence the next block comes. */
 static void look_ahead(const struct job *j, struct block *b, int64_t last)
 {
-    int64_t n = dn_min(j->units, last - b->u - b->n);
+    int64_t n = dn_min(j->units, last - b->u - b->n), wide = j->segments > 1 ? j->wide : j->out[2];
+    bool one_row = j->n * j->out[0] * j->out[1] == 1;
     b->next_y_bytes = b->next_x_bytes = 0;
-    if (n <= 0 || j->segments > 1)
-        n = j->out[1] == 1 && j->out[0] == 1 && j->n == 1 ? n : 0; /* one long row is as good */
-    if (n <= 0)
+    if (n <= 0 || (j->segments > 1 && !one_row))
         return;
-    int64_t r = (b->u + b->n) * (j->segments > 1 ? j->wide : j->out[2]), pixels = dn_min(n * (j->segments > 1 ? j->wide : j->out[2]), j->c->in[1].count / j->O - r);
+    int64_t all_y = j->c->in[1].count / j->O, all_x = j->c->in[0].count / j->I, r = (b->u + b->n) * wide, pixels = dn_min(n * wide, all_y - r);
     b->next_y = (const char *)j->c->x[1] + (size_t)(r * j->O) * 2;
     b->next_y_bytes = b->to - b->from == j->O ? (size_t)(pixels * j->O) * 2 : 0;
-    double share = (double)(j->c->in[0].count / j->I) / (double)(j->c->in[1].count / j->O);
+    double share = (double)all_x / (double)all_y;
     b->next_x = (const char *)j->c->x[0] + (size_t)((int64_t)((double)r * share) * j->I) * 2;
     b->next_x_bytes = (size_t)((int64_t)((double)pixels * share) * j->I) * 2;
 }

@@ -3,7 +3,7 @@
 #ifndef T
 #include "nn/internal.h"
 #include "nn/ops/op.h"
-#include "common/rng.h"
+#include "common/philox_many.h"
 
 static gv_val make(gv_graph *g, gv_val x, const gv_dropout_attr *a)
 {
@@ -40,29 +40,6 @@ static uint32_t bound_of(double p)
 
 enum { WIDE = 16 }; /* Philox calls made together */
 
-/* word[k][l]: word k of the call with counter first + l; the same as gv_philox gives, in loops that become vector instructions. */
-static inline void draw(const gv_rng *r, uint32_t first, uint32_t word[4][WIDE])
-{
-    uint32_t k0 = r->key[0], k1 = r->key[1];
-    for (int l = 0; l < WIDE; l++) {
-        word[0][l] = first + (uint32_t)l;
-        word[1][l] = r->ctr[1];
-        word[2][l] = r->ctr[2];
-        word[3][l] = r->ctr[3];
-    }
-    for (int round = 0; round < 10; round++) {
-        for (int l = 0; l < WIDE; l++) {
-            uint64_t a = (uint64_t)word[0][l] * 0xD2511F53u, b = (uint64_t)word[2][l] * 0xCD9E8D57u;
-            word[0][l] = (uint32_t)(b >> 32) ^ word[1][l] ^ k0;
-            word[2][l] = (uint32_t)(a >> 32) ^ word[3][l] ^ k1;
-            word[1][l] = (uint32_t)b;
-            word[3][l] = (uint32_t)a;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-}
-
 #define GV_KERNELS "nn/ops/dropout.c"
 #include "nn/ops/types.h"
 
@@ -83,7 +60,7 @@ GV_HOT static void F(dropout_body)(void *p, int64_t begin, int64_t end)
     for (int64_t q = begin; q < end; q++) {
         uint32_t word[4][WIDE];
         A scale[4 * WIDE];
-        draw(&o->r, (uint32_t)(q * WIDE), word);
+        gv_philox_many(&o->r, (uint32_t)(q * WIDE), WIDE, word[0]);
         for (int l = 0; l < WIDE; l++)
             for (int k = 0; k < 4; k++)
                 scale[l * 4 + k] = o->all || word[k][l] < o->bound ? 0 : o->scale;
