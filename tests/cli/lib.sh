@@ -44,6 +44,17 @@ exits() {
     [ $got = "$want" ] || { echo "wanted status $want, got $got: $*" >&2; false; }
 }
 
+# within SECONDS COMMAND...: true as soon as the command is, asked again and again for at most that long. What a test waits for is a
+# state that can be seen, never a time: machines differ by a hundred.
+within() {
+    within_end=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt $within_end ] || return 1
+        sleep 0.01
+    done
+}
+
 # same FILE FILE: true when the bytes are equal.
 same() { cmp "$1" "$2"; }
 

@@ -59,7 +59,7 @@ bad_input() {
     bad 'weights that are not there' 2 "/nowhere.safetensors" "$train --model.encoder.weights /nowhere.safetensors --logger.group x" "[ ! -e $runs/x ]"
     $train --training.epochs 1000 --logger.group first >live.out 2>&1 &
     live=$!
-    for _ in $(seq 100); do [ -s $runs/first/0/plan.json ] && break; sleep 0.1; done
+    within 60 [ -s $runs/first/0/plan.json ]
     bad 'a second run in a directory: the first is alive' 100 "first/0' is in use by process $live" "$train --training.epochs 1000 --logger.group first"
     kill -TERM $live
     wait $live

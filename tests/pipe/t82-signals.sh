@@ -21,11 +21,7 @@ same_run() { # same_run A B: checkpoints (the state too) and metrics
 }
 # until_event GROUP PATTERN: the run's events have it.
 until_event() {
-    for _ in $(seq 200); do
-        grep -q "$2" "$run/$1/0/events.jsonl" 2>/dev/null && return 0
-        sleep 0.05
-    done
-    return 1
+    within 60 grep -qs "$2" "$run/$1/0/events.jsonl"
 }
 
 (train ref) >ref.out 2>&1
@@ -35,18 +31,22 @@ i=0
 for at in TERM:0 TERM:0.2 TERM:0.6 TERM:epoch USR1:epoch INT:0.8; do
     signal=${at%:*} when=${at#*:}
     i=$((i + 1))
-    (train s$i) >s.out 2>&1 &
-    driver=$!
-    if [ $when = epoch ]; then # behind the first epoch's end: in the second one's training or validation
-        until_event s$i '"event":"epoch"'
-        sleep 0.$((RANDOM % 9))
-    else
-        for _ in $(seq 100); do [ -e $run/s$i/0/config.json ] && break; sleep 0.02; done
-        sleep $when
-    fi
-    kill -$signal $driver
-    wait $driver
-    status=$?
+    for try in 1 2 3 4 5; do # a run that was faster than the signal is begun again
+        rm -rf $run/s$i
+        (train s$i) >s.out 2>&1 &
+        driver=$!
+        if [ $when = epoch ]; then # behind the first epoch's end: in the second one's training or validation
+            until_event s$i '"event":"epoch"'
+            [ $try = 1 ] && sleep 0.$((RANDOM % 9))
+        else
+            within 60 [ -e $run/s$i/0/config.json ]
+            sleep $when
+        fi
+        kill -$signal $driver
+        wait $driver
+        status=$?
+        [ $status = 0 ] || break
+    done
     (train s$i --resume) >r.out 2>&1
     resumed=$?
     echo "# $signal, $when: $(sed -n 's/^resumed *at/resumed at/p' r.out)"

@@ -18,7 +18,7 @@ start() {
     shift
     glovita_train $words --training.epochs 40 --logger.group "$group" "$@" >"$group.out" 2>&1 &
     driver=$!
-    for _ in $(seq 200); do [ -s "$run/$group/0/events.jsonl" ] && grep -q '"stage":"train".*"progress"' "$run/$group/0/events.jsonl" && return 0; sleep 0.05; done
+    within 60 grep -qs '"stage":"train".*"progress"' "$run/$group/0/events.jsonl" && return 0
     cat "$group.out" >&2
     return 1
 }
@@ -80,7 +80,7 @@ rm -rf $run/d?
 stalled() {
     check "$1 stopped is reported with its name and who waits for it" "
         GLOVITA_STALL=1; export GLOVITA_STALL; start s && p=\$(pid_of \$driver '$2') && kill -STOP \$p &&
-        for _ in \$(seq 150); do grep -q 'no stage has moved' s.out && break; sleep 0.1; done; kill -CONT \$p; kill -TERM \$driver; wait \$driver; r=\$?
+        within 60 grep -q 'no stage has moved' s.out; kill -CONT \$p; kill -TERM \$driver; wait \$driver; r=\$?
         tail -n 3 s.out; [ \$r = 75 ] && grep \"no stage has moved for [0-9]* s: .*'$1' is stopped.*waiting: .*'$3' for '$1'\" s.out && gone s"
     rm -rf $run/s
 }

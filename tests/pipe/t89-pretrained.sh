@@ -48,7 +48,7 @@ check 'from a .pt of the layout of the original: the same again' 'glovita_train 
 check 'a finished pretrained run is scored without its cache' 'HF_HOME=$T/gone glovita_infer --exp_dir $run/hub >/dev/null'
 check 'a resumed one goes on without it' '
     glovita_train $pics $small --model.encoder.type resnet10t --training.epochs 40 --training.save_every 1 --logger.group stop >/dev/null 2>&1 & p=$!
-    for i in $(seq 100); do [ -s $run/stop/0/checkpoints/resume.safetensors ] && break; sleep 0.1; done; kill -TERM $p; wait $p; [ $? = 75 ] || exit 1
+    within 60 [ -s $run/stop/0/checkpoints/resume.safetensors ]; kill -TERM $p; wait $p; [ $? = 75 ] || exit 1
     HF_HOME=$T/gone glovita_train --resume $run/stop/0 --training.save_every 1000 >out 2>err; cat err; grep "resumed " err && ! grep "^weights" err && grep "^best" out'
 mkdir -p torch/hub/checkpoints && cp $run/pt/0/checkpoints/last.pt torch/hub/checkpoints/resnet10t_176_c3-f3215ab1.pth
 check 'from the cache of torch hub' 'HF_HOME=$T/gone glovita_train $pics $small --model.encoder.type resnet10t --logger.group torch 2>err && grep "weights .*torch/hub/checkpoints/resnet10t_176_c3-f3215ab1.pth" err && cmp $run/hub/0/metrics.jsonl $run/torch/0/metrics.jsonl'
@@ -70,7 +70,7 @@ PERL
 perl server.pl $res $commit &
 server=$!
 trap 'kill $server 2>/dev/null; cd /; rm -rf "$T"' EXIT
-for i in $(seq 50); do [ -s port ] && break; sleep 0.1; done
+within 60 [ -s port ]
 check 'from a server, into the cache of the hub' '
     unset HF_HUB_OFFLINE; HF_HOME=$T/new TORCH_HOME=$T/none HF_ENDPOINT=http://127.0.0.1:$(cat port) glovita_train $pics $small --model.encoder.type resnet10t --logger.group web 2>err && cat err && cmp new/hub/models--timm--resnet10t.c3_in1k/snapshots/$commit/model.safetensors $res && cmp $run/hub/0/metrics.jsonl $run/web/0/metrics.jsonl'
 check 'a server that lacks them: named, and nothing is written' 'unset HF_HUB_OFFLINE; HF_HOME=$T/new2 TORCH_HOME=$T/none HF_ENDPOINT=http://127.0.0.1:$(cat port) http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 no_proxy=127.0.0.1 glovita_train $pics --model.encoder.type resnet18.a1_in1k --logger.group none 2>err; [ $? != 0 ] && cat err && grep "timm/resnet18.a1_in1k" err && [ ! -e $run/none ]'

@@ -69,7 +69,7 @@ check 'the layout of the original too' '
 check 'a stopped run goes on to the same bytes' '
     long="$vit --peft.method lora --peft.lora_rank 4 --training.epochs 60" && glovita_train $long --logger.group whole >/dev/null 2>err || exit 1
     glovita_train $long --training.save_every 1 --logger.group stop >/dev/null 2>&1 & p=$!
-    for i in $(seq 100); do [ -s $run/stop/0/checkpoints/resume.safetensors ] && break; sleep 0.05; done; kill -TERM $p; wait $p; [ $? = 75 ] || exit 1
+    within 60 [ -s $run/stop/0/checkpoints/resume.safetensors ]; kill -TERM $p; wait $p; [ $? = 75 ] || exit 1
     glovita_train --resume $run/stop/0 >out 2>err || { cat err; exit 1; }
     cmp $run/whole/$last $run/stop/$last && cmp $run/whole/0/metrics.jsonl $run/stop/0/metrics.jsonl && cmp $run/whole/0/checkpoints/best.adapter/adapter_model.safetensors $run/stop/0/checkpoints/best.adapter/adapter_model.safetensors'
 check 'DoRA is refused by name' 'exits 2 glovita_train $vit --peft.method lora --peft.use_dora --logger.group d 2>err && grep "peft.use_dora. is not built yet" err && [ ! -e $run/d ]'

@@ -1,9 +1,15 @@
-/* session: metrics by step and by epoch, results, pace, and the metric that decides. */
+/* session: metrics by step and by epoch, results, pace, the metric that decides, and the lock of a run directory. */
+#include "common/file.h"
+#include "session/lock.h"
 #include "session/pace.h"
 #include "session/results.h"
 #include "session/scores.h"
 #include "tests/unit/tap.h"
 #include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { K = 3, N = 4 };
 /* Three batches: right answers 4 of 4, 2 of 4, and 1 of 2, where two rows count for nothing. */
@@ -124,6 +130,66 @@ static void deciding(const gv_config *base)
     }
 }
 
+/* A driver locks `dir`, leaves the lock to a stage that lives on for `us`, and is killed (or goes on living). */
+static pid_t driver(const char *dir, useconds_t us, bool dies)
+{
+    int told[2];
+    if (pipe(told) < 0)
+        return -1;
+    pid_t p = fork();
+    if (!p) {
+        gv_err err = { 0 };
+        int fd;
+        if (gv_dir_lock(dir, &fd, &err) < 0)
+            _exit(1);
+        if (!fork()) {
+            close(told[0]);
+            close(told[1]);
+            usleep(us);
+            _exit(0);
+        }
+        if (write(told[1], "", 1) != 1)
+            _exit(1);
+        if (dies)
+            raise(SIGKILL);
+        pause();
+        _exit(0);
+    }
+    char c;
+    close(told[1]);
+    if (read(told[0], &c, 1) != 1)
+        p = -1;
+    close(told[0]);
+    return p;
+}
+
+static void locks(void)
+{
+    char dir[] = "/tmp/glovita-lock.XXXXXX", path[64];
+    gv_err err = { 0 };
+    int fd = -1;
+    if (!mkdtemp(dir)) {
+        ok(0, "mkdtemp");
+        return;
+    }
+    snprintf(path, sizeof path, "%s/.lock", dir);
+    pid_t p = driver(dir, 300000, true);
+    if (p > 0)
+        waitpid(p, NULL, 0);
+    ok(p > 0 && gv_dir_lock(dir, &fd, &err) == GV_OK, "the driver is dead and a stage of its run still ends: waited for (%s)", err.text);
+    close(fd);
+    p = driver(dir, 0, false);
+    if (!ok(p > 0, "a driver that lives")) /* never a signal to process -1, which is every process */
+        return;
+    ok(gv_dir_lock(dir, &fd, &err) == GV_EBUSY && strstr(err.text, "in use by process"), "a driver that lives is not waited for: %s", err.text);
+    kill(p, SIGKILL);
+    waitpid(p, NULL, 0);
+    ok(gv_dir_lock(dir, &fd, &err) == GV_OK, "a dead driver's lock is free");
+    close(fd);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(void)
 {
     gv_err err = { 0 };
@@ -138,6 +204,7 @@ int main(void)
     results();
     pace();
     deciding(&c);
+    locks();
     gv_config_release(&c);
     gv_arena_release(&arena);
     return done();
