@@ -43,6 +43,8 @@ static const struct row rows[] = {
     { "2d depthwise 3x3", 2, 2, 37, 37, 37, { 9, 16 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "2d depthwise 5x5 in bands, without padding", 2, 1, 9, 9, 9, { 90, 130 }, SAME(5), SAME(1), SAME(0), SAME(0), SAME(1), false },
     { "2d depthwise 7x7, uneven padding", 2, 2, 16, 16, 16, { 5, 20 }, SAME(7), SAME(1), { 6, 2 }, { 3, 5 }, SAME(1), false },
+    { "2d patches 80-160", 2, 8, 80, 160, 1, { 4, 4 }, SAME(2), SAME(2), SAME(0), SAME(0), SAME(1), false },
+    { "2d patches 48-64", 2, 4, 48, 64, 1, { 8, 6 }, SAME(2), SAME(2), SAME(0), SAME(0), SAME(1), false },
     { "3d", 3, 1, 4, 6, 1, { 4, 6, 5 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "3d stem", 3, 1, 3, 64, 1, { 4, 28, 28 }, { 3, 7, 7 }, { 1, 2, 2 }, { 1, 3, 3 }, { 1, 3, 3 }, { 1, 1, 1 }, true },
     { "3d 64", 3, 1, 64, 64, 1, { 4, 14, 14 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },

@@ -71,6 +71,12 @@ static inline dnnl_status_t dn_append_sum(dnnl_post_ops_t po)
     return dnnl_post_ops_append_sum(po, 1, 0, dnnl_data_type_undef);
 }
 
+/* The kernel that oneDNN would take after this one. */
+static inline dnnl_status_t dn_next(dnnl_primitive_desc_t pd)
+{
+    return dnnl_primitive_desc_next_impl(pd);
+}
+
 #else /* version 2: descriptors are plain structs; ours live on the heap so that the handles look alike */
 
 typedef dnnl_memory_desc_t *dn_md;
@@ -136,6 +142,13 @@ static inline dnnl_status_t dn_matmul(dnnl_primitive_desc_t *pd, dnnl_engine_t e
     dnnl_matmul_desc_t d;
     dnnl_status_t s = dnnl_matmul_desc_init(&d, a, b, bias, y);
     return s != dnnl_success ? s : dnnl_primitive_desc_create(pd, &d, attr, e, NULL);
+}
+
+/* Only iterators go on to another kernel there, and nothing needs it. */
+static inline dnnl_status_t dn_next(dnnl_primitive_desc_t pd)
+{
+    (void)pd;
+    return dnnl_success;
 }
 
 static inline dnnl_status_t dn_append_eltwise(dnnl_post_ops_t po, dnnl_alg_kind_t alg, float alpha, float beta)
