@@ -71,8 +71,8 @@ static bool fits(const gv_call *c)
 
 int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
-    static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16 };
-    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
+    static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16, forward_bf16 };
+    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16", "own:avx512_bf16" };
     dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->out[0].dtype != c->in[0].dtype || c->out[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
@@ -84,8 +84,8 @@ int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 
 int gv_onednn_attention_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
-    static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16 };
-    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16" };
+    static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16, backward_bf16 };
+    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16", "own:avx512_bf16" };
     dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->in[2].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype || c->in[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;

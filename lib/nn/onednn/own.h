@@ -22,14 +22,14 @@ static inline bool dn_f32_or_absent(const gv_desc *t)
 
 /* The widest vectors that kernels made with vectors.h may use for tensors of type t. What oneDNN may use is what we use: its limit
  * (ONEDNN_MAX_CPU_ISA) is ours too. */
-typedef enum dn_set { DN_SET_NONE, DN_SET_AVX2, DN_SET_AVX512, DN_SET_AVX512_BF16 } dn_set;
+typedef enum dn_set { DN_SET_NONE, DN_SET_AVX2, DN_SET_AVX512, DN_SET_AVX512_BF16, DN_SET_AMX } dn_set;
 static inline dn_set dn_best_set(gv_dtype t)
 {
 #if defined(__x86_64__)
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
 #define DN_HAS(name) ((isa & (unsigned)dnnl_cpu_isa_##name) == (unsigned)dnnl_cpu_isa_##name)
     if (t == GV_BF16)
-        return DN_HAS(avx512_core_bf16) ? DN_SET_AVX512_BF16 : DN_SET_NONE;
+        return DN_HAS(avx512_core_amx) ? DN_SET_AMX : DN_HAS(avx512_core_bf16) ? DN_SET_AVX512_BF16 : DN_SET_NONE;
     if (t == GV_F32T)
         return DN_HAS(avx512_core) ? DN_SET_AVX512 : DN_HAS(avx2) && __builtin_cpu_supports("fma") ? DN_SET_AVX2 : DN_SET_NONE;
 #undef DN_HAS

@@ -2,6 +2,8 @@
  * Small products of f32 or bf16, for own kernels whose operands stay in the cache, and the ways to lay out their operands. Included behind
  * vectors.h, once for each instruction set.
  */
+#include "nn/onednn/turn16.h"
+
 #undef TILE_ROWS
 #undef TILE_VECTORS
 #define TILE_ROWS 6
@@ -72,27 +74,12 @@ VFN static inline void F(pack_turned)(const T *x, int64_t stride, int64_t n, int
     for (; j + 16 <= n; j += 16) {
         int64_t u = 0;
         for (; u + 16 <= units; u += 16) {
-            __m512i r[16], s[16];
+            __m512i r[16];
             VUNROLL for (int i = 0; i < 16; i++)
                 r[i] = _mm512_loadu_si512((const unit *)(const void *)(x + (j + i) * stride) + u);
-            VUNROLL for (int i = 0; i < 8; i++) {
-                s[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-                s[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-            }
-            VUNROLL for (int i = 0; i < 4; i++) {
-                r[4 * i] = _mm512_unpacklo_epi64(s[4 * i], s[4 * i + 2]);
-                r[4 * i + 1] = _mm512_unpackhi_epi64(s[4 * i], s[4 * i + 2]);
-                r[4 * i + 2] = _mm512_unpacklo_epi64(s[4 * i + 1], s[4 * i + 3]);
-                r[4 * i + 3] = _mm512_unpackhi_epi64(s[4 * i + 1], s[4 * i + 3]);
-            } /* r[4 i + c]: column c of each quarter, of rows 4 i … 4 i + 3 */
-            VUNROLL for (int c = 0; c < 4; c++) {
-                __m512i lo = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88), hi = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-                __m512i lo2 = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd), hi2 = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-                _mm512_storeu_si512(to + (u + c) * ld + j, _mm512_shuffle_i32x4(lo, hi, 0x88));
-                _mm512_storeu_si512(to + (u + 8 + c) * ld + j, _mm512_shuffle_i32x4(lo, hi, 0xdd));
-                _mm512_storeu_si512(to + (u + 4 + c) * ld + j, _mm512_shuffle_i32x4(lo2, hi2, 0x88));
-                _mm512_storeu_si512(to + (u + 12 + c) * ld + j, _mm512_shuffle_i32x4(lo2, hi2, 0xdd));
-            }
+            dn_turn16(r);
+            VUNROLL for (int i = 0; i < 16; i++)
+                _mm512_storeu_si512(to + (u + i) * ld + j, r[i]);
         }
         for (; u < units; u++)
             for (int i = 0; i < 16; i++)

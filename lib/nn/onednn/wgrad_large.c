@@ -47,7 +47,7 @@ int dn_wgrad_large(gv_onednn *ctx, const gv_call *c, gv_kernel *k)
 {
     dn_set s = dn_best_set(c->in[0].dtype);
     bool bf16 = s == DN_SET_AVX512_BF16;
-    if ((s != DN_SET_AVX512 && !bf16) || (bf16 && gv_onednn_has_amx()) || c->in[1].dtype != c->in[0].dtype || c->out[0].dtype != GV_F32T)
+    if ((s != DN_SET_AVX512 && !bf16) || c->in[1].dtype != c->in[0].dtype || c->out[0].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     job j = describe(ctx, c, bf16 ? 2 : 1);
     if (j.R < ROWS_LEAST || j.M * j.N < SUMS_LEAST || j.M < SIDE_LEAST || j.N < SIDE_LEAST || j.N % 16)
