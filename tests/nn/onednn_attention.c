@@ -9,6 +9,7 @@
 #include "nn/backend.h"
 #include "nn/layers/layers.h"
 #include "tests/unit/tap.h"
+#include <cpuid.h>
 #include <math.h>
 
 typedef struct shape { int64_t n, l, d, heads; bool own; /* the op itself; else the layer */ } shape;
@@ -105,15 +106,25 @@ static void watched(void)
     gv_arena_release(&a);
 }
 
+static bool has_amx(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
+}
+
 static int all(const char *isa)
 {
-    static const shape shapes[] = { { 2, 5, 8, 2, true }, { 1, 17, 36, 3, true }, { 2, 197, 128, 2, true }, { 1, 400, 80, 1, true }, { 2, 50, 64, 4, false } };
-    bool bf16 = !strcmp(isa, "DEFAULT") && gv_backend_find("onednn")->has_bf16(), wide = __builtin_cpu_supports("avx512bw") && strcmp(isa, "AVX2");
+    static const shape shapes[] = {
+        { 2, 5, 8, 2, true }, { 1, 17, 36, 3, true }, { 2, 197, 128, 2, true }, { 1, 400, 80, 1, true }, { 2, 50, 64, 4, false },
+        { 2, 1, 32, 2, true }, { 1, 7, 96, 3, true }, { 3, 16, 80, 2, true }, { 1, 33, 160, 2, true }, { 2, 50, 48, 3, true }, { 1, 257, 120, 3, true }, /* around whole tiles */
+    };
+    bool as_is = !strcmp(isa, "DEFAULT"), wide = __builtin_cpu_supports("avx512bw") && strcmp(isa, "AVX2");
+    bool bf16 = as_is ? gv_backend_find("onednn")->has_bf16() : !strcmp(isa, "AVX512_CORE_BF16");
     printf("# instruction set: %s\n", isa);
     for (size_t i = 0; i < GV_COUNT(shapes); i++) {
         check(&shapes[i], GV_FP32, wide ? "own:avx512\"" : "own:avx2\"");
         if (bf16)
-            check(&shapes[i], GV_MIXED_BF16, "own:avx512_bf16\"");
+            check(&shapes[i], GV_MIXED_BF16, as_is && has_amx() ? "own:amx\"" : "own:avx512_bf16\"");
     }
     watched();
     return done();
@@ -121,7 +132,7 @@ static int all(const char *isa)
 
 int main(int argc, char **argv)
 {
-    static const char *const isas[] = { "AVX2", "AVX512_CORE", "DEFAULT" };
+    static const char *const isas[] = { "AVX2", "AVX512_CORE", "AVX512_CORE_BF16", "DEFAULT" };
     for (size_t i = 0; i < GV_COUNT(pixels); i++)
         pixels[i] = (float)((double)(i * 2654435761u % 1000003) / 500001 - 1);
     __builtin_cpu_init();
@@ -133,6 +144,8 @@ int main(int argc, char **argv)
         return all(argv[1]);
     for (size_t i = 0; i < GV_COUNT(isas); i++) {
         if (strcmp(isas[i], "AVX2") && !__builtin_cpu_supports("avx512bw"))
+            continue;
+        if (!strcmp(isas[i], "AVX512_CORE_BF16") && !__builtin_cpu_supports("avx512bf16"))
             continue;
         char command[4600], line[400];
         bool as_is = !strcmp(isas[i], "DEFAULT");

@@ -7,19 +7,20 @@
  *
  * Source: Dao et al. 2022, arXiv:2205.14135, algorithms 1 and 4, with whole rows of scores instead of tiles.
  */
-#include "nn/onednn/own.h"
+#include "nn/onednn/amx.h"
 #include "nn/ops/attr.h"
 #include <math.h>
 
 #if defined(__x86_64__)
 
-enum { BLOCK_BYTES = 256 << 10, BLOCK_MOST = 96, BLOCK_LEAST = 12 }; /* rows whose scores are held at once */
+enum { BLOCK_BYTES = 256 << 10, BLOCK_MOST = 96, BLOCK_LEAST = 12, TILE_BLOCK = 32 }; /* rows whose scores are held at once */
 
 /* The sizes of a head, its scratch, and where things lie. Numbers of floats or units, which have the same size. */
 typedef struct head_plan {
     int64_t N, L, D, H, d;
-    int64_t wide, vl;  /* L and d in whole vectors of 16 */
-    int64_t block;     /* rows of scores at once, even */
+    int64_t wide, vl;  /* L and d in whole vectors of 16; for tiles L in whole steps of 32 */
+    int64_t block;     /* rows of scores at once, even; for tiles in whole steps of 32 */
+    int64_t copy;      /* units in a row of a copy, where products want one (tiles), else 0 */
     double scale;
 } head_plan;
 
@@ -28,28 +29,30 @@ static int64_t up(int64_t n, int64_t m)
     return (n + m - 1) / m * m;
 }
 
-static head_plan plan_of(const gv_call *c)
+static head_plan plan_of(const gv_call *c, bool tiles)
 {
     const gv_attention_attr *o = c->attr;
     const gv_desc *x = &c->in[0];
-    head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, 0, 0, 0, o->scale };
-    p.wide = up(p.L, 16);
+    head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, 0, 0, 0, 0, o->scale };
+    p.wide = up(p.L, tiles ? 32 : 16);
+    p.copy = tiles ? up(p.d, 32) / 2 : 0;
     p.vl = up(p.d, 16);
-    int64_t most = dn_max(BLOCK_LEAST, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
-    p.block = up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
+    int64_t least = tiles ? TILE_BLOCK : BLOCK_LEAST;
+    int64_t most = dn_max(least, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
+    p.block = up((p.L + blocks - 1) / blocks, least);
     return p;
 }
 
-/* k turned, v in rows; a block of scores, one of probabilities, one of results, two numbers for each row */
+/* k turned, v in rows; a block of scores, one of probabilities, one of results, two numbers for each row, and a copy of q */
 static size_t forward_floats(const head_plan *p)
 {
-    return (size_t)(up(p->d, 16) * p->wide + p->wide * p->vl + 2 * p->block * p->wide + p->block * p->vl + 2 * up(p->block, 16));
+    return (size_t)(up(p->d, 16) * p->wide + p->wide * p->vl + 2 * p->block * p->wide + p->block * p->vl + 2 * up(p->block, 16) + p->block * p->copy);
 }
 
-/* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv */
+/* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv; a copy of q or dy */
 static size_t backward_floats(const head_plan *p)
 {
-    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl);
+    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl + p->block * p->copy);
 }
 
 #define GV_AVX2
@@ -61,6 +64,14 @@ static size_t backward_floats(const head_plan *p)
 #define GV_AVX512_BF16
 #include "nn/onednn/attention_head.h"
 #undef GV_AVX512_BF16
+#if defined(DN_AMX)
+#define GV_AMX
+#include "nn/onednn/attention_head.h"
+#undef GV_AMX
+#else
+#define forward_amx forward_bf16
+#define backward_amx backward_bf16
+#endif
 
 static bool fits(const gv_call *c)
 {
@@ -69,14 +80,15 @@ static bool fits(const gv_call *c)
     return x->ndim == 3 && x->count && o->scale > 0 && (x->dtype == GV_F32T || x->shape[2] / 3 / o->heads % 2 == 0);
 }
 
+static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16", "own:amx" };
+
 int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
-    static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16, forward_bf16 };
-    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16", "own:avx512_bf16" };
+    static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16, forward_amx };
     dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->out[0].dtype != c->in[0].dtype || c->out[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
-    head_plan p = plan_of(c);
+    head_plan p = plan_of(c, s == DN_SET_AMX);
     int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round(forward_floats(&p) * sizeof(float)));
     k->name = names[s];
     return r;
@@ -84,12 +96,11 @@ int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 
 int gv_onednn_attention_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
-    static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16, backward_bf16 };
-    static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512_bf16", "own:avx512_bf16" };
+    static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16, backward_amx };
     dn_set s = dn_best_set(c->in[0].dtype);
     if (!s || !fits(c) || c->in[2].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype || c->in[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
-    head_plan p = plan_of(c);
+    head_plan p = plan_of(c, s == DN_SET_AMX);
     int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round(backward_floats(&p) * sizeof(float)));
     k->name = names[s]; /* dqkv may stand in qkv's place: a head reads its rows before it writes them */
     return r;

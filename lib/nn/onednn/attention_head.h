@@ -47,12 +47,14 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
 {
     const dn_parts *a = arg;
     const gv_call *c = a->c;
-    head_plan p = plan_of(c);
-    int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4; /* in units */
+    head_plan p = plan_of(c, STEP_ROWS > 1);
+    int64_t row;
+    F(products_begin)();
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(forward_floats(&p) * sizeof(float)));
         unit *v = kt + up(p.d, 16) * p.wide;
         float *s = (float *)(v + p.wide * p.vl), *prob = s + p.block * p.wide, *o = prob + p.block * p.wide, *inv = o + p.block * p.vl;
+        unit *copy = (unit *)(inv + 2 * up(p.block, 16));
         for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
             const T *q = (const T *)c->x[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d;
             T *y = (T *)c->y[0] + at / p.H * p.L * p.D + at % p.H * p.d;
@@ -60,7 +62,8 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
             F(pack_rows)(q + 2 * p.D, 3 * p.D, p.L, p.d, v, p.vl);
             for (int64_t i = 0; i < p.L; i += p.block) {
                 int64_t n = dn_min(p.block, p.L - i);
-                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(q + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false); /* q k' */
+                const unit *rows = F(first_rows)(q + i * 3 * p.D, 3 * p.D, n, p.d, copy, &row);
+                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.wide, s, p.wide, false); /* q k' */
                 F(shut_out)(s, p.wide, n, p.L);
                 F(softmax_rows)(s, (T *)prob, p.wide, n, (float)p.scale, inv, (float *)c->y[1] + at * p.L + i);
                 F(product)(n, p.vl / VL, (p.L + PER - 1) / PER, (const unit *)prob, p.wide / PER, 1, v, p.vl, o, p.vl, false); /* p v */
@@ -68,6 +71,7 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
             }
         }
     }
+    F(products_end)();
 }
 
 static int F(forward)(const gv_call *c)
@@ -112,6 +116,9 @@ VFN static void F(grad_rows)(float *s, float *dp, int64_t ld, int64_t n, float s
             _mm512_storeu_si512(dst + j, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
         }
     }
+    size_t none = (size_t)((F(steps)((n + 1) / 2) - (n + 1) / 2) * ld) * sizeof *pt;
+    memset(pt, 0, none);
+    memset(dst, 0, none);
 #else
     (void)pt, (void)dst;
 #endif
@@ -121,14 +128,16 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
 {
     const dn_parts *a = arg;
     const gv_call *c = a->c;
-    head_plan p = plan_of(c);
-    int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4, yrow = p.D * (int64_t)sizeof(T) / 4, all = (p.L + PER - 1) / PER, turned = up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
+    head_plan p = plan_of(c, STEP_ROWS > 1);
+    int64_t row, all = (p.L + PER - 1) / PER, turned = up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
+    F(products_begin)();
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(backward_floats(&p) * sizeof(float)));
         unit *vt = kt + turned, *k = vt + turned, *q = k + tall, *g = q + tall;
         float *s = (float *)(g + tall), *dp = s + big;
         unit *pt = (unit *)(dp + big), *dst = pt + big;
         float *ds = (float *)(dst + big), *dq = ds + big, *dk = dq + p.block * p.vl, *dv = dk + tall;
+        unit *copy = (unit *)(dv + tall);
         for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
             const T *x = (const T *)c->x[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d, *dy = (const T *)c->x[2] + at / p.H * p.L * p.D + at % p.H * p.d;
             T *to = (T *)c->y[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d;
@@ -139,8 +148,10 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
             F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
             for (int64_t i = 0; i < p.L; i += p.block) {
                 int64_t n = dn_min(p.block, p.L - i), m = (n + PER - 1) / PER, r = i / PER * p.vl;
-                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(x + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false);
-                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(dy + i * p.D), yrow, 1, vt, p.wide, dp, p.wide, false);
+                const unit *rows = F(first_rows)(x + i * 3 * p.D, 3 * p.D, n, p.d, copy, &row);
+                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.wide, s, p.wide, false);
+                rows = F(first_rows)(dy + i * p.D, p.D, n, p.d, copy, &row);
+                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, vt, p.wide, dp, p.wide, false);
                 F(shut_out)(s, p.wide, n, p.L);
                 F(grad_rows)(s, dp, p.wide, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, (T *)ds, pt, dst);
 #if PER == 1
@@ -157,6 +168,7 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
             F(put_rows)(to + 2 * p.D, 3 * p.D, dv, p.vl, p.L, p.d, NULL);
         }
     }
+    F(products_end)();
 }
 
 static int F(backward)(const gv_call *c)

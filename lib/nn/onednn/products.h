@@ -2,15 +2,99 @@
  * Small products of f32 or bf16, for own kernels whose operands stay in the cache, and the ways to lay out their operands. Included behind
  * vectors.h, once for each instruction set.
  */
+#include "nn/onednn/amx.h"
 #include "nn/onednn/turn16.h"
 
 #undef TILE_ROWS
 #undef TILE_VECTORS
-#define TILE_ROWS 6
-#define TILE_VECTORS (VL == 16 ? 4 : 2) /* TILE_ROWS * TILE_VECTORS sums, and room for b, in the registers there are */
+#undef STEP_ROWS
+#undef STEP_UNITS
 
 /* ---- products ----
- * c [M, nv VL] f32 = (or +=) a b over K units. a: unit (m, k) stands at a + m rs + k ks; b: rows of nv vectors of units, ldb apart. */
+ * c [M, nv VL] f32 = (or +=) a b over K units. a: unit (m, k) stands at a + m rs + k ks; b: rows of nv vectors of units, ldb apart.
+ *
+ * M and K are rounded up to STEP_ROWS and STEP_UNITS, which are more than 1 for tiles: that much of a and b is read, that much of c is written. In the
+ * units behind K must be zeros in one of a and b, and no NaN or Inf in the other. For tiles rs or ks is 1. A thread calls products_begin before its first
+ * product and products_end behind its last. */
+
+#if defined(GV_AMX)
+
+#define STEP_ROWS 16
+#define STEP_UNITS 16
+enum { TURN_STEPS = 8 }; /* units that are turned at once, in steps */
+
+VFN VINLINE void F(rows_by_tiles)(const int rt, const unit *a, int64_t lda, int64_t nv, const unit *b, int64_t ldb, int64_t steps, float *c, int64_t ldc, bool add)
+{
+    int64_t v = 0;
+    for (; v + 2 <= nv; v += 2) {
+        if (add)
+            dn_amx_load(rt, 2, c + v * VL, ldc);
+        else
+            dn_amx_zero(rt, 2);
+        dn_amx_steps(rt, 2, a, lda, b + v * VL, ldb, steps);
+        dn_amx_store(rt, 2, c + v * VL, ldc);
+    }
+    if (v < nv) {
+        if (add)
+            dn_amx_load(rt, 1, c + v * VL, ldc);
+        else
+            dn_amx_zero(rt, 1);
+        dn_amx_steps(rt, 1, a, lda, b + v * VL, ldb, steps);
+        dn_amx_store(rt, 1, c + v * VL, ldc);
+    }
+}
+
+/* 16 rt columns of 16 n units, lda apart, to rows of 16 n units. */
+VFN static void F(turn_units)(int rt, int64_t n, const unit *a, int64_t lda, unit *to)
+{
+    for (int t = 0; t < rt; t++)
+        for (int64_t s = 0; s < n; s++) {
+            __m512i r[16];
+            DN_UNROLL for (int i = 0; i < 16; i++)
+                r[i] = _mm512_loadu_si512(a + (16 * s + i) * lda + 16 * t);
+            dn_turn16(r);
+            DN_UNROLL for (int i = 0; i < 16; i++)
+                _mm512_store_si512(to + (16 * t + i) * 16 * n + 16 * s, r[i]);
+        }
+}
+
+VFN static void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, float *c, int64_t ldc, bool add)
+{
+    unit turned[32 * 16 * TURN_STEPS] __attribute__((aligned(64)));
+    int64_t all = (K + STEP_UNITS - 1) / STEP_UNITS, n = ks == 1 ? all : TURN_STEPS;
+    for (int64_t s = 0; s < all; s += n, a += n * 16 * ks, b += n * 16 * ldb, add = true) {
+        n = dn_min(n, all - s);
+        for (int64_t m = 0; m < M; m += 32) {
+            const int rt = M - m > 16 ? 2 : 1;
+            const unit *rows = a + m * rs;
+            if (ks != 1) {
+                F(turn_units)(rt, n, rows, ks, turned);
+                rows = turned;
+            }
+            if (rt == 2)
+                F(rows_by_tiles)(2, rows, ks == 1 ? rs : 16 * n, nv, b, ldb, n, c + m * ldc, ldc, add);
+            else
+                F(rows_by_tiles)(1, rows, ks == 1 ? rs : 16 * n, nv, b, ldb, n, c + m * ldc, ldc, add);
+        }
+    }
+}
+
+VFN static inline void F(products_begin)(void)
+{
+    dn_amx_begin();
+}
+
+VFN static inline void F(products_end)(void)
+{
+    dn_amx_end();
+}
+
+#else
+
+#define STEP_ROWS 1
+#define STEP_UNITS 1
+#define TILE_ROWS 6
+#define TILE_VECTORS (VL == 16 ? 4 : 2) /* TILE_ROWS * TILE_VECTORS sums, and room for b, in the registers there are */
 
 VFN VINLINE void F(tile)(const int rows, const int vectors, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, int64_t K, float *c, int64_t ldc, bool add)
 {
@@ -64,55 +148,97 @@ static inline void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, i
     }
 }
 
+static inline void F(products_begin)(void)
+{
+}
+
+static inline void F(products_end)(void)
+{
+}
+
+#endif
+
 /* ---- operands ---- */
 
-/* to [d / PER, ld] = x' : x has n rows of d numbers, `stride` apart; columns n … ld are zero. */
+VINLINE int64_t F(steps)(int64_t units)
+{
+    return (units + STEP_UNITS - 1) / STEP_UNITS * STEP_UNITS;
+}
+
+#if VL == 16
+/* n <= 32 / PER numbers; what is behind them is zero. */
+VFN VINLINE __m512i F(load_units)(const T *x, int64_t n)
+{
+#if PER == 2
+    return _mm512_maskz_loadu_epi16(n >= 32 ? 0xffffffffu : n > 0 ? (1u << n) - 1 : 0, x);
+#else
+    return _mm512_maskz_loadu_epi32((__mmask16)(n >= 16 ? 0xffffu : n > 0 ? (1u << n) - 1 : 0), x);
+#endif
+}
+#endif
+
+/* n rows of d numbers, `stride` apart, as the first operand of a product, *ld units apart: where they stand, or copied with zeros around them to
+ * `to` [n up to STEP_ROWS, d / PER up to STEP_UNITS]. */
+VFN static inline const unit *F(first_rows)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t *ld)
+{
+#if STEP_UNITS > 1
+    int64_t row = *ld = F(steps)(d / PER);
+    for (int64_t r = 0; r < n; r++, to += row)
+        for (int64_t i = 0; i < row; i += 16)
+            _mm512_storeu_si512(to + i, F(load_units)(x + r * stride + i * PER, d - i * PER));
+    memset(to, 0, (size_t)((-n & (STEP_ROWS - 1)) * row) * sizeof *to);
+    return to - n * row;
+#else
+    (void)n, (void)d, (void)to;
+    *ld = stride / PER;
+    return (const unit *)(const void *)x;
+#endif
+}
+
+/* to [d / PER up to STEP_UNITS, ld] = x' : x has n rows of d numbers, `stride` apart; columns n … ld (whole vectors) are zero, and so are added rows. */
 VFN static inline void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
 {
-    int64_t units = d / PER, j = 0;
+    int64_t units = d / PER;
 #if VL == 16
-    for (; j + 16 <= n; j += 16) {
-        int64_t u = 0;
-        for (; u + 16 <= units; u += 16) {
+    int64_t rows = F(steps)(units);
+    for (int64_t j = 0; j < ld; j += 16)
+        for (int64_t u = 0; u < rows; u += 16) {
             __m512i r[16];
-            VUNROLL for (int i = 0; i < 16; i++)
-                r[i] = _mm512_loadu_si512((const unit *)(const void *)(x + (j + i) * stride) + u);
+            DN_UNROLL for (int i = 0; i < 16; i++)
+                r[i] = j + i < n ? F(load_units)(x + (j + i) * stride + u * PER, d - u * PER) : _mm512_setzero_si512();
             dn_turn16(r);
-            VUNROLL for (int i = 0; i < 16; i++)
-                _mm512_storeu_si512(to + (u + i) * ld + j, r[i]);
+            DN_UNROLL for (int i = 0; i < 16; i++)
+                if (u + i < rows)
+                    _mm512_storeu_si512(to + (u + i) * ld + j, r[i]);
         }
-        for (; u < units; u++)
-            for (int i = 0; i < 16; i++)
-                to[u * ld + j + i] = ((const unit *)(const void *)(x + (j + i) * stride))[u];
-    }
-#endif
-    for (; j < n; j++)
+#else
+    for (int64_t j = 0; j < n; j++)
         for (int64_t u = 0; u < units; u++)
             to[u * ld + j] = ((const unit *)(const void *)(x + j * stride))[u];
     for (int64_t u = 0; u < units; u++)
-        for (j = n; j < ld; j++)
+        for (int64_t j = n; j < ld; j++)
             to[u * ld + j] = 0;
+#endif
 }
 
-/* to [n / PER rounded up, ld]: PER rows of x at a time, number by number; what is not there is zero. */
+/* to [n / PER up to STEP_UNITS, ld]: PER rows of x at a time, number by number, in whole vectors; what is not there is zero. */
 VFN static inline void F(pack_rows)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
 {
+    int64_t units = (n + PER - 1) / PER;
     for (int64_t r = 0; r < n; r += PER, to += ld) {
         const T *a = x + r * stride;
 #if PER == 2
-        static const T zeros[1];
-        const T *b = r + 1 < n ? a + stride : zeros;
-        int64_t step = r + 1 < n;
-        if (step)
-            for (int64_t i = 0; i < d; i++)
-                to[i] = a[i] | (unit)b[i] << 16;
-        else
-            for (int64_t i = 0; i < d; i++)
-                to[i] = a[i];
+        const T *b = r + 1 < n ? a + stride : a;
+        for (int64_t i = 0; i < ld; i += 16) {
+            __mmask16 m = (__mmask16)(d - i >= 16 ? 0xffffu : i < d ? (1u << (d - i)) - 1 : 0);
+            __m512i lo = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, a + i)), hi = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(b == a ? 0 : m, b + i));
+            _mm512_storeu_si512(to + i, _mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)));
+        }
 #else
         memcpy(to, a, (size_t)d * sizeof *a);
-#endif
         for (int64_t i = d; i < ld; i++)
             to[i] = 0;
+#endif
     }
+    memset(to, 0, (size_t)((F(steps)(units) - units) * ld) * sizeof *to);
 }

@@ -4,6 +4,7 @@
  *   GV_AVX2         8 lanes, 16 registers; f32
  *   GV_AVX512       16 lanes, 32 registers; f32
  *   GV_AVX512_BF16  the same for bf16 in memory: products of pairs (vdpbf16ps), sums in f32
+ *   GV_AMX          the same, with products by tiles (amx.h), where DN_AMX is defined
  *
  * A unit is 32 bits along the inner dimension of a product: one float, or a pair of bf16. PER is how many numbers it holds. Everything is
  * compiled for its instruction set function by function (VFN), so the caller asks the processor first.
@@ -52,7 +53,10 @@
 #define VNFMA _mm512_fnmadd_ps
 #define VMAX _mm512_max_ps
 #define VNEGATIVE(x, a, b) _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a)
-#if defined(GV_AVX512_BF16)
+#if defined(GV_AMX)
+#define VFN AMXFN
+#define F(name) name##_amx
+#elif defined(GV_AVX512_BF16)
 #define VFN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define F(name) name##_bf16
 #else
@@ -61,7 +65,7 @@
 #endif
 #endif
 
-#if defined(GV_AVX512_BF16)
+#if defined(GV_AVX512_BF16) || defined(GV_AMX)
 #define PER 2
 #define T uint16_t
 #define VDOT(a, b, c) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
