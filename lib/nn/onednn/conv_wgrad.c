@@ -3,6 +3,7 @@
 #include "nn/onednn/conv_patches.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
+#include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
 #include "nn/ops/attr.h"
 
@@ -23,6 +24,8 @@ static bool bf16_is_slow(const gv_call *c, const gv_window *win)
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
+    if (dn_wgrad_amx(ctx, c, k) == GV_OK)
+        return GV_OK;
     if (gv_wgrad_bf16_serves(c) && ((c->in[0].shape[c->in[0].ndim - 1] >= FEW && !gv_onednn_has_amx()) || bf16_is_slow(c, &o->window)))
         return gv_wgrad_bf16(ctx, c, k);
     dnnl_primitive_desc_t hint = NULL, pd = NULL;

@@ -8,6 +8,7 @@
  */
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
+#include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
 #include "nn/onednn/wgrad_large.h"
 #include "nn/ops/attr.h"
@@ -121,6 +122,8 @@ int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_er
     int64_t M = y->shape[0], N = y->shape[1];
     if (!t || dn_type(b->dtype) != t || !ty || !y->count || !a->count)
         return GV_UNSUPPORTED;
+    if (dn_wgrad_amx_rows(ctx, c, k) == GV_OK)
+        return GV_OK;
     /* Many rows and few sums: our kernel is 1.2 to 1.6 times as fast; the other way round it is slower (tests/bench/LOG.md). */
     if (a->count / M >= FEW_SUMS_ROWS && M * N <= FEW_SUMS && gv_wgrad_bf16_rows(ctx, c, k) == GV_OK)
         return GV_OK;

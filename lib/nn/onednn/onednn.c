@@ -5,6 +5,8 @@
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
 #include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -57,6 +59,16 @@ static void shut(void *p)
     gv_free(ctx);
 }
 
+/* The system gives tiles to processes that ask for them: oneDNN does so when it looks for AMX, and whoever comes first asks for all. */
+static void ask_for_tiles(void)
+{
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+    enum { REQUEST = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    if (gv_onednn_has_amx())
+        (void)syscall(SYS_arch_prctl, REQUEST, TILE_DATA);
+#endif
+}
+
 static int start(void **out, int threads, gv_err *err)
 {
     gv_onednn *ctx = gv_alloc(sizeof *ctx, err);
@@ -64,6 +76,7 @@ static int start(void **out, int threads, gv_err *err)
         return GV_ESYS;
     if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
         gv_log(GV_DEBUG, "OpenMP's threads spin as long as they like: GOMP_SPINCOUNT=%d could not be set", gv_onednn_spins);
+    ask_for_tiles();
     ctx->threads = threads > 0 ? threads : gv_threads_available();
     find_openmp();
     ctx->set_threads = omp.set;
