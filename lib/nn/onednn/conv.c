@@ -3,6 +3,7 @@
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
+#include "nn/onednn/product_amx.h"
 #include "nn/ops/attr.h"
 
 /* What comes behind the convolution, in its last pass. */
@@ -41,6 +42,11 @@ int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         return GV_OK;
     if (more && (more->dtype != c->out[0].dtype || more->count != c->out[0].count))
         return GV_UNSUPPORTED;
+    if (dn_conv_is_product(&o->window)) {
+        dn_product p = { c->out[0].count / c->in[1].shape[0], c->in[1].shape[0], c->in[1].shape[1], 0, 1, b ? 2 : -1, more ? 3 : -1, true, o->relu };
+        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
+            return GV_OK;
+    }
     dnnl_primitive_desc_t pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->in[1], &c->out[0], b, dn_type(c->in[0].dtype), err);

@@ -22,4 +22,13 @@ int dn_conv_describe(dn_conv *d, const gv_window *win, const gv_desc *x, const g
 int dn_conv_hint(gv_onednn *ctx, const dn_conv *d, dnnl_primitive_desc_t *pd, gv_err *err);
 void dn_conv_drop(dn_conv *d);
 
+/* A convolution that is a product of matrices: one pixel wide, at every pixel, without groups. */
+static inline bool dn_conv_is_product(const gv_window *w)
+{
+    for (int i = 0; i < w->dims; i++)
+        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->pad[i])
+            return false;
+    return w->groups == 1;
+}
+
 #endif

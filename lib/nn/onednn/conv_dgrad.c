@@ -2,6 +2,7 @@
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
+#include "nn/onednn/product_amx.h"
 #include "nn/ops/attr.h"
 
 int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
@@ -9,6 +10,11 @@ int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     const gv_conv_attr *o = c->attr;
     if (dn_depthwise_dgrad(ctx, c, k) == GV_OK)
         return GV_OK;
+    if (dn_conv_is_product(&o->window)) {
+        dn_product p = { c->in[0].count / c->in[1].shape[0], c->in[1].shape[1], c->in[1].shape[0], 0, 1, -1, -1, false, false };
+        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
+            return GV_OK;
+    }
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->out[0], &c->in[1], &c->in[0], NULL, dn_type(c->in[0].dtype), err);

@@ -8,6 +8,7 @@
  */
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
+#include "nn/onednn/product_amx.h"
 #include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
 #include "nn/onednn/wgrad_large.h"
@@ -95,6 +96,9 @@ int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
     bool pack = one && (tb != ta || nb * M >= PACK_ROWS);
     if (tb != ta && !pack)
         return GV_UNSUPPORTED;
+    dn_product tall = { nb * M, N, K, 0, 1, bias ? 2 : -1, -1, o->tb, false };
+    if (one && !o->ta && o->alpha == 1 && dn_product_amx(ctx, c, &tall, k, err) == GV_OK)
+        return GV_OK;
     struct product p = { 0 };
     int r = matrix(&p.a, one ? 0 : na, one ? nb * M : M, K, o->ta, ta, err);
     if (r == GV_OK)
