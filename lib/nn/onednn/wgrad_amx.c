@@ -23,7 +23,7 @@
 
 enum {
     BLOCK_BYTES = 640 << 10, /* of dy, turned */
-    PIXELS_LEAST = 256, PIXELS_MOST = 1024, /* in a block */
+    PIXELS_LEAST = 256, PIXELS_MOST = 768, /* in a block */
     FEW = 8,                 /* channels, up to which a row of the kernel counts as channels */
     MANY_SUMS = 1 << 19,     /* from which threads do not keep sums of their own */
     SKEW = 16                /* units between rows of dy beyond their length, or all rows would fall in one set of the cache */
@@ -40,6 +40,7 @@ typedef struct job {
     int64_t taps;
     int64_t rows, cols, pitch, row_units, col_units, pixels, x_pixels; /* of a unit: pitch is cols and the zeros behind */
     int64_t all, group;         /* units; of a block */
+    int64_t b_unit, b_all;      /* packed x of a unit; of a block */
     int64_t vphases, hphases, parities;
     int64_t parts_r, parts_o, lda, channels, chunk; /* output channels of a part, and those that it turns at once */
     size_t each;
@@ -53,6 +54,12 @@ static int64_t up(int64_t n, int64_t m)
 static int64_t ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
+}
+
+/* One pixel under one tap: x is packed as it lies, and so a little with each step of the panel before. */
+static bool is_point(const job *j)
+{
+    return j->taps == 1 && j->run == 1 && j->sh == 1 && j->sw == 1 && !j->ph && !j->pw && j->oh == 1;
 }
 
 /* Sizes: n images of h x w with I channels, o rows and columns out. */
@@ -93,7 +100,9 @@ static job sized(const gv_onednn *ctx, job j)
     j.all = j.n * j.row_units * j.col_units;
     j.group = dn_max(1, dn_min(most / j.pixels, ceil_div(j.all, j.parts_r)));
     j.lda = j.group * j.pixels / 2 + SKEW;
-    size_t a = (size_t)(j.chunk * j.lda), b = (size_t)(j.group * j.vphases * j.hphases * j.parities * j.x_pixels / 2 * 32), seq = (size_t)j.x_pixels * 16;
+    j.b_unit = j.vphases * j.hphases * j.parities * j.x_pixels / 2 * 32;
+    j.b_all = (is_point(&j) ? 2 : j.group) * j.b_unit; /* a panel and the next one; or all units of a block */
+    size_t a = (size_t)(j.chunk * j.lda), b = (size_t)j.b_all, seq = (size_t)j.x_pixels * 16;
     j.each = dn_round((a + b + seq + 16 + 2 * (size_t)(up(j.O, 32) + up(j.I * j.run, 32))) * 4);
     return j;
 }
@@ -186,40 +195,46 @@ AMXFN static void lay(const job *j, int64_t u, int64_t vphase, int64_t hphase, i
     memset(seq + at * 32, 0, (size_t)(j->x_pixels - at) * 64);
 }
 
-/* Pairs of pixels side by side: to [pairs][32 units] from pixels `step` numbers apart; `there` pixels are, the rest is zero. */
-AMXFN static void pair_up(const uint16_t *x, int64_t step, int64_t wide, int64_t there, int64_t pairs, amx_unit *to)
+/* Pairing pixels up: to [pairs][32 units] from pixels `step` numbers apart, of which `there` are and the rest is zero; as far as it has come. */
+typedef struct pairing { const uint16_t *x; int64_t step, there, pair, pairs; __mmask32 m; amx_unit *to; } pairing;
+
+static pairing pairing_of(const uint16_t *x, int64_t step, int64_t wide, int64_t there, int64_t pairs, amx_unit *to)
 {
-    __mmask32 m = wide >= 32 ? 0xffffffffu : (1u << wide) - 1;
-    for (int64_t k = 0; k < pairs; k++, x += 2 * step, to += 32) {
+    return (pairing){ x, step, there, 0, pairs, wide >= 32 ? 0xffffffffu : (1u << wide) - 1, to };
+}
+
+AMXINLINE void pair_up(pairing *p, int64_t n)
+{
+    for (int64_t end = dn_min(p->pairs, p->pair + n), k = p->pair; k < end; k++) {
+        const uint16_t *x = p->x + 2 * k * p->step;
         __m512i lo, hi;
-        dn_amx_pair(_mm512_maskz_loadu_epi16(2 * k < there ? m : 0, x), _mm512_maskz_loadu_epi16(2 * k + 1 < there ? m : 0, x + step), &lo, &hi);
-        _mm512_storeu_si512(to, lo);
-        _mm512_storeu_si512(to + 16, hi);
+        dn_amx_pair(_mm512_maskz_loadu_epi16(2 * k < p->there ? p->m : 0, x), _mm512_maskz_loadu_epi16(2 * k + 1 < p->there ? p->m : 0, x + p->step), &lo, &hi);
+        _mm512_storeu_si512(p->to + k * 32, lo);
+        _mm512_storeu_si512(p->to + k * 32 + 16, hi);
+        p->pair = k + 1;
     }
 }
 
-static bool is_point(const job *j)
+static pairing point(const job *j, int64_t u, int64_t i, amx_unit *b)
 {
-    return j->taps == 1 && j->run == 1 && j->sh == 1 && j->sw == 1 && !j->ph && !j->pw && j->oh == 1;
+    place p = place_of(j, u);
+    return pairing_of((const uint16_t *)j->x + (p.image * j->ow + p.col) * j->I + i, j->I, dn_min(32, j->I - i), p.cols, j->x_pixels / 2, b);
 }
 
 AMXFN static void pack_x(const job *j, int64_t u, int64_t i, int64_t wide, amx_unit *b, uint16_t *seq)
 {
     int64_t pairs = j->x_pixels / 2;
-    if (is_point(j)) { /* as it lies */
-        place p = place_of(j, u);
-        pair_up((const uint16_t *)j->x + (p.image * j->ow + p.col) * j->I + i, j->I, wide, p.cols, pairs, b);
-        return;
-    }
     for (int64_t v = 0; v < j->vphases; v++)
         for (int64_t h = 0; h < j->hphases; h++) {
             lay(j, u, v, h, i, wide, seq);
-            for (int64_t parity = 0; parity < j->parities; parity++, b += pairs * 32)
-                pair_up(seq + parity * 32, 32, 32, j->x_pixels - parity, pairs, b);
+            for (int64_t parity = 0; parity < j->parities; parity++, b += pairs * 32) {
+                pairing p = pairing_of(seq + parity * 32, 32, 32, j->x_pixels - parity, pairs, b);
+                pair_up(&p, pairs);
+            }
         }
 }
 
-/* rt x ct tiles of sums over all units of the block. */
+/* rt x ct tiles of sums over all units of the block; the sums of the next block and what else comes are on their way meanwhile. */
 #define BLOCK(rt, ct) \
     do { \
         if (add) \
@@ -227,14 +242,19 @@ AMXFN static void pack_x(const job *j, int64_t u, int64_t i, int64_t wide, amx_u
         else \
             dn_amx_zero(rt, ct); \
         for (int64_t g = 0; g < n; g++) \
-            dn_amx_steps(rt, ct, a + g * j->pixels / 2, j->lda, b + g * b_unit, 32, j->pixels / 32, fx, fy); \
+            for (int64_t k = 0; k < j->pixels / 32; k++) { \
+                dn_amx_steps(rt, ct, a + g * j->pixels / 2 + k * 16, j->lda, b + g * j->b_unit + k * 16 * 32, 32, 1, &sums, fx); \
+                pair_up(next, per); \
+            } \
         dn_amx_store(rt, ct, c, j->Ip); \
     } while (0)
 
-/* One panel under one tap: all output channels of the chunk. */
-AMXFN static void panel(const job *j, const amx_unit *a, const amx_unit *b, int64_t b_unit, int64_t n, int64_t channels, int64_t wide, float *c, bool add, dn_fetch *fx, dn_fetch *fy)
+/* One panel under one tap: all output channels of the chunk. `per` pairs of the next panel are made with each step. */
+AMXFN static void panel(const job *j, const amx_unit *a, const amx_unit *b, int64_t n, int64_t channels, int64_t wide, float *c, bool add, dn_fetch *fx, pairing *next, int64_t per)
 {
     for (int64_t o = 0; o < channels; o += 32, a += 32 * j->lda, c += 32 * j->Ip) {
+        int64_t lines = add && channels - o > 32 ? 2 * dn_min(32, channels - o - 32) : 0;
+        dn_fetch sums = { (const char *)(c + 32 * j->Ip), j->Ip * 4, 2, 0, lines, lines / (n * j->pixels / 32) + 1 };
         if (channels - o > 16) {
             if (wide > 16)
                 BLOCK(2, 2);
@@ -248,54 +268,60 @@ AMXFN static void panel(const job *j, const amx_unit *a, const amx_unit *b, int6
     }
 }
 
-/* Pixels of x and of dy that the n units from u on see, in memory one after the other (more or less: a unit that is a part of a row sees less). */
-typedef struct span { int64_t x, nx, y, ny; } span;
+/* Pixels of x that the n units from u on see: more or less one after the other. */
+typedef struct span { int64_t x, n; } span;
 
 static span span_of(const job *j, int64_t u, int64_t n)
 {
     place a = place_of(j, u), z = place_of(j, u + n - 1);
     bool line = j->oh == 1;
-    int64_t x0 = (a.image * j->h + dn_max(0, a.row * j->sh - j->ph)) * j->w + (line ? a.col * j->sw : 0);
-    int64_t x1 = (z.image * j->h + dn_min(j->h, (z.row + z.rows - 1) * j->sh - j->ph + j->kh)) * j->w - (line ? j->w - dn_min(j->w, (z.col + z.cols) * j->sw) : 0);
-    int64_t y0 = (a.image * j->oh + a.row) * j->ow + (line ? a.col : 0), y1 = (z.image * j->oh + z.row + z.rows) * j->ow - (line ? j->ow - z.col - z.cols : 0);
-    return (span){ x0, dn_max(0, x1 - x0), y0, y1 - y0 };
+    int64_t from = (a.image * j->h + dn_max(0, a.row * j->sh - j->ph)) * j->w + (line ? a.col * j->sw : 0);
+    int64_t to = (z.image * j->h + dn_min(j->h, (z.row + z.rows - 1) * j->sh - j->ph + j->kh)) * j->w - (line ? j->w - dn_min(j->w, (z.col + z.cols) * j->sw) : 0);
+    return (span){ from, dn_max(0, to - from) };
 }
 
 /* Channels [i, i + 32) of the pixels of x in s, spread over `steps`. */
 static dn_fetch coming_x(const job *j, const span *s, int64_t i, int64_t steps)
 {
-    int64_t lines = j->run > 1 ? 0 : s->nx;
+    int64_t lines = j->run > 1 ? 0 : s->n;
     return (dn_fetch){ (const char *)j->x + (s->x * j->I + i) * 2, j->I * 2, 1, 0, lines, ceil_div(lines, steps) };
-}
-
-static dn_fetch coming_dy(const job *j, const span *s, int64_t from, int64_t to, int64_t steps)
-{
-    int64_t lines = ceil_div(to - from, 32);
-    return (dn_fetch){ (const char *)j->dy + (s->y * j->O + from) * 2, j->O * 2, lines, 0, lines * s->ny, ceil_div(lines * s->ny, steps) };
 }
 
 /* Output channels [from, to) over the units [first, last). */
 AMXFN static void chunk(const job *j, int64_t first, int64_t last, int64_t from, int64_t to, float *sums, amx_unit *a, amx_unit *b, uint16_t *seq, const uint16_t *zero)
 {
-    int64_t pairs = j->x_pixels / 2, b_unit = j->vphases * j->hphases * j->parities * pairs * 32, panels = ceil_div(j->I * j->run, 32);
+    int64_t pairs = j->x_pixels / 2;
     for (int64_t u = first; u < last; u += j->group) {
         int64_t n = dn_min(j->group, last - u), steps = j->taps * ceil_div(to - from, 32) * n * j->pixels / 32;
         span here = span_of(j, u, n), next = { 0 };
         if (u + n < last)
             next = span_of(j, u + n, dn_min(j->group, last - u - n));
-        dn_fetch fy = coming_dy(j, &next, from, to, steps * panels);
         for (int64_t g = 0; g < n; g++)
             pack_dy(j, u + g, from, to, a + g * j->pixels / 2, zero);
-        for (int64_t i = 0; i < j->I * j->run; i += 32) {
+        bool simple = is_point(j);
+        pairing coming = { 0 };
+        if (simple) {
+            coming = point(j, u, 0, b);
+            pair_up(&coming, pairs);
+        }
+        for (int64_t i = 0, turn = 0; i < j->I * j->run; i += 32, turn ^= simple) {
             int64_t wide = dn_min(32, j->I * j->run - i);
             bool more = i + 32 < j->I * j->run;
             dn_fetch fx = coming_x(j, more ? &here : &next, more ? i + 32 : 0, steps);
-            for (int64_t g = 0; g < n; g++)
-                pack_x(j, u + g, i, wide, b + g * b_unit, seq);
+            const amx_unit *q = b + turn * pairs * 32;
+            if (simple) {
+                pair_up(&coming, pairs);
+                coming = more ? point(j, u, i + 32, b + (turn ^ 1) * pairs * 32) : (pairing){ 0 };
+                if (i + 64 < j->I)
+                    fx = coming_x(j, &here, i + 64, steps); /* what is paired up meanwhile should be here already */
+            } else {
+                for (int64_t g = 0; g < n; g++)
+                    pack_x(j, u + g, i, wide, b + g * j->b_unit, seq);
+            }
             for (int64_t tap = 0; tap < j->taps; tap++) {
                 int64_t kh = tap / j->kw, kw = tap % j->kw, phase = kh % j->sh * j->hphases + kw % j->sw, shift = kh / j->sh * j->pitch + kw / j->sw;
-                const amx_unit *q = b + (phase * j->parities + shift % 2) * pairs * 32 + shift / 2 * 32;
-                panel(j, a, q, b_unit, n, to - from, wide, sums + (tap * j->Op + from) * j->Ip + i, u > first, &fx, &fy);
+                panel(j, a, q + (phase * j->parities + shift % 2) * pairs * 32 + shift / 2 * 32, n, to - from, wide, sums + (tap * j->Op + from) * j->Ip + i, u > first, &fx, &coming,
+                      ceil_div(pairs, steps));
             }
         }
     }
@@ -308,7 +334,7 @@ AMXFN static void share(void *p, int64_t begin, int64_t end)
     for (int64_t part = begin; part < end; part++) {
         char *at = j->scratch + (size_t)part * j->each;
         amx_unit *a = (amx_unit *)(void *)at, *b = a + j->chunk * j->lda;
-        uint16_t *seq = (uint16_t *)(void *)(b + j->group * j->vphases * j->hphases * j->parities * j->x_pixels / 2 * 32), *zero = seq + j->x_pixels * 32;
+        uint16_t *seq = (uint16_t *)(void *)(b + j->b_all), *zero = seq + j->x_pixels * 32;
         int64_t part_r = j->parts_r > 1 ? part : 0, part_o = j->parts_r > 1 ? 0 : part;
         int64_t first = j->all * part_r / j->parts_r, last = j->all * (part_r + 1) / j->parts_r;
         int64_t from = dn_min(part_o * j->channels, j->Op), to = dn_min(from + j->channels, j->Op);
