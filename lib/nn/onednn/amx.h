@@ -4,8 +4,7 @@
  *   dn_amx_begin();                              once in each thread, before the first product; dn_amx_end() behind the last
  *   dn_amx_zero(rt, ct);                         rt x ct tiles of sums (1 or 2 each): 16 rt rows, 16 ct columns, all zero;
  *   dn_amx_load(rt, ct, c, ldc);                 or as they stand in memory
- *   dn_amx_steps(rt, ct, a, lda, b, ldb, n, f, g);  sums += a b over 16 n units: unit (m, k) of a at a[m lda + k], unit (k, j) of b at b[k ldb + j];
- *                                                what f and g name (dn_fetch) comes nearer meanwhile
+ *   dn_amx_steps(rt, ct, a, lda, b, ldb, n);     sums += a b over 16 n units: unit (m, k) of a at a[m lda + k], unit (k, j) of b at b[k ldb + j]
  *   dn_amx_store(rt, ct, c, ldc);                the sums, f32; all distances in units or floats
  *
  * Two by two tiles of sums and two each of a and b are all eight there are. What is measured on one core of the processor at hand
@@ -65,7 +64,7 @@ AMXINLINE void dn_amx_load(const int rt, const int ct, const float *c, int64_t l
         _tile_loadd(3, c + 16 * ldc + 16, ldc * 4);
 }
 
-/* What comes nearer to the second cache meanwhile: `left` lines, `per` of them with each step; rows of `lines`, `stride` bytes apart. */
+/* What comes nearer to the second cache while tiles are multiplied: `left` lines, `per` of them with each call; rows of `lines`, `stride` bytes apart. */
 typedef struct dn_fetch { const char *at; int64_t stride, lines, line, left, per; } dn_fetch;
 
 AMXINLINE void dn_amx_fetch(dn_fetch *f)
@@ -77,13 +76,11 @@ AMXINLINE void dn_amx_fetch(dn_fetch *f)
     }
 }
 
-AMXINLINE void dn_amx_steps(const int rt, const int ct, const void *pa, int64_t lda, const void *pb, int64_t ldb, int64_t steps, dn_fetch *one, dn_fetch *two)
+AMXINLINE void dn_amx_steps(const int rt, const int ct, const void *pa, int64_t lda, const void *pb, int64_t ldb, int64_t steps)
 {
     const amx_unit *a = pa, *b = pb;
     __asm__ volatile("" ::: "memory");
     for (int64_t s = 0; s < steps; s++, a += 16, b += 16 * ldb) {
-        dn_amx_fetch(one);
-        dn_amx_fetch(two);
         _tile_loadd(6, b, ldb * 4);
         _tile_loadd(4, a, lda * 4);
         _tile_dpbf16ps(0, 4, 6);

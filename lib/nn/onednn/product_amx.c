@@ -143,7 +143,6 @@ AMXFN static void rows(void *arg, int64_t begin, int64_t end)
     const self *s = j->s;
     const dn_product *p = &s->p;
     int64_t strips = (p->M + STRIP - 1) / STRIP, steps = s->Kp / 32, put_rows = (STRIP + steps - 1) / steps;
-    dn_fetch none = { 0 };
     dn_amx_begin();
     for (int64_t part = begin; part < end; part++) {
         amx_unit *strip[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
@@ -166,7 +165,7 @@ AMXFN static void rows(void *arg, int64_t begin, int64_t end)
                     float *c = sums + block % 2 * STRIP * PANEL;
                     dn_amx_zero(2, 2);
                     for (int64_t k = 0; k < steps; k++) {
-                        dn_amx_steps(2, 2, here + k * STRIP * 16, 16, b + k * 16 * PANEL, PANEL, 1, &none, &none);
+                        dn_amx_steps(2, 2, here + k * STRIP * 16, 16, b + k * 16 * PANEL, PANEL, 1);
                         put(j, &last, put_rows);
                         lay(s, &l, lines);
                     }
