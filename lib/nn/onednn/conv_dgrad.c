@@ -1,5 +1,6 @@
 /* conv_dgrad: dy [N,s'…,O], w [O,C/groups,k…] -> dx [N,s…,C]. */
 #include "nn/onednn/conv_desc.h"
+#include "nn/onednn/conv_turned.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/product_amx.h"
@@ -15,6 +16,8 @@ int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
         if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
             return GV_OK;
     }
+    if (dn_conv_turned(ctx, c, k, err) == GV_OK)
+        return GV_OK;
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->out[0], &c->in[1], &c->in[0], NULL, dn_type(c->in[0].dtype), err);
