@@ -43,7 +43,7 @@ int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     if (more && (more->dtype != c->out[0].dtype || more->count != c->out[0].count))
         return GV_UNSUPPORTED;
     if (dn_conv_is_product(&o->window)) {
-        dn_product p = { c->out[0].count / c->in[1].shape[0], c->in[1].shape[0], c->in[1].shape[1], 0, 1, b ? 2 : -1, more ? 3 : -1, true, o->relu };
+        dn_product p = { .M = c->out[0].count / c->in[1].shape[0], .N = c->in[1].shape[0], .K = c->in[1].shape[1], .b = 1, .bias = b ? 2 : -1, .more = more ? 3 : -1, .turned = true, .relu = o->relu };
         if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
             return GV_OK;
     }

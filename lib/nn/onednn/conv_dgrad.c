@@ -12,7 +12,14 @@ int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     if (dn_depthwise_dgrad(ctx, c, k) == GV_OK)
         return GV_OK;
     if (dn_conv_is_product(&o->window)) {
-        dn_product p = { c->in[0].count / c->in[1].shape[0], c->in[1].shape[1], c->in[1].shape[0], 0, 1, -1, -1, false, false };
+        dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1 };
+        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
+            return GV_OK;
+    }
+    const gv_window *w = &o->window;
+    if (w->dims == 2 && w->groups == 1 && w->kernel[0] * w->kernel[1] == 1 && !w->pad[0] && !w->pad[1] && w->stride[0] * w->stride[1] > 1) {
+        dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1, .spread = true,
+                         .h = c->out[0].shape[1], .w = c->out[0].shape[2], .oh = c->in[0].shape[1], .ow = c->in[0].shape[2], .sh = w->stride[0], .sw = w->stride[1] };
         if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
             return GV_OK;
     }

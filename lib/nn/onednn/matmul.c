@@ -96,7 +96,7 @@ int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
     bool pack = one && (tb != ta || nb * M >= PACK_ROWS);
     if (tb != ta && !pack)
         return GV_UNSUPPORTED;
-    dn_product tall = { nb * M, N, K, 0, 1, bias ? 2 : -1, -1, o->tb, false };
+    dn_product tall = { .M = nb * M, .N = N, .K = K, .b = 1, .bias = bias ? 2 : -1, .more = -1, .turned = o->tb };
     if (one && !o->ta && o->alpha == 1 && dn_product_amx(ctx, c, &tall, k, err) == GV_OK)
         return GV_OK;
     struct product p = { 0 };

@@ -100,13 +100,13 @@ AMXINLINE __m512 widen(const uint16_t *p, __mmask16 m)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)), 16));
 }
 
-/* Putting a block of sums to y: rows [row, n) are left; y at column at, of which there are `wide`. */
-typedef struct putting { const float *sums; int64_t first, row, n, at; __mmask16 m[2]; __m512 bias[2]; } putting;
+/* Putting a block of sums to y: rows [row, n) are left; row i belongs to row to[i] of y, from column at on. */
+typedef struct putting { const float *sums; const int64_t *to; int64_t row, n, at; __mmask16 m[2]; __m512 bias[2]; } putting;
 
-AMXINLINE putting put_begin(const job *j, const float *sums, int64_t first, int64_t n, int64_t at)
+AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, int64_t n, int64_t at)
 {
     const dn_product *p = &j->s->p;
-    putting q = { sums, first, 0, n, at, { 0, 0 }, { _mm512_setzero_ps(), _mm512_setzero_ps() } };
+    putting q = { sums, to, 0, n, at, { 0, 0 }, { _mm512_setzero_ps(), _mm512_setzero_ps() } };
     for (int half = 0; half < 2; half++) {
         int64_t wide = p->N - at - 16 * half;
         q.m[half] = wide >= 16 ? 0xffff : wide > 0 ? (__mmask16)((1u << wide) - 1) : 0;
@@ -122,7 +122,7 @@ AMXINLINE void put(const job *j, putting *q, int64_t rows)
     const dn_product *p = &s->p;
     for (int64_t end = dn_min(q->n, q->row + rows); q->row < end; q->row++)
         for (int half = 0; half < 2; half++) {
-            int64_t to = (q->first + q->row) * p->N + q->at + 16 * half;
+            int64_t to = q->to[q->row] * p->N + q->at + 16 * half;
             if (!q->m[half])
                 break;
             __m512 v = _mm512_add_ps(_mm512_load_ps(q->sums + q->row * PANEL + 16 * half), q->bias[half]);
@@ -135,6 +135,15 @@ AMXINLINE void put(const job *j, putting *q, int64_t rows)
             else
                 _mm512_mask_storeu_ps((float *)j->c->y[0] + to, q->m[half], v);
         }
+}
+
+/* Where rows [m, m + n) of the product stand in y. */
+static void rows_of(const dn_product *p, int64_t m, int64_t n, int64_t *to)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t r = m + i, pixel = p->spread ? r % (p->oh * p->ow) : 0;
+        to[i] = p->spread ? (r / (p->oh * p->ow) * p->h + pixel / p->ow * p->sh) * p->w + pixel % p->ow * p->sw : r;
+    }
 }
 
 AMXFN static void rows(void *arg, int64_t begin, int64_t end)
@@ -152,12 +161,13 @@ AMXFN static void rows(void *arg, int64_t begin, int64_t end)
         const uint16_t *a = (const uint16_t *)j->c->x[p->a];
         laying l = { a + m0 * p->K, strip[0], dn_min(STRIP, m1 - m0), 0, 0 };
         putting last = { 0 };
-        int64_t count = 0, block = 0; /* strips and blocks done */
+        int64_t count = 0, block = 0, to_row[2][STRIP]; /* strips and blocks done; where the rows of this strip and of the last one belong */
         for (int64_t from = 0; from < s->panels; from += s->at_once) {
             int64_t to = dn_min(s->panels, from + s->at_once), lines = (STRIP + to - from - 1) / (to - from);
             for (int64_t m = m0; m < m1; m += STRIP, count++) {
                 int64_t n = dn_min(STRIP, m1 - m), after = m + STRIP < m1 ? m + STRIP : m0;
                 const amx_unit *here = strip[count % 2];
+                rows_of(p, m, n, to_row[count % 2]);
                 lay(s, &l, INT64_MAX);
                 l = (laying){ a + after * p->K, strip[(count + 1) % 2], dn_min(STRIP, m1 - after), 0, 0 };
                 for (int64_t panel = from; panel < to; panel++, block++) {
@@ -171,13 +181,20 @@ AMXFN static void rows(void *arg, int64_t begin, int64_t end)
                     }
                     put(j, &last, STRIP);
                     dn_amx_store(2, 2, c, PANEL);
-                    last = put_begin(j, c, m, n, panel * PANEL);
+                    last = put_begin(j, c, to_row[count % 2], n, panel * PANEL);
                 }
             }
         }
         put(j, &last, STRIP);
     }
     dn_amx_end();
+}
+
+static void clear(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    size_t each = (size_t)j->c->out[0].shape[j->c->out[0].ndim - 1] * (j->s->ty == GV_BF16 ? 2 : 4);
+    memset((char *)j->c->y[0] + (size_t)begin * each, 0, (size_t)(end - begin) * each);
 }
 
 static int run(const gv_call *c)
@@ -190,6 +207,8 @@ static int run(const gv_call *c)
     if (!s->packed || !s->filled)
         gv_parallel(s->panels, 1, pack_b, &j);
     s->filled = true;
+    if (s->p.spread)
+        gv_parallel(c->out[0].count / s->p.N, 1024, clear, &j);
     gv_parallel(j.parts, 1, rows, &j);
     return GV_OK;
 }

@@ -8,7 +8,9 @@
 
 #include "nn/onednn/onednn.h"
 
-typedef struct dn_product { int64_t M, N, K; int a, b, bias, more; bool turned, relu; } dn_product;
+/* spread: the rows of y are those pixels of images of h x w that a stride reaches, and the others are zero (the data gradient of a convolution one pixel
+ * wide); a has oh x ow pixels an image. */
+typedef struct dn_product { int64_t M, N, K; int a, b, bias, more; bool turned, relu, spread; int64_t h, w, oh, ow, sh, sw; } dn_product;
 
 int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_kernel *k, gv_err *err);
 
