@@ -13,8 +13,20 @@
 #include "nn/onednn/batchnorm.h"
 #include <math.h>
 
-/* What a pass over rows needs; pointers to rows of C floats in scratch. */
-struct affine { const gv_call *c; int64_t C; const float *mean, *scale, *bias; const void *more; bool relu; };
+/* A block of n rows (sums about centre) joins the `before` rows that the part already holds; centre becomes the mean of all. */
+GV_HOT static void onednn_bn_join(const bn_part *s, double before, double n, int64_t C)
+{
+    double f = n / (before + n), g = before * f, share = 1 / n; /* n is a power of two but in the last block */
+    double *restrict mean = s->mean, *restrict total = s->m2;
+    const float *restrict sum = s->sum, *restrict sq = s->sq;
+    float *restrict centre = s->centre;
+    for (int64_t i = 0; i < C; i++) {
+        double shift = sum[i] * share, d = centre[i] + shift - mean[i], m2 = sq[i] - shift * sum[i];
+        mean[i] += d * f;
+        total[i] += (m2 > 0 || m2 != m2 ? m2 : 0) + d * d * g;
+        centre[i] = (float)mean[i];
+    }
+}
 
 #define GV_KERNELS "nn/onednn/batchnorm.c"
 #include "nn/onednn/types.h"
@@ -51,8 +63,9 @@ int gv_onednn_batchnorm_eval(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
 #else
 
 /* One block: sums of x - centre and of its square. */
-GV_HOT static void F(onednn_bn_block)(const T *restrict x, int64_t rows, int64_t C, const float *restrict centre, float *restrict sum, float *restrict sq)
+GV_HOT static void F(onednn_bn_block)(const void *from, int64_t rows, int64_t C, const float *restrict centre, float *restrict sum, float *restrict sq)
 {
+    const T *restrict x = from;
     memset(sum, 0, (size_t)C * sizeof *sum);
     memset(sq, 0, (size_t)C * sizeof *sq);
     int64_t r = 0;
@@ -77,6 +90,8 @@ static void F(statistics)(void *p, int64_t begin, int64_t end)
     const dn_parts *q = p;
     const gv_call *c = q->c;
     int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C;
+    dn_bn_block *f = dn_bn_block_of(sizeof(T) == 2);
+    f = f ? f : F(onednn_bn_block);
     for (int64_t part = begin; part < end; part++) {
         bn_part s = bn_part_of(c->scratch, part, C);
         int64_t first = R * part / q->parts, last = R * (part + 1) / q->parts;
@@ -86,21 +101,21 @@ static void F(statistics)(void *p, int64_t begin, int64_t end)
         }
         for (int64_t r = first; r < last; r += BN_BLOCK) {
             int64_t n = dn_min(BN_BLOCK, last - r);
-            F(onednn_bn_block)((const T *)c->x[0] + r * C, n, C, s.centre, s.sum, s.sq);
-            bn_join(&s, (double)(r - first), (double)n, C);
+            f((const T *)c->x[0] + r * C, n, C, s.centre, s.sum, s.sq);
+            onednn_bn_join(&s, (double)(r - first), (double)n, C);
         }
     }
 }
 
-/* y = (x - mean) * scale + bias, then what is added, then relu: one loop for each of the four, since a test within costs as much as the work */
+/* One loop for each of the four kinds, since a test within costs as much as the work. */
 #define APPLY(e) for (int64_t i = 0; i < C; i++) { float v = (LD(a[i]) - mean[i]) * scale[i] + bias[i]; b[i] = ST(e); }
-GV_HOT static void F(onednn_bn_apply)(const struct affine *o, int64_t begin, int64_t end)
+GV_HOT static void F(onednn_bn_apply)(const bn_affine *o, int64_t begin, int64_t end)
 {
     int64_t C = o->C;
     const float *restrict mean = o->mean, *restrict scale = o->scale, *restrict bias = o->bias;
     for (int64_t r = begin; r < end; r++) {
-        const T *a = (const T *)o->c->x[0] + r * C, *m = o->more ? (const T *)o->more + r * C : NULL;
-        T *b = (T *)o->c->y[0] + r * C;
+        const T *a = (const T *)o->x + r * C, *m = o->more ? (const T *)o->more + r * C : NULL;
+        T *b = (T *)o->y + r * C;
         if (m && o->relu)
             GV_IVDEP APPLY(v + LD(m[i]) < 0 ? 0 : v + LD(m[i]))
         else if (m)
@@ -115,7 +130,8 @@ GV_HOT static void F(onednn_bn_apply)(const struct affine *o, int64_t begin, int
 
 static void F(apply)(void *p, int64_t begin, int64_t end)
 {
-    F(onednn_bn_apply)(p, begin, end);
+    dn_bn_apply *f = dn_bn_apply_of(sizeof(T) == 2);
+    (f ? f : F(onednn_bn_apply))(p, begin, end);
 }
 
 static int F(train)(const gv_call *c)
@@ -140,7 +156,7 @@ static int F(train)(const gv_call *c)
         scale[i] = invstd[i] * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    struct affine a = { c, C, centre, scale, bias, c->nin > 3 && c->in[3].ndim >= 0 ? c->x[3] : NULL, o->relu };
+    bn_affine a = { c->x[0], c->nin > 3 && c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, centre, scale, bias, o->relu };
     gv_parallel(R, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }
@@ -154,7 +170,7 @@ static int F(given)(const gv_call *c)
         scale[i] = invstd[i] * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    struct affine a = { c, C, mean, scale, bias, c->in[3].ndim >= 0 ? c->x[3] : NULL, ((const gv_batchnorm_attr *)c->attr)->relu };
+    bn_affine a = { c->x[0], c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, mean, scale, bias, ((const gv_batchnorm_attr *)c->attr)->relu };
     gv_parallel(c->in[0].count / C, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }
@@ -169,7 +185,7 @@ static int F(eval)(const gv_call *c)
         scale[i] = (float)(1 / sqrt(var[i] + o->eps)) * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    struct affine a = { c, C, mean, scale, bias, NULL, o->relu };
+    bn_affine a = { c->x[0], NULL, c->y[0], C, mean, scale, bias, o->relu };
     gv_parallel(c->in[0].count / C, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }

@@ -10,6 +10,33 @@ enum { BN_BLOCK = 32 }; /* rows that are summed in float before they are joined 
 
 typedef struct bn_part { double *mean, *m2; float *sum, *sq, *centre; } bn_part; /* each [C]; the last three belong to a block */
 
+/* y = (x - mean) * scale + bias, then what is added, then relu. Rows of C elements, and of C floats. */
+typedef struct bn_affine { const void *x, *more; void *y; int64_t C; const float *mean, *scale, *bias; bool relu; } bn_affine;
+
+/* What relu let through: everything; where the forward value worked out from x is positive; where y is. */
+typedef enum bn_mask { BN_NO_MASK, BN_MASK_X, BN_MASK_Y } bn_mask;
+
+typedef struct bn_grad {
+    const void *x, *dy, *y, *dy2;     /* the last two or NULL */
+    void *dx, *stored;                /* stored: where the first pass leaves dz, or NULL */
+    int64_t C, R, parts;
+    const float *mean, *scale, *bias; /* scale: invstd * w */
+    const float *a, *b;               /* of the second pass */
+    bn_mask mask;
+    void *scratch;
+} bn_grad;
+
+/* The loops over rows with intrinsics (batchnorm_rows.c). NULL where the processor has none of them: the loops of batchnorm.c and
+ * batchnorm_grad.c serve. */
+typedef void dn_bn_block(const void *x, int64_t rows, int64_t C, const float *centre, float *sum, float *sq); /* sums of x - centre and of its square */
+typedef void dn_bn_apply(const bn_affine *o, int64_t r, int64_t last);
+typedef void dn_bn_grad_sums(const bn_grad *o, int64_t r, int64_t last, float *sum, float *dot); /* sum += dz, dot += dz * (x - mean) */
+typedef void dn_bn_grad_apply(const bn_grad *o, int64_t r, int64_t last); /* dx = scale * (dz - a) - (x - mean) * b */
+dn_bn_block *dn_bn_block_of(bool bf16);
+dn_bn_apply *dn_bn_apply_of(bool bf16);
+dn_bn_grad_sums *dn_bn_grad_sums_of(bool bf16);
+dn_bn_grad_apply *dn_bn_grad_apply_of(bool bf16);
+
 static inline int64_t bn_channels(const gv_desc *x)
 {
     return x->ndim > 1 ? x->shape[x->ndim - 1] : 0;
@@ -36,18 +63,6 @@ static inline size_t bn_scratch(const gv_onednn *ctx, int64_t C)
 static inline float *bn_row(const gv_call *c, int64_t C, int i)
 {
     return (float *)((char *)c->scratch + (size_t)dn_threads(c) * bn_part_bytes(C) + (size_t)i * dn_round((size_t)C * sizeof(float)));
-}
-
-/* A block of n rows (sums about centre) joins the `before` rows that the part already holds; centre becomes the mean of all. */
-static inline void bn_join(bn_part *s, double before, double n, int64_t C)
-{
-    double f = n / (before + n), g = before * f;
-    for (int64_t i = 0; i < C; i++) {
-        double shift = s->sum[i] / n, d = s->centre[i] + shift - s->mean[i], m2 = s->sq[i] - shift * s->sum[i];
-        s->mean[i] += d * f;
-        s->m2[i] += (m2 > 0 || m2 != m2 ? m2 : 0) + d * d * g;
-        s->centre[i] = (float)s->mean[i];
-    }
 }
 
 #endif

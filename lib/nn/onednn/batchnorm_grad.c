@@ -8,17 +8,16 @@
 #ifndef T
 #include "nn/onednn/batchnorm.h"
 
-enum mask { NO_MASK, MASK_X, MASK_Y }; /* relu let through: everything; where the forward value worked out from x is positive; where y is */
-
-struct grad {
-    const gv_call *c;
-    int64_t C, parts;
-    const void *y, *dy2;               /* or NULL */
-    const float *mean, *scale, *bias;  /* scale: invstd * w */
-    const float *a, *b;                /* of the second pass */
-    enum mask mask;
-    void *stored;                      /* where the first pass leaves dz, or NULL */
-};
+/* The sums of a block join those of a part. */
+GV_HOT static void onednn_bn_total(const bn_part *s, int64_t C)
+{
+    double *restrict sum = s->mean, *restrict dot = s->m2;
+    const float *restrict add = s->sum, *restrict more = s->sq;
+    for (int64_t i = 0; i < C; i++) {
+        sum[i] += add[i];
+        dot[i] += more[i];
+    }
+}
 
 #define GV_KERNELS "nn/onednn/batchnorm_grad.c"
 #include "nn/onednn/types.h"
@@ -56,17 +55,17 @@ int gv_onednn_batchnorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
 /* dz and x - mean of element i in row r, from the names that both passes use */
 #define ELEMENT(r)                                                                                                          \
     float u##r = LD(x[r * C + i]) - m, d##r = LD(dy[r * C + i]) + (two ? LD(dy2[r * C + i]) : 0);                           \
-    d##r = mask == NO_MASK || (mask == MASK_Y ? LD(y[r * C + i]) : u##r * s + bias[i]) > 0 ? d##r : 0;
+    d##r = mask == BN_NO_MASK || (mask == BN_MASK_Y ? LD(y[r * C + i]) : u##r * s + bias[i]) > 0 ? d##r : 0;
 
 /* Four rows, or one: sums of dz and dz * (x - mean); with store, dz goes to z. */
 static inline __attribute__((always_inline)) void F(bn_grad_add)(const T *x, const T *dy, const T *y, const T *dy2, T *z, int64_t C, const float *restrict mean,
                                                                  const float *restrict weight, const float *restrict bias, float *restrict sum,
-                                                                 float *restrict dot, bool four, enum mask mask, bool two, bool store)
+                                                                 float *restrict dot, bool four, bn_mask mask, bool two, bool store)
 {
     if (four) {
         GV_IVDEP
         for (int64_t i = 0; i < C; i++) {
-            float m = mean[i], s = mask == MASK_X ? weight[i] : 0;
+            float m = mean[i], s = mask == BN_MASK_X ? weight[i] : 0;
             ELEMENT(0) ELEMENT(1) ELEMENT(2) ELEMENT(3)
             if (store)
                 z[i] = ST(d0), z[C + i] = ST(d1), z[2 * C + i] = ST(d2), z[3 * C + i] = ST(d3);
@@ -77,7 +76,7 @@ static inline __attribute__((always_inline)) void F(bn_grad_add)(const T *x, con
     }
     GV_IVDEP
     for (int64_t i = 0; i < C; i++) {
-        float m = mean[i], s = mask == MASK_X ? weight[i] : 0;
+        float m = mean[i], s = mask == BN_MASK_X ? weight[i] : 0;
         ELEMENT(0)
         if (store)
             z[i] = ST(d0);
@@ -87,22 +86,21 @@ static inline __attribute__((always_inline)) void F(bn_grad_add)(const T *x, con
 }
 
 /* The first pass over rows [r, last) of a part. Each kind is a loop of its own. */
-GV_HOT static void F(onednn_bn_grad_sums)(const struct grad *o, int64_t r, int64_t last, float *restrict sum, float *restrict dot)
+GV_HOT static void F(onednn_bn_grad_sums)(const bn_grad *o, int64_t r, int64_t last, float *restrict sum, float *restrict dot)
 {
-    const gv_call *c = o->c;
     int64_t C = o->C;
     for (int64_t step; r < last; r += step) {
         bool four = r + 4 <= last;
         step = four ? 4 : 1;
-        const T *x = (const T *)c->x[0] + r * C, *dy = (const T *)c->x[1] + r * C, *y = (const T *)o->y + (o->y ? r * C : 0), *dy2 = (const T *)o->dy2 + (o->dy2 ? r * C : 0);
+        const T *x = (const T *)o->x + r * C, *dy = (const T *)o->dy + r * C, *y = (const T *)o->y + (o->y ? r * C : 0), *dy2 = (const T *)o->dy2 + (o->dy2 ? r * C : 0);
         T *z = (T *)o->stored + (o->stored ? r * C : 0);
 #define KIND(f, m, t, st)                                                                              \
     if (four == f && o->mask == m && !!o->dy2 == t && !!o->stored == st) {                             \
         F(bn_grad_add)(x, dy, y, dy2, z, C, o->mean, o->scale, o->bias, sum, dot, f, m, t, st);        \
         continue;                                                                                      \
     }
-#define KINDS(f) KIND(f, NO_MASK, 0, 0) KIND(f, MASK_X, 0, 0) KIND(f, NO_MASK, 0, 1) KIND(f, MASK_X, 0, 1) KIND(f, MASK_Y, 0, 1) KIND(f, NO_MASK, 1, 1) \
-    KIND(f, MASK_X, 1, 1) KIND(f, MASK_Y, 1, 1)
+#define KINDS(f) KIND(f, BN_NO_MASK, 0, 0) KIND(f, BN_MASK_X, 0, 0) KIND(f, BN_NO_MASK, 0, 1) KIND(f, BN_MASK_X, 0, 1) KIND(f, BN_MASK_Y, 0, 1) KIND(f, BN_NO_MASK, 1, 1) \
+    KIND(f, BN_MASK_X, 1, 1) KIND(f, BN_MASK_Y, 1, 1)
         KINDS(1) KINDS(0)
 #undef KIND
 #undef KINDS
@@ -111,29 +109,27 @@ GV_HOT static void F(onednn_bn_grad_sums)(const struct grad *o, int64_t r, int64
 
 static void F(grad_sums)(void *p, int64_t begin, int64_t end)
 {
-    const struct grad *o = p;
-    const gv_call *c = o->c;
-    int64_t C = o->C, R = c->in[0].count / C;
+    const bn_grad *o = p;
+    int64_t C = o->C, R = o->R;
+    dn_bn_grad_sums *f = dn_bn_grad_sums_of(sizeof(T) == 2);
+    f = f ? f : F(onednn_bn_grad_sums);
     for (int64_t part = begin; part < end; part++) {
-        bn_part s = bn_part_of(c->scratch, part, C); /* mean: total of dz; m2: total of dz * (x - mean) */
+        bn_part s = bn_part_of(o->scratch, part, C); /* mean: total of dz; m2: total of dz * (x - mean) */
         int64_t last = R * (part + 1) / o->parts;
         memset(s.mean, 0, (size_t)C * sizeof *s.mean);
         memset(s.m2, 0, (size_t)C * sizeof *s.m2);
         for (int64_t r = R * part / o->parts; r < last; r += BN_BLOCK) {
             memset(s.sum, 0, (size_t)C * sizeof *s.sum);
             memset(s.sq, 0, (size_t)C * sizeof *s.sq);
-            F(onednn_bn_grad_sums)(o, r, dn_min(last, r + BN_BLOCK), s.sum, s.sq);
-            for (int64_t i = 0; i < C; i++) {
-                s.mean[i] += s.sum[i];
-                s.m2[i] += s.sq[i];
-            }
+            f(o, r, dn_min(last, r + BN_BLOCK), s.sum, s.sq);
+            onednn_bn_total(&s, C);
         }
     }
 }
 
 /* dx = scale * (dz - a) - (x - mean) * b, where a = sum dz / R and b = scale * invstd^2 * sum dz (x - mean) / R */
 static inline __attribute__((always_inline)) void F(bn_grad_write)(const T *x, const T *dy, T *dx, int64_t C, const float *restrict mean, const float *restrict scale,
-                                                                   const float *restrict bias, const float *restrict a, const float *restrict b, bool four, enum mask mask)
+                                                                   const float *restrict bias, const float *restrict a, const float *restrict b, bool four, bn_mask mask)
 {
     const bool two = false;
     const T *y = NULL, *dy2 = NULL;
@@ -158,32 +154,31 @@ static inline __attribute__((always_inline)) void F(bn_grad_write)(const T *x, c
 }
 #undef ELEMENT
 
-GV_HOT static void F(onednn_bn_grad_apply)(const struct grad *o, int64_t r, int64_t last)
+GV_HOT static void F(onednn_bn_grad_apply)(const bn_grad *o, int64_t r, int64_t last)
 {
-    const gv_call *c = o->c;
     int64_t C = o->C;
     for (int64_t step; r < last; r += step) {
-        bool four = r + 4 <= last, again = o->mask == MASK_X && !o->stored; /* the mask is told from x once more */
+        bool four = r + 4 <= last, again = o->mask == BN_MASK_X && !o->stored; /* the mask is told from x once more */
         step = four ? 4 : 1;
-        const T *x = (const T *)c->x[0] + r * C, *dz = (const T *)(o->stored ? o->stored : c->x[1]) + r * C;
-        T *dx = (T *)c->y[0] + r * C;
+        const T *x = (const T *)o->x + r * C, *dz = (const T *)(o->stored ? o->stored : o->dy) + r * C;
+        T *dx = (T *)o->dx + r * C;
         if (four && again)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, MASK_X);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_MASK_X);
         else if (four)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, NO_MASK);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_NO_MASK);
         else if (again)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, MASK_X);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_MASK_X);
         else
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, NO_MASK);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_NO_MASK);
     }
 }
 
 static void F(grad_apply)(void *p, int64_t begin, int64_t end)
 {
-    const struct grad *o = p;
-    int64_t R = o->c->in[0].count / o->C;
+    const bn_grad *o = p;
+    dn_bn_grad_apply *f = dn_bn_grad_apply_of(sizeof(T) == 2);
     for (int64_t part = begin; part < end; part++)
-        F(onednn_bn_grad_apply)(o, R * part / o->parts, R * (part + 1) / o->parts);
+        (f ? f : F(onednn_bn_grad_apply))(o, o->R * part / o->parts, o->R * (part + 1) / o->parts);
 }
 
 static int F(grad)(const gv_call *c)
@@ -191,12 +186,12 @@ static int F(grad)(const gv_call *c)
     int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C;
     const float *mean = c->x[2], *invstd = c->x[3], *w = c->in[4].ndim < 0 ? NULL : c->x[4], *bias = c->nin > 5 && c->in[5].ndim >= 0 ? c->x[5] : NULL;
     float *scale = bn_row(c, C, 0), *a = bn_row(c, C, 1), *b = bn_row(c, C, 2), *zero = bn_row(c, C, 3);
-    struct grad o = { .c = c, .C = C, .parts = dn_count_parts(c, R, C), .mean = mean, .bias = bias ? bias : zero, .scale = scale, .a = a, .b = b };
+    bn_grad o = { .x = c->x[0], .dy = c->x[1], .dx = c->y[0], .C = C, .R = R, .parts = dn_count_parts(c, R, C), .scratch = c->scratch, .mean = mean, .bias = bias ? bias : zero, .scale = scale, .a = a, .b = b };
     const gv_batchnorm_grad_attr *attr = c->attr;
     o.y = c->nin > 6 && c->in[6].ndim >= 0 ? c->x[6] : NULL;
     o.dy2 = c->nin > 7 && c->in[7].ndim >= 0 ? c->x[7] : NULL;
     o.stored = c->nout > 3 ? c->y[3] : o.y || o.dy2 ? c->y[0] : NULL;
-    o.mask = !attr || !attr->relu ? NO_MASK : o.y ? MASK_Y : MASK_X;
+    o.mask = !attr || !attr->relu ? BN_NO_MASK : o.y ? BN_MASK_Y : BN_MASK_X;
     for (int64_t i = 0; i < C; i++) {
         scale[i] = invstd[i] * (w ? w[i] : 1);
         zero[i] = 0;

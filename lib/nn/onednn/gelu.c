@@ -85,6 +85,11 @@ TARGET static void F(gelu_rows)(void *p, int64_t begin, int64_t end)
     const T *x = c->x[0];
     T *y = c->y[0];
     int64_t i = begin;
+    for (; i + 2 * VL <= end; i += 2 * VL) {
+        AHEAD(x + i, 2 * VL);
+        STORE(y + i, F(gelu)(LOAD(x + i)));
+        STORE(y + i + VL, F(gelu)(LOAD(x + i + VL)));
+    }
     for (; i + VL <= end; i += VL)
         STORE(y + i, F(gelu)(LOAD(x + i)));
     if (i < end)
@@ -97,6 +102,12 @@ TARGET static void F(gelu_grad_rows)(void *p, int64_t begin, int64_t end)
     const T *x = c->x[0], *dy = c->x[1];
     T *dx = c->y[0];
     int64_t i = begin;
+    for (; i + 2 * VL <= end; i += 2 * VL) {
+        AHEAD(x + i, 2 * VL);
+        AHEAD(dy + i, 2 * VL);
+        STORE(dx + i, MUL(F(slope)(LOAD(x + i)), LOAD(dy + i)));
+        STORE(dx + i + VL, MUL(F(slope)(LOAD(x + i + VL)), LOAD(dy + i + VL)));
+    }
     for (; i + VL <= end; i += VL)
         STORE(dx + i, MUL(F(slope)(LOAD(x + i)), LOAD(dy + i)));
     if (i < end)

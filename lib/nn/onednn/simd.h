@@ -8,7 +8,8 @@
  * and the text, below #ifdef VEC, uses: T the type in memory; VEC of VL floats (VL_IS_16 for #if); TARGET before every function; LOAD(p) and STORE(p, v) with
  * VL elements of type T, LOADN(p, n) and STOREN(p, v, n) with fewer (the others are 0); LOADF and STOREF with floats; SET1 ADD SUB MUL;
  * MULADD(a, b, c) a b + c; MAX(a, b) and MIN(a, b), which are b where one is NaN; FROM(x, least, v): v where x is not below least, else 0;
- * HSUM(v) the sum, always in the same order; F(name) the name with type and instruction set behind.
+ * POSITIVE(x, v): v where x is above 0, else 0; HSUM(v) the sum, always in the same order; AHEAD(p, n) asks for n elements of type T that a pass
+ * over p reaches soon; F(name) the name with type and instruction set behind.
  * Where the processor has none of the three, loops of GV_HOT serve.
  */
 #ifndef GV_NN_ONEDNN_SIMD_H
@@ -34,6 +35,15 @@ int dn_isa(void);
 #define DN_V4 __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
 #define DN_V4B __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define DN_ALWAYS static inline __attribute__((always_inline))
+
+/* Asks for n bytes that lie DN_AHEAD bytes behind p: a processor's own prefetchers stop at the end of a page and see little in several arrays
+ * read at once. It may ask for what is not there. */
+enum { DN_AHEAD = 4096 };
+DN_ALWAYS void dn_ahead(const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        _mm_prefetch((const char *)((uintptr_t)p + DN_AHEAD + i), _MM_HINT_T0);
+}
 
 DN_ALWAYS DN_V3 __m256 dn_widen8(__m128i v)
 {
@@ -107,6 +117,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #endif
 
 #if defined(DN_SIMD) && defined(GV_SIMD)
+#define AHEAD(p, n) dn_ahead(p, (size_t)(n) * sizeof(T))
 #ifndef GV_SIMD_PASTE
 #define GV_SIMD_PASTE_(a, b, c) a##b##c
 #define GV_SIMD_PASTE(a, b, c) GV_SIMD_PASTE_(a, b, c)
@@ -129,6 +140,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #define MAX _mm256_max_ps
 #define MIN _mm256_min_ps
 #define FROM(x, least, v) _mm256_and_ps(_mm256_cmp_ps(x, least, _CMP_NLT_UQ), v)
+#define POSITIVE(x, v) _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), v)
 #define HSUM dn_sum8
 #define LOADNF dn_loadn8_f32
 #define STORENF dn_storen8_f32
@@ -163,6 +175,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #undef MAX
 #undef MIN
 #undef FROM
+#undef POSITIVE
 #undef HSUM
 #undef LOADNF
 #undef STORENF
@@ -181,6 +194,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #define MAX _mm512_max_ps
 #define MIN _mm512_min_ps
 #define FROM(x, least, v) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, least, _CMP_NLT_UQ), v)
+#define POSITIVE(x, v) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), v)
 #define HSUM _mm512_reduce_add_ps
 #define LOADNF(p, n) _mm512_maskz_loadu_ps(DN_MASK(n), p)
 #define STORENF(p, v, n) _mm512_mask_storeu_ps(p, DN_MASK(n), v)
@@ -239,9 +253,11 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #undef MAX
 #undef MIN
 #undef FROM
+#undef POSITIVE
 #undef HSUM
 #undef LOADNF
 #undef STORENF
 #undef F
+#undef AHEAD
 #undef GV_SIMD
 #endif
