@@ -13,13 +13,15 @@
 
 #if defined(__x86_64__)
 
-enum { BLOCK_BYTES = 256 << 10, BLOCK_MOST = 96, BLOCK_LEAST = 12, TILE_BLOCK = 32 }; /* rows whose scores are held at once */
+enum { BLOCK_BYTES = 256 << 10, BLOCK_MOST = 96, BLOCK_LEAST = 12, BLOCK_TILES = 32 }; /* rows whose scores are held at once */
+enum { KEPT_BYTES = 1 << 20 }; /* p and ds between them, for tiles */
 
 /* The sizes of a head, its scratch, and where things lie. Numbers of floats or units, which have the same size. */
 typedef struct head_plan {
     int64_t N, L, D, H, d;
     int64_t wide, vl;  /* L and d in whole vectors of 16; for tiles L in whole steps of 32 */
-    int64_t block;     /* rows of scores at once, even; for tiles in whole steps of 32 */
+    int64_t block;     /* rows of scores at once, even; for tiles 32 */
+    int64_t kept;      /* rows whose p and ds are kept, for tiles, in whole steps of 32 */
     int64_t copy;      /* units in a row of a copy, where products want one (tiles), else 0 */
     double scale;
 } head_plan;
@@ -33,13 +35,16 @@ static head_plan plan_of(const gv_call *c, bool tiles)
 {
     const gv_attention_attr *o = c->attr;
     const gv_desc *x = &c->in[0];
-    head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, 0, 0, 0, 0, o->scale };
+    head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, .scale = o->scale };
     p.wide = up(p.L, tiles ? 32 : 16);
-    p.copy = tiles ? up(p.d, 32) / 2 : 0;
     p.vl = up(p.d, 16);
-    int64_t least = tiles ? TILE_BLOCK : BLOCK_LEAST;
-    int64_t most = dn_max(least, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
-    p.block = up((p.L + blocks - 1) / blocks, least);
+    int64_t most = dn_max(BLOCK_LEAST, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
+    p.block = up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
+    if (tiles) {
+        p.block = BLOCK_TILES;
+        p.kept = dn_max(32, dn_min(p.wide, KEPT_BYTES / (p.wide * 4) / 32 * 32));
+        p.copy = up(p.d, 32) / 2;
+    }
     return p;
 }
 
@@ -49,10 +54,17 @@ static size_t forward_floats(const head_plan *p)
     return (size_t)(up(p->d, 16) * p->wide + p->wide * p->vl + 2 * p->block * p->wide + p->block * p->vl + 2 * up(p->block, 16) + p->block * p->copy);
 }
 
-/* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv; a copy of q or dy */
+/* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv */
 static size_t backward_floats(const head_plan *p)
 {
-    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl + p->block * p->copy);
+    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl);
+}
+
+/* for tiles: k, v in rows; q, dy, k turned; q, dy in pairs; 32 columns of scores and dp; a block of dq, turned; dk, dv; p and ds of a block; 32 columns of
+ * ds in pairs */
+static size_t columns_floats(const head_plan *p)
+{
+    return (size_t)(5 * p->wide * p->copy + p->wide * p->vl + 64 * p->wide + 64 * p->copy + 2 * p->wide * p->vl + p->wide * p->kept + 16 * p->wide);
 }
 
 #define GV_AVX2
@@ -69,9 +81,18 @@ static size_t backward_floats(const head_plan *p)
 #include "nn/onednn/attention_head.h"
 #undef GV_AMX
 #else
-#define forward_amx forward_bf16
-#define backward_amx backward_bf16
+#define forward_amx NULL
+#define backward_amx NULL
 #endif
+
+static dn_set set_of(gv_dtype t)
+{
+    dn_set s = dn_best_set(t);
+#if !defined(DN_AMX)
+    s = s == DN_SET_AMX ? DN_SET_AVX512_BF16 : s;
+#endif
+    return s;
+}
 
 static bool fits(const gv_call *c)
 {
@@ -85,7 +106,7 @@ static const char *const names[] = { NULL, "own:avx2", "own:avx512", "own:avx512
 int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
     static int (*const run[])(const gv_call *) = { NULL, forward_avx2, forward_avx512, forward_bf16, forward_amx };
-    dn_set s = dn_best_set(c->in[0].dtype);
+    dn_set s = set_of(c->in[0].dtype);
     if (!s || !fits(c) || c->out[0].dtype != c->in[0].dtype || c->out[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     head_plan p = plan_of(c, s == DN_SET_AMX);
@@ -97,11 +118,11 @@ int gv_onednn_attention(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 int gv_onednn_attention_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
     static int (*const run[])(const gv_call *) = { NULL, backward_avx2, backward_avx512, backward_bf16, backward_amx };
-    dn_set s = dn_best_set(c->in[0].dtype);
+    dn_set s = set_of(c->in[0].dtype);
     if (!s || !fits(c) || c->in[2].dtype != c->in[0].dtype || c->out[0].dtype != c->in[0].dtype || c->in[1].dtype != GV_F32T)
         return GV_UNSUPPORTED;
     head_plan p = plan_of(c, s == DN_SET_AMX);
-    int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round(backward_floats(&p) * sizeof(float)));
+    int r = dn_own(ctx, k, run[s], (size_t)ctx->threads * dn_round((s == DN_SET_AMX ? columns_floats(&p) : backward_floats(&p)) * sizeof(float)));
     k->name = names[s]; /* dqkv may stand in qkv's place: a head reads its rows before it writes them */
     return r;
 }

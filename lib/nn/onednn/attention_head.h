@@ -2,6 +2,14 @@
 #include "nn/onednn/vectors.h"
 #include "nn/onednn/products.h"
 
+/* Rows of another head come to the second cache while we compute. */
+VFN static void F(fetch_rows)(const T *x, int64_t stride, int64_t n, int64_t d)
+{
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < d; i += 64 / (int64_t)sizeof(T))
+            __builtin_prefetch(x + r * stride + i, 0, 2);
+}
+
 /* n rows of `d` floats to rows in T, `stride` apart; times by[row] where by is given. */
 VFN static void F(put_rows)(T *to, int64_t stride, const float *x, int64_t ld, int64_t n, int64_t d, const float *by)
 {
@@ -43,6 +51,12 @@ VFN static void F(softmax_rows)(const float *s, T *p, int64_t ld, int64_t n, flo
     }
 }
 
+/* The first row of head `at` in a tensor of rows of `of` times D numbers. */
+static T *F(head)(void *x, const head_plan *p, int64_t at, int64_t of)
+{
+    return (T *)x + at / p->H * p->L * of * p->D + at % p->H * p->d;
+}
+
 static void F(forward_part)(void *arg, int64_t begin, int64_t end)
 {
     const dn_parts *a = arg;
@@ -56,12 +70,14 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
         float *s = (float *)(v + p.wide * p.vl), *prob = s + p.block * p.wide, *o = prob + p.block * p.wide, *inv = o + p.block * p.vl;
         unit *copy = (unit *)(inv + 2 * up(p.block, 16));
         for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
-            const T *q = (const T *)c->x[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d;
-            T *y = (T *)c->y[0] + at / p.H * p.L * p.D + at % p.H * p.d;
+            const T *q = F(head)(c->x[0], &p, at, 3), *next = at + 1 < p.N * p.H * (part + 1) / a->parts ? F(head)(c->x[0], &p, at + 1, 3) : NULL;
+            T *y = F(head)(c->y[0], &p, at, 1);
             F(pack_turned)(q + p.D, 3 * p.D, p.L, p.d, kt, p.wide);
             F(pack_rows)(q + 2 * p.D, 3 * p.D, p.L, p.d, v, p.vl);
             for (int64_t i = 0; i < p.L; i += p.block) {
                 int64_t n = dn_min(p.block, p.L - i);
+                for (int64_t of = 0; of < 3 && next; of++)
+                    F(fetch_rows)(next + i * 3 * p.D + of * p.D, 3 * p.D, n, p.d);
                 const unit *rows = F(first_rows)(q + i * 3 * p.D, 3 * p.D, n, p.d, copy, &row);
                 F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.wide, s, p.wide, false); /* q k' */
                 F(shut_out)(s, p.wide, n, p.L);
@@ -79,6 +95,12 @@ static int F(forward)(const gv_call *c)
     const gv_attention_attr *o = c->attr;
     return dn_over_parts(c, dn_max(1, dn_min(dn_threads(c), c->in[0].shape[0] * o->heads)), F(forward_part));
 }
+
+/* ---- backward ---- */
+
+#if defined(GV_AMX)
+#include "nn/onednn/attention_columns.h"
+#else
 
 /* Scores and dp of n rows to p and ds in two forms: ds in rows (over keys), p and ds in units over PER rows. */
 VFN static void F(grad_rows)(float *s, float *dp, int64_t ld, int64_t n, float scale, const float *lse, T *ds, unit *pt, unit *dst)
@@ -116,9 +138,6 @@ VFN static void F(grad_rows)(float *s, float *dp, int64_t ld, int64_t n, float s
             _mm512_storeu_si512(dst + j, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
         }
     }
-    size_t none = (size_t)((F(steps)((n + 1) / 2) - (n + 1) / 2) * ld) * sizeof *pt;
-    memset(pt, 0, none);
-    memset(dst, 0, none);
 #else
     (void)pt, (void)dst;
 #endif
@@ -129,18 +148,16 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
     const dn_parts *a = arg;
     const gv_call *c = a->c;
     head_plan p = plan_of(c, STEP_ROWS > 1);
-    int64_t row, all = (p.L + PER - 1) / PER, turned = up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
-    F(products_begin)();
+    int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4, yrow = p.D * (int64_t)sizeof(T) / 4, all = (p.L + PER - 1) / PER, turned = up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(backward_floats(&p) * sizeof(float)));
         unit *vt = kt + turned, *k = vt + turned, *q = k + tall, *g = q + tall;
         float *s = (float *)(g + tall), *dp = s + big;
         unit *pt = (unit *)(dp + big), *dst = pt + big;
         float *ds = (float *)(dst + big), *dq = ds + big, *dk = dq + p.block * p.vl, *dv = dk + tall;
-        unit *copy = (unit *)(dv + tall);
         for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
-            const T *x = (const T *)c->x[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d, *dy = (const T *)c->x[2] + at / p.H * p.L * p.D + at % p.H * p.d;
-            T *to = (T *)c->y[0] + at / p.H * p.L * 3 * p.D + at % p.H * p.d;
+            const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
+            T *to = F(head)(c->y[0], &p, at, 3);
             F(pack_turned)(x + p.D, 3 * p.D, p.L, p.d, kt, p.wide);
             F(pack_turned)(x + 2 * p.D, 3 * p.D, p.L, p.d, vt, p.wide);
             F(pack_rows)(x, 3 * p.D, p.L, p.d, q, p.vl);
@@ -148,10 +165,8 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
             F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
             for (int64_t i = 0; i < p.L; i += p.block) {
                 int64_t n = dn_min(p.block, p.L - i), m = (n + PER - 1) / PER, r = i / PER * p.vl;
-                const unit *rows = F(first_rows)(x + i * 3 * p.D, 3 * p.D, n, p.d, copy, &row);
-                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.wide, s, p.wide, false);
-                rows = F(first_rows)(dy + i * p.D, p.D, n, p.d, copy, &row);
-                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, vt, p.wide, dp, p.wide, false);
+                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(x + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false);
+                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(dy + i * p.D), yrow, 1, vt, p.wide, dp, p.wide, false);
                 F(shut_out)(s, p.wide, n, p.L);
                 F(grad_rows)(s, dp, p.wide, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, (T *)ds, pt, dst);
 #if PER == 1
@@ -168,8 +183,9 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
             F(put_rows)(to + 2 * p.D, 3 * p.D, dv, p.vl, p.L, p.d, NULL);
         }
     }
-    F(products_end)();
 }
+
+#endif
 
 static int F(backward)(const gv_call *c)
 {

@@ -14,69 +14,39 @@
  * c [M, nv VL] f32 = (or +=) a b over K units. a: unit (m, k) stands at a + m rs + k ks; b: rows of nv vectors of units, ldb apart.
  *
  * M and K are rounded up to STEP_ROWS and STEP_UNITS, which are more than 1 for tiles: that much of a and b is read, that much of c is written. In the
- * units behind K must be zeros in one of a and b, and no NaN or Inf in the other. For tiles rs or ks is 1. A thread calls products_begin before its first
+ * units behind K must be zeros in one of a and b, and no NaN or Inf in the other. For tiles ks is 1. A thread calls products_begin before its first
  * product and products_end behind its last. */
 
 #if defined(GV_AMX)
 
 #define STEP_ROWS 16
 #define STEP_UNITS 16
-enum { TURN_STEPS = 8 }; /* units that are turned at once, in steps */
 
-VFN VINLINE void F(rows_by_tiles)(const int rt, const unit *a, int64_t lda, int64_t nv, const unit *b, int64_t ldb, int64_t steps, float *c, int64_t ldc, bool add)
+VFN VINLINE void F(by_tiles)(const int rt, const int ct, const unit *a, int64_t lda, const unit *b, int64_t ldb, int64_t steps, float *c, int64_t ldc, bool add)
 {
-    int64_t v = 0;
-    for (; v + 2 <= nv; v += 2) {
-        if (add)
-            dn_amx_load(rt, 2, c + v * VL, ldc);
-        else
-            dn_amx_zero(rt, 2);
-        dn_amx_steps(rt, 2, a, lda, b + v * VL, ldb, steps);
-        dn_amx_store(rt, 2, c + v * VL, ldc);
-    }
-    if (v < nv) {
-        if (add)
-            dn_amx_load(rt, 1, c + v * VL, ldc);
-        else
-            dn_amx_zero(rt, 1);
-        dn_amx_steps(rt, 1, a, lda, b + v * VL, ldb, steps);
-        dn_amx_store(rt, 1, c + v * VL, ldc);
-    }
-}
-
-/* 16 rt columns of 16 n units, lda apart, to rows of 16 n units. */
-VFN static void F(turn_units)(int rt, int64_t n, const unit *a, int64_t lda, unit *to)
-{
-    for (int t = 0; t < rt; t++)
-        for (int64_t s = 0; s < n; s++) {
-            __m512i r[16];
-            DN_UNROLL for (int i = 0; i < 16; i++)
-                r[i] = _mm512_loadu_si512(a + (16 * s + i) * lda + 16 * t);
-            dn_turn16(r);
-            DN_UNROLL for (int i = 0; i < 16; i++)
-                _mm512_store_si512(to + (16 * t + i) * 16 * n + 16 * s, r[i]);
-        }
+    if (add)
+        dn_amx_load(rt, ct, c, ldc);
+    else
+        dn_amx_zero(rt, ct);
+    dn_amx_steps(rt, ct, a, lda, b, ldb, steps);
+    dn_amx_store(rt, ct, c, ldc);
 }
 
 VFN static void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, int64_t rs, int64_t ks, const unit *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
-    unit turned[32 * 16 * TURN_STEPS] __attribute__((aligned(64)));
-    int64_t all = (K + STEP_UNITS - 1) / STEP_UNITS, n = ks == 1 ? all : TURN_STEPS;
-    for (int64_t s = 0; s < all; s += n, a += n * 16 * ks, b += n * 16 * ldb, add = true) {
-        n = dn_min(n, all - s);
-        for (int64_t m = 0; m < M; m += 32) {
-            const int rt = M - m > 16 ? 2 : 1;
-            const unit *rows = a + m * rs;
-            if (ks != 1) {
-                F(turn_units)(rt, n, rows, ks, turned);
-                rows = turned;
-            }
-            if (rt == 2)
-                F(rows_by_tiles)(2, rows, ks == 1 ? rs : 16 * n, nv, b, ldb, n, c + m * ldc, ldc, add);
+    int64_t steps = (K + STEP_UNITS - 1) / STEP_UNITS;
+    (void)ks;
+    for (int64_t m = 0; m < M; m += 32, a += 32 * rs, c += 32 * ldc)
+        for (int64_t v = 0; v < nv; v += 2) {
+            if (M - m > 16 && nv - v > 1)
+                F(by_tiles)(2, 2, a, rs, b + v * VL, ldb, steps, c + v * VL, ldc, add);
+            else if (M - m > 16)
+                F(by_tiles)(2, 1, a, rs, b + v * VL, ldb, steps, c + v * VL, ldc, add);
+            else if (nv - v > 1)
+                F(by_tiles)(1, 2, a, rs, b + v * VL, ldb, steps, c + v * VL, ldc, add);
             else
-                F(rows_by_tiles)(1, rows, ks == 1 ? rs : 16 * n, nv, b, ldb, n, c + m * ldc, ldc, add);
+                F(by_tiles)(1, 1, a, rs, b + v * VL, ldb, steps, c + v * VL, ldc, add);
         }
-    }
 }
 
 VFN static inline void F(products_begin)(void)
@@ -183,17 +153,31 @@ VFN static inline const unit *F(first_rows)(const T *x, int64_t stride, int64_t 
 {
 #if STEP_UNITS > 1
     int64_t row = *ld = F(steps)(d / PER);
-    for (int64_t r = 0; r < n; r++, to += row)
+    for (int64_t r = 0; r < n; r++)
         for (int64_t i = 0; i < row; i += 16)
-            _mm512_storeu_si512(to + i, F(load_units)(x + r * stride + i * PER, d - i * PER));
-    memset(to, 0, (size_t)((-n & (STEP_ROWS - 1)) * row) * sizeof *to);
-    return to - n * row;
+            _mm512_storeu_si512(to + r * row + i, F(load_units)(x + r * stride + i * PER, d - i * PER));
+    memset(to + n * row, 0, (size_t)((-n & (STEP_ROWS - 1)) * row) * sizeof *to);
+    return to;
 #else
     (void)n, (void)d, (void)to;
     *ld = stride / PER;
     return (const unit *)(const void *)x;
 #endif
 }
+
+#if VL == 16
+/* 16 units of each of 16 rows of x, turned; zero where there are fewer than 16 rows or 16 PER numbers. */
+VFN VINLINE void F(load_turned)(const T *x, int64_t stride, int64_t n, int64_t d, __m512i r[16])
+{
+    if (n >= 16)
+        DN_UNROLL for (int i = 0; i < 16; i++)
+            r[i] = F(load_units)(x + i * stride, d);
+    else
+        DN_UNROLL for (int i = 0; i < 16; i++)
+            r[i] = i < n ? F(load_units)(x + i * stride, d) : _mm512_setzero_si512();
+    dn_turn16(r);
+}
+#endif
 
 /* to [d / PER up to STEP_UNITS, ld] = x' : x has n rows of d numbers, `stride` apart; columns n … ld (whole vectors) are zero, and so are added rows. */
 VFN static inline void F(pack_turned)(const T *x, int64_t stride, int64_t n, int64_t d, unit *to, int64_t ld)
@@ -204,12 +188,15 @@ VFN static inline void F(pack_turned)(const T *x, int64_t stride, int64_t n, int
     for (int64_t j = 0; j < ld; j += 16)
         for (int64_t u = 0; u < rows; u += 16) {
             __m512i r[16];
-            DN_UNROLL for (int i = 0; i < 16; i++)
-                r[i] = j + i < n ? F(load_units)(x + (j + i) * stride + u * PER, d - u * PER) : _mm512_setzero_si512();
-            dn_turn16(r);
-            DN_UNROLL for (int i = 0; i < 16; i++)
-                if (u + i < rows)
-                    _mm512_storeu_si512(to + (u + i) * ld + j, r[i]);
+            F(load_turned)(x + j * stride + u * PER, stride, n - j, d - u * PER, r);
+            unit *t = to + u * ld + j;
+            if (rows - u >= 16)
+                DN_UNROLL for (int i = 0; i < 16; i++)
+                    _mm512_storeu_si512(t + i * ld, r[i]);
+            else
+                DN_UNROLL for (int i = 0; i < 16; i++)
+                    if (i < rows - u)
+                        _mm512_storeu_si512(t + i * ld, r[i]);
         }
 #else
     for (int64_t j = 0; j < n; j++)
