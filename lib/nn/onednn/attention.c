@@ -19,7 +19,8 @@ enum { KEPT_BYTES = 1 << 20 }; /* p and ds between them, for tiles */
 /* The sizes of a head, its scratch, and where things lie. Numbers of floats or units, which have the same size. */
 typedef struct head_plan {
     int64_t N, L, D, H, d;
-    int64_t wide, vl;  /* L and d in whole vectors of 16; for tiles L in whole steps of 32 */
+    int64_t wide, vl;  /* L and d in whole vectors of 16 */
+    int64_t ld;        /* from row to row of scores: wide; for tiles L in whole steps of 32 */
     int64_t block;     /* rows of scores at once, even; for tiles 32 */
     int64_t kept;      /* rows whose p and ds are kept, for tiles, in whole steps of 32 */
     int64_t copy;      /* units in a row of a copy, where products want one (tiles), else 0 */
@@ -36,22 +37,23 @@ static head_plan plan_of(const gv_call *c, bool tiles)
     const gv_attention_attr *o = c->attr;
     const gv_desc *x = &c->in[0];
     head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, .scale = o->scale };
-    p.wide = up(p.L, tiles ? 32 : 16);
+    p.wide = up(p.L, 16);
+    p.ld = up(p.L, tiles ? 32 : 16);
     p.vl = up(p.d, 16);
     int64_t most = dn_max(BLOCK_LEAST, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
     p.block = up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
     if (tiles) {
         p.block = BLOCK_TILES;
-        p.kept = dn_max(32, dn_min(p.wide, KEPT_BYTES / (p.wide * 4) / 32 * 32));
+        p.kept = dn_max(32, dn_min(p.ld, KEPT_BYTES / (p.ld * 4) / 32 * 32));
         p.copy = up(p.d, 32) / 2;
     }
     return p;
 }
 
-/* k turned, v in rows; a block of scores, one of probabilities, one of results, two numbers for each row, and a copy of q */
+/* k turned, v in rows; a block of scores, one of probabilities, one of results, a number for each row, and a copy of q */
 static size_t forward_floats(const head_plan *p)
 {
-    return (size_t)(up(p->d, 16) * p->wide + p->wide * p->vl + 2 * p->block * p->wide + p->block * p->vl + 2 * up(p->block, 16) + p->block * p->copy);
+    return (size_t)(up(p->d, 16) * p->ld + p->ld * p->vl + 2 * p->block * p->ld + p->block * p->vl + up(p->block, 16) + p->block * p->copy);
 }
 
 /* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv */
@@ -64,7 +66,7 @@ static size_t backward_floats(const head_plan *p)
  * ds in pairs */
 static size_t columns_floats(const head_plan *p)
 {
-    return (size_t)(5 * p->wide * p->copy + p->wide * p->vl + 64 * p->wide + 64 * p->copy + 2 * p->wide * p->vl + p->wide * p->kept + 16 * p->wide);
+    return (size_t)(5 * p->ld * p->copy + p->ld * p->vl + 64 * p->ld + 64 * p->copy + 2 * p->ld * p->vl + p->ld * p->kept + 16 * p->ld);
 }
 
 #define GV_AVX2

@@ -43,12 +43,14 @@ VFN static void F(put_columns)(T *to, int64_t stride, const float *x, int64_t n,
 }
 
 /* Scores and dp of L keys and n <= 32 rows of q to p and ds, [key, row], ld units apart, and to ds in pairs of keys, [pair, row]. */
-VFN static void F(grad_columns)(float *s, const float *dp, int64_t L, int64_t n, float scale, const float *lse, unit *p, unit *ds, int64_t ld, unit *pairs)
+VFN static void F(grad_columns)(float *s, const float *dp, int64_t L, int64_t n, float scale, const float *lse, unit *p, unit *ds, int64_t ld, unit *pairs, const F(fetch) *f, int64_t first)
 {
     unsigned have = n >= COLUMNS ? 0xffffffffu : (1u << n) - 1;
     V by = VSET(scale), less[2] = { -_mm512_maskz_loadu_ps((__mmask16)have, lse), -_mm512_maskz_loadu_ps((__mmask16)(have >> 16), lse + 16) }, sum[2] = { VSET(0), VSET(0) };
-    for (int64_t k = 0; k < L; k++) {
+    for (int64_t k = 0, every = dn_max(1, L / COLUMNS); k < L; k++) {
         float *u = s + k * COLUMNS;
+        if (k % every == 0 && k / every < n)
+            F(fetch_row)(f, first + k / every);
         V e[2];
         VUNROLL for (int h = 0; h < 2; h++) {
             e[h] = F(vexp)(VFMA(VLD(u + 16 * h), by, less[h]));
@@ -77,45 +79,41 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
     const dn_parts *a = arg;
     const gv_call *c = a->c;
     head_plan p = plan_of(c, true);
-    int64_t D3 = 3 * p.D, flat = p.wide * p.copy, tall = p.wide * p.vl / 2, half = p.wide / 2, ld = p.kept / 2, strip = p.wide * COLUMNS, row;
+    int64_t D3 = 3 * p.D, flat = p.ld * p.copy, tall = p.ld * p.vl / 2, half = p.ld / 2, kept = p.kept / 2, strip = p.ld * COLUMNS, row;
     F(products_begin)();
     for (int64_t part = begin; part < end; part++) {
         unit *k = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(columns_floats(&p) * sizeof(float)));
         unit *v = k + flat, *qt = v + flat, *gt = qt + flat, *kt = gt + flat, *q = kt + flat, *g = q + tall;
         float *s = (float *)(g + tall), *dp = s + strip, *dq = dp + strip, *dk = dq + p.copy * 2 * COLUMNS, *dv = dk + 2 * tall;
-        unit *pt = (unit *)(dv + 2 * tall), *dst = pt + p.wide * ld, *pairs = dst + p.wide * ld;
+        unit *pt = (unit *)(dv + 2 * tall), *dst = pt + p.ld * kept, *pairs = dst + p.ld * kept;
         memset(pairs, 0, (size_t)strip / 2 * sizeof *pairs); /* those behind the last key stay so */
         int64_t stop = p.N * p.H * (part + 1) / a->parts;
         for (int64_t at = p.N * p.H * part / a->parts; at < stop; at++) {
             const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
             T *to = F(head)(c->y[0], &p, at, 3);
+            const T *next = F(head)(c->x[0], &p, dn_min(at + 1, stop - 1), 3), *next_dy = F(head)(c->x[2], &p, dn_min(at + 1, stop - 1), 1);
+            F(fetch) f = { 7, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { next_dy, p.D }, { to, D3 }, { to + p.D, D3 }, { to + 2 * p.D, D3 } }, p.d };
             F(first_rows)(x + p.D, D3, p.L, p.d, k, &row);
             F(first_rows)(x + 2 * p.D, D3, p.L, p.d, v, &row);
             F(pack_columns)(x + p.D, D3, p.L, p.d, kt, half);
-            F(pack_turned)(x, D3, p.L, p.d, qt, p.wide);
-            F(pack_turned)(dy, p.D, p.L, p.d, gt, p.wide);
+            F(pack_turned)(x, D3, p.L, p.d, qt, p.ld);
+            F(pack_turned)(dy, p.D, p.L, p.d, gt, p.ld);
             F(pack_rows)(x, D3, p.L, p.d, q, p.vl);
             F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
             for (int64_t b = 0; b < p.L; b += p.kept) {
                 int64_t rows = dn_min(p.kept, p.L - b);
                 for (int64_t i = b; i < b + rows; i += COLUMNS) {
                     int64_t n = dn_min(COLUMNS, p.L - i), u = (i - b) / 2;
-                    if (at + 1 < stop) {
-                        const T *next = F(head)(c->x[0], &p, at + 1, 3) + i * D3;
-                        for (int64_t of = 0; of < 3; of++)
-                            F(fetch_rows)(next + of * p.D, D3, n, p.d);
-                        F(fetch_rows)((const T *)F(head)(c->x[2], &p, at + 1, 1) + i * p.D, p.D, n, p.d);
-                    }
-                    F(product)(p.L, COLUMNS / VL, p.copy, k, p.copy, 1, qt + i, p.wide, s, COLUMNS, false);   /* k q' [keys, 32] */
-                    F(product)(p.L, COLUMNS / VL, p.copy, v, p.copy, 1, gt + i, p.wide, dp, COLUMNS, false); /* v dy' */
-                    F(grad_columns)(s, dp, p.L, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, pt + u, dst + u, ld, pairs);
+                    F(product)(p.L, COLUMNS / VL, p.copy, k, p.copy, 1, qt + i, p.ld, s, COLUMNS, false);   /* k q' [keys, 32] */
+                    F(product)(p.L, COLUMNS / VL, p.copy, v, p.copy, 1, gt + i, p.ld, dp, COLUMNS, false); /* v dy' */
+                    F(grad_columns)(s, dp, p.L, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, pt + u, dst + u, kept, pairs, &f, i);
                     F(product)(p.d, COLUMNS / VL, half, kt, half, 1, pairs, COLUMNS, dq, COLUMNS, false); /* k' ds' [d, 32] */
                     F(put_columns)(to + i * D3, D3, dq, n, p.d);
                 }
                 for (int64_t j = 0; j < p.L; j += 32) {
                     int64_t n = dn_min(32, p.L - j), r = b / 2 * p.vl;
-                    F(product)(n, p.vl / VL, (rows + 1) / 2, dst + j * ld, ld, 1, q + r, p.vl, dk + j * p.vl, p.vl, b > 0);
-                    F(product)(n, p.vl / VL, (rows + 1) / 2, pt + j * ld, ld, 1, g + r, p.vl, dv + j * p.vl, p.vl, b > 0);
+                    F(product)(n, p.vl / VL, (rows + 1) / 2, dst + j * kept, kept, 1, q + r, p.vl, dk + j * p.vl, p.vl, b > 0);
+                    F(product)(n, p.vl / VL, (rows + 1) / 2, pt + j * kept, kept, 1, g + r, p.vl, dv + j * p.vl, p.vl, b > 0);
                     if (b + rows == p.L) {
                         F(put_rows)(to + p.D + j * D3, D3, dk + j * p.vl, p.vl, n, p.d, NULL);
                         F(put_rows)(to + 2 * p.D + j * D3, D3, dv + j * p.vl, p.vl, n, p.d, NULL);

@@ -2,12 +2,14 @@
 #include "nn/onednn/vectors.h"
 #include "nn/onednn/products.h"
 
-/* Rows of another head come to the second cache while we compute. */
-VFN static void F(fetch_rows)(const T *x, int64_t stride, int64_t n, int64_t d)
+/* Row r of each comes to the second cache while we compute: the next head's, and where results will stand. */
+typedef struct F(fetch) { int count; struct { const T *x; int64_t stride; } of[7]; int64_t d; } F(fetch);
+
+VINLINE void F(fetch_row)(const F(fetch) *f, int64_t r)
 {
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t i = 0; i < d; i += 64 / (int64_t)sizeof(T))
-            __builtin_prefetch(x + r * stride + i, 0, 2);
+    for (int t = 0; t < f->count; t++)
+        for (int64_t i = 0; i < f->d; i += 64 / (int64_t)sizeof(T))
+            __builtin_prefetch(f->of[t].x + r * f->of[t].stride + i, 0, 2);
 }
 
 /* n rows of `d` floats to rows in T, `stride` apart; times by[row] where by is given. */
@@ -24,30 +26,38 @@ VFN static void F(put_rows)(T *to, int64_t stride, const float *x, int64_t ld, i
 }
 
 /* The columns behind the last key count nothing. */
-static void F(shut_out)(float *s, int64_t ld, int64_t n, int64_t L)
+static void F(shut_out)(float *s, int64_t wide, int64_t ld, int64_t n, int64_t L)
 {
     for (int64_t r = 0; r < n; r++)
-        for (int64_t j = L; j < ld; j++)
+        for (int64_t j = L; j < wide; j++)
             s[r * ld + j] = -1e30f;
 }
 
-/* Scores to e^(scale (s - most)) in p [n, ld]; inv: one over their sum; lse. */
-VFN static void F(softmax_rows)(const float *s, T *p, int64_t ld, int64_t n, float scale, float *inv, float *lse)
+/* Scores to e^(scale (s - most)) in p [n, ld]; inv: one over their sum; lse. One loop for each step, so that no row waits for another's sum. */
+VFN static void F(softmax_rows)(const float *s, T *p, int64_t wide, int64_t ld, int64_t n, float scale, float *inv, float *lse, const F(fetch) *f, int64_t first)
 {
-    for (int64_t r = 0; r < n; r++, s += ld, p += ld) {
-        V m = VLD(s), sum = VSET(0);
-        for (int64_t j = VL; j < ld; j += VL)
-            m = VMAX(m, VLD(s + j));
-        float most = F(vtop)(m) * scale;
-        V by = VSET(scale), less = VSET(-most);
-        for (int64_t j = 0; j < ld; j += VL) {
-            V e = F(vexp)(VFMA(VLD(s + j), by, less));
+    for (int64_t r = 0; r < n; r++) {
+        const float *x = s + r * ld;
+        V m = VLD(x);
+        for (int64_t j = VL; j < wide; j += VL)
+            m = VMAX(m, VLD(x + j));
+        lse[r] = F(vtop)(m) * scale;
+    }
+    for (int64_t r = 0; r < n; r++) {
+        V sum = VSET(0), by = VSET(scale), less = VSET(-lse[r]);
+        F(fetch_row)(f, first + r);
+        for (int64_t j = 0; j < wide; j += VL) {
+            V e = F(vexp)(VFMA(VLD(s + r * ld + j), by, less));
             sum = sum + e;
-            F(vput)(p + j, e);
+            F(vput)(p + r * ld + j, e);
         }
-        float total = F(vsum)(sum);
-        inv[r] = 1 / total;
-        lse[r] = most + logf(total);
+        for (int64_t j = wide; j < ld; j += VL)
+            F(vput)(p + r * ld + j, VSET(0));
+        inv[r] = F(vsum)(sum);
+    }
+    for (int64_t r = 0; r < n; r++) {
+        lse[r] += logf(inv[r]);
+        inv[r] = 1 / inv[r];
     }
 }
 
@@ -62,27 +72,27 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
     const dn_parts *a = arg;
     const gv_call *c = a->c;
     head_plan p = plan_of(c, STEP_ROWS > 1);
-    int64_t row;
+    int64_t D3 = 3 * p.D, row;
     F(products_begin)();
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(forward_floats(&p) * sizeof(float)));
-        unit *v = kt + up(p.d, 16) * p.wide;
-        float *s = (float *)(v + p.wide * p.vl), *prob = s + p.block * p.wide, *o = prob + p.block * p.wide, *inv = o + p.block * p.vl;
-        unit *copy = (unit *)(inv + 2 * up(p.block, 16));
-        for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
-            const T *q = F(head)(c->x[0], &p, at, 3), *next = at + 1 < p.N * p.H * (part + 1) / a->parts ? F(head)(c->x[0], &p, at + 1, 3) : NULL;
+        unit *v = kt + up(p.d, 16) * p.ld;
+        float *s = (float *)(v + p.ld * p.vl), *prob = s + p.block * p.ld, *o = prob + p.block * p.ld, *inv = o + p.block * p.vl;
+        unit *copy = (unit *)(inv + up(p.block, 16));
+        int64_t stop = p.N * p.H * (part + 1) / a->parts;
+        for (int64_t at = p.N * p.H * part / a->parts; at < stop; at++) {
+            const T *q = F(head)(c->x[0], &p, at, 3), *next = F(head)(c->x[0], &p, dn_min(at + 1, stop - 1), 3);
             T *y = F(head)(c->y[0], &p, at, 1);
-            F(pack_turned)(q + p.D, 3 * p.D, p.L, p.d, kt, p.wide);
-            F(pack_rows)(q + 2 * p.D, 3 * p.D, p.L, p.d, v, p.vl);
+            F(fetch) f = { 4, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { y, p.D } }, p.d };
+            F(pack_turned)(q + p.D, D3, p.L, p.d, kt, p.ld);
+            F(pack_rows)(q + 2 * p.D, D3, p.L, p.d, v, p.vl);
             for (int64_t i = 0; i < p.L; i += p.block) {
                 int64_t n = dn_min(p.block, p.L - i);
-                for (int64_t of = 0; of < 3 && next; of++)
-                    F(fetch_rows)(next + i * 3 * p.D + of * p.D, 3 * p.D, n, p.d);
-                const unit *rows = F(first_rows)(q + i * 3 * p.D, 3 * p.D, n, p.d, copy, &row);
-                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.wide, s, p.wide, false); /* q k' */
-                F(shut_out)(s, p.wide, n, p.L);
-                F(softmax_rows)(s, (T *)prob, p.wide, n, (float)p.scale, inv, (float *)c->y[1] + at * p.L + i);
-                F(product)(n, p.vl / VL, (p.L + PER - 1) / PER, (const unit *)prob, p.wide / PER, 1, v, p.vl, o, p.vl, false); /* p v */
+                const unit *rows = F(first_rows)(q + i * D3, D3, n, p.d, copy, &row);
+                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.ld, s, p.ld, false); /* q k' */
+                F(shut_out)(s, p.wide, p.ld, n, p.L);
+                F(softmax_rows)(s, (T *)prob, p.wide, p.ld, n, (float)p.scale, inv, (float *)c->y[1] + at * p.L + i, &f, i);
+                F(product)(n, p.vl / VL, (p.L + PER - 1) / PER, (const unit *)prob, p.ld / PER, 1, v, p.vl, o, p.vl, false); /* p v */
                 F(put_rows)(y + i * p.D, p.D, o, p.vl, n, p.d, inv);
             }
         }
@@ -167,7 +177,7 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
                 int64_t n = dn_min(p.block, p.L - i), m = (n + PER - 1) / PER, r = i / PER * p.vl;
                 F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(x + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false);
                 F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(dy + i * p.D), yrow, 1, vt, p.wide, dp, p.wide, false);
-                F(shut_out)(s, p.wide, n, p.L);
+                F(shut_out)(s, p.wide, p.wide, n, p.L);
                 F(grad_rows)(s, dp, p.wide, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, (T *)ds, pt, dst);
 #if PER == 1
                 const unit *pa = (const unit *)s, *da = (const unit *)ds;
