@@ -89,6 +89,19 @@ typedef uint32_t unit __attribute__((may_alias));
 #endif
 #endif
 
+#if defined(GV_AMX)
+/* e^x = 2^t, t = log2(e) x: a polynomial over t - floor(t) (minimax, relative error 2.6e-6: what becomes of it is bf16). Half as many operations as below,
+ * next to which the products are cheap. */
+VFN VINLINE V F(vexp)(V x)
+{
+    V t = x * VSET(1.44269504f), r = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
+    V p = VFMA(VSET(0.013534168f), r, VSET(0.05201146f));
+    p = VFMA(p, r, VSET(0.24144275f));
+    p = VFMA(p, r, VSET(0.69300383f));
+    p = VFMA(p, r, VSET(1.0000026f));
+    return _mm512_scalef_ps(p, t);
+}
+#else
 /* e^x for x <= 1, as dn_exp (vmath.h): 1e-37 instead of less. */
 VFN VINLINE V F(vexp)(V x)
 {
@@ -113,6 +126,7 @@ VFN VINLINE V F(vexp)(V x)
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), k));
 #endif
 }
+#endif
 
 VFN VINLINE float F(vsum)(V x)
 {
