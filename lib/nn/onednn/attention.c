@@ -3,7 +3,8 @@
  *
  * One head of one sample at a time, in one thread: its scores stay in the second cache, a block of rows after the other, and nothing of the size
  * L x L goes to memory. q, k, v, dy are read where they lie and y, dq, dk, dv are written where they belong, so no heads are copied apart.
- * The products are our own small ones (products.h): a library's call for each would cost about as much as the product.
+ * The products are our own small ones (products.h): a library's call for each would cost about as much as the product. For tiles everything is laid
+ * out with zeros to whole steps, and the backward pass is a text of its own (attention_columns.h).
  *
  * Source: Dao et al. 2022, arXiv:2205.14135, algorithms 1 and 4, with whole rows of scores instead of tiles.
  */
