@@ -117,6 +117,7 @@ static int all(const char *isa)
     static const shape shapes[] = {
         { 2, 5, 8, 2, true }, { 1, 17, 36, 3, true }, { 2, 197, 128, 2, true }, { 1, 400, 80, 1, true }, { 2, 50, 64, 4, false },
         { 2, 1, 32, 2, true }, { 1, 7, 96, 3, true }, { 3, 16, 80, 2, true }, { 1, 33, 160, 2, true }, { 2, 50, 48, 3, true }, { 1, 257, 120, 3, true }, /* around whole tiles */
+        { 1, 600, 32, 1, true }, /* more rows than p and ds are kept for */
     };
     bool as_is = !strcmp(isa, "DEFAULT"), wide = __builtin_cpu_supports("avx512bw") && strcmp(isa, "AVX2");
     bool bf16 = as_is ? gv_backend_find("onednn")->has_bf16() : !strcmp(isa, "AVX512_CORE_BF16");
