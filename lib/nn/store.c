@@ -2,9 +2,10 @@
 #include "nn/internal.h"
 #include <inttypes.h>
 
-/* Reserved at a time (what is not used is never touched): small at first, then so large that they get large pages, which a model of hundreds of
- * megabytes is read faster through, and which a small one's start need not wait for. */
-enum { SLAB = 64 << 20, SMALL_SLABS = 3, LARGE_SLAB = 256 << 20 };
+/* Reserved at a time (what is not used is never touched): for parameters of LARGE_MODEL bytes or more at once so large that they get large pages,
+ * else small at first. Through small pages a pass over weights that left the caches may be ten times slower in a virtual machine; a small
+ * model's start need not wait for large ones. */
+enum { SLAB = 64 << 20, SMALL_SLABS = 3, LARGE_SLAB = 256 << 20, LARGE_MODEL = 64 << 20 };
 
 struct gv_store {
     gv_precision precision;
@@ -12,6 +13,7 @@ struct gv_store {
     int n, cap;
     gv_arena *slab; /* of tensors */
     int slabs;
+    bool large; /* all slabs are */
     gv_arena work;
     char *base;
     unsigned generation;
@@ -84,7 +86,7 @@ static void *room(gv_store *s, size_t bytes, gv_err *err)
             return NULL;
         if (s->slabs)
             memcpy(more, s->slab, (size_t)s->slabs * sizeof *more);
-        size_t least = s->slabs < SMALL_SLABS ? SLAB : LARGE_SLAB;
+        size_t least = s->slabs < SMALL_SLABS && !s->large ? SLAB : LARGE_SLAB;
         if (gv_arena_init(&more[s->slabs], "tensors", bytes + 64 > least ? bytes + 64 : least, err) < 0) {
             gv_free(more);
             return NULL;
@@ -141,8 +143,19 @@ gv_stored *gv_store_get(gv_store *s, const char *name, gv_dtype t, const int64_t
     return p;
 }
 
+static bool large_model(const gv_store *s, const gv_graph *g)
+{
+    double bytes = 0;
+    for (int i = 0; i < gv_param_count(g); i++) {
+        const gv_param_info *p = gv_param_at(g, i);
+        bytes += (double)gv_shape_count(p->shape, p->ndim) * (double)gv_dtype_of(gv_dtype_for(s->precision, p->cls))->size;
+    }
+    return bytes >= LARGE_MODEL;
+}
+
 int gv_store_init(gv_store *s, const gv_graph *g, uint64_t seed, gv_err *err)
 {
+    s->large = s->large || large_model(s, g);
     for (int i = 0; i < gv_param_count(g); i++) {
         const gv_param_info *p = gv_param_at(g, i);
         bool there = gv_store_find(s, p->name) != NULL;
