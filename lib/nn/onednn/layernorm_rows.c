@@ -52,6 +52,7 @@ TARGET static void F(ln_rows)(const void *x, void *y, int64_t rows, int64_t D, c
         VEC s = SET1(0), t = SET1(0), q = SET1(0), z = SET1(0);
         int64_t k = 0;
         for (; k + 2 * VL <= D; k += 2 * VL) {
+            AHEAD(u + k, 2 * VL);
             s = ADD(s, LOAD(u + k));
             t = ADD(t, LOAD(u + k + VL));
         }
@@ -91,6 +92,8 @@ TARGET static void F(ln_grad_rows)(const void *x, const void *dy, void *dx, int6
         VEC s = SET1(0), q = SET1(0), m = SET1(mean[r]), is = SET1(invstd[r]);
 #define SUMS(ld, st, ldf, stf)                                                               \
     {                                                                                        \
+        AHEAD(u + i, VL);                                                                    \
+        AHEAD(g + i, VL);                                                                    \
         VEC h = MUL(SUB(ld(u + i), m), is), t = ld(g + i), e = MUL(t, ldf(w + i));           \
         stf(dw + i, MULADD(t, h, ldf(dw + i)));                                              \
         stf(db + i, ADD(t, ldf(db + i)));                                                    \

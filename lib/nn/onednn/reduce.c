@@ -120,8 +120,10 @@ TARGET static void F(sum_rows)(const void *x, int64_t rows, int64_t C, float *su
     for (; r + 4 <= rows; r += 4) {
         const T *a = (const T *)x + r * C, *b = a + C, *c = b + C, *d = c + C;
         int64_t i = 0;
-        for (; i + VL <= C; i += VL)
+        for (; i + VL <= C; i += VL) {
+            AHEAD(a + 4 * i, 4 * VL); /* four rows are one piece of memory */
             STOREF(sum + i, ADD(LOADF(sum + i), ADD(ADD(LOAD(a + i), LOAD(b + i)), ADD(LOAD(c + i), LOAD(d + i)))));
+        }
         if (i < C)
             STORENF(sum + i, ADD(LOADNF(sum + i, C - i), ADD(ADD(LOADN(a + i, C - i), LOADN(b + i, C - i)), ADD(LOADN(c + i, C - i), LOADN(d + i, C - i)))), C - i);
     }

@@ -11,14 +11,23 @@ GV_HOT static void F(GV_BINARY(body))(void *p, int64_t begin, int64_t end)
         const T *a = o->a + pa + (o->w.ia ? skip : 0), *b = o->b + pb + (o->w.ib ? skip : 0);
         T *y = o->y + at;
         if (o->w.ia && o->w.ib) {
-            GV_IVDEP
-            for (int64_t i = 0; i < n; i++)
-                y[i] = ST(EXPR(LD(a[i]), LD(b[i])));
+            for (int64_t k = 0, stop; k < n; k = stop) {
+                stop = gv_min64(k + GV_PIECE, n);
+                gv_ahead(a + k, GV_PIECE * sizeof *a);
+                gv_ahead(b + k, GV_PIECE * sizeof *b);
+                GV_IVDEP
+                for (int64_t i = k; i < stop; i++)
+                    y[i] = ST(EXPR(LD(a[i]), LD(b[i])));
+            }
         } else if (o->w.ia) {
             A v = LD(b[0]);
-            GV_IVDEP
-            for (int64_t i = 0; i < n; i++)
-                y[i] = ST(EXPR(LD(a[i]), v));
+            for (int64_t k = 0, stop; k < n; k = stop) {
+                stop = gv_min64(k + GV_PIECE, n);
+                gv_ahead(a + k, GV_PIECE * sizeof *a);
+                GV_IVDEP
+                for (int64_t i = k; i < stop; i++)
+                    y[i] = ST(EXPR(LD(a[i]), v));
+            }
         } else if (o->w.ib) {
             A v = LD(a[0]);
             GV_IVDEP

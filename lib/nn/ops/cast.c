@@ -21,8 +21,12 @@ GV_HOT static void cast_f32_to_bf16(void *p, int64_t begin, int64_t end)
     const gv_call *c = p;
     const float *x = c->x[0];
     uint16_t *y = c->y[0];
-    for (int64_t i = begin; i < end; i++)
-        y[i] = gv_f32_to_bf16(x[i]);
+    for (int64_t at = begin, stop; at < end; at = stop) {
+        stop = gv_min64(at + GV_PIECE, end);
+        gv_ahead(x + at, GV_PIECE * sizeof *x);
+        for (int64_t i = at; i < stop; i++)
+            y[i] = gv_f32_to_bf16(x[i]);
+    }
 }
 
 GV_HOT static void cast_bf16_to_f32(void *p, int64_t begin, int64_t end)
@@ -30,8 +34,12 @@ GV_HOT static void cast_bf16_to_f32(void *p, int64_t begin, int64_t end)
     const gv_call *c = p;
     const uint16_t *x = c->x[0];
     float *y = c->y[0];
-    for (int64_t i = begin; i < end; i++)
-        y[i] = gv_bf16_to_f32(x[i]);
+    for (int64_t at = begin, stop; at < end; at = stop) {
+        stop = gv_min64(at + GV_PIECE, end);
+        gv_ahead(x + at, GV_PIECE * sizeof *x);
+        for (int64_t i = at; i < stop; i++)
+            y[i] = gv_bf16_to_f32(x[i]);
+    }
 }
 
 GV_HOT static void cast_u8_to_f32(void *p, int64_t begin, int64_t end)
@@ -39,8 +47,12 @@ GV_HOT static void cast_u8_to_f32(void *p, int64_t begin, int64_t end)
     const gv_call *c = p;
     const uint8_t *x = c->x[0];
     float *y = c->y[0];
-    for (int64_t i = begin; i < end; i++)
-        y[i] = x[i];
+    for (int64_t at = begin, stop; at < end; at = stop) {
+        stop = gv_min64(at + GV_PIECE, end);
+        gv_ahead(x + at, GV_PIECE * sizeof *x);
+        for (int64_t i = at; i < stop; i++)
+            y[i] = x[i];
+    }
 }
 
 /* Any other pair, through double, a block at a time. */

@@ -51,6 +51,15 @@ gv_val gv_sum_to(gv_graph *g, gv_val v, const int64_t *shape, int ndim, gv_class
 /* Elements that are worth a thread's start. */
 enum { GV_GRAIN = 16384 };
 
+/* A pass over long arrays in pieces of GV_PIECE elements; before each piece it asks for what it reaches GV_AHEAD bytes later, since a
+ * processor's own prefetchers stop at the end of a page and see little in several arrays read at once. It may ask for what is not there. */
+enum { GV_PIECE = 256, GV_AHEAD = 4096 };
+static inline void gv_ahead(const void *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)((uintptr_t)p + GV_AHEAD + i));
+}
+
 static inline int64_t gv_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t gv_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 /* Rows (of `width` elements each) that are worth a thread's start. */
