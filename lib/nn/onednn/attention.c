@@ -28,25 +28,20 @@ typedef struct head_plan {
     double scale;
 } head_plan;
 
-static int64_t up(int64_t n, int64_t m)
-{
-    return (n + m - 1) / m * m;
-}
-
 static head_plan plan_of(const gv_call *c, bool tiles)
 {
     const gv_attention_attr *o = c->attr;
     const gv_desc *x = &c->in[0];
     head_plan p = { x->shape[0], x->shape[1], x->shape[2] / 3, o->heads, x->shape[2] / 3 / o->heads, .scale = o->scale };
-    p.wide = up(p.L, 16);
-    p.ld = up(p.L, tiles ? 32 : 16);
-    p.vl = up(p.d, 16);
+    p.wide = dn_up(p.L, 16);
+    p.ld = dn_up(p.L, tiles ? 32 : 16);
+    p.vl = dn_up(p.d, 16);
     int64_t most = dn_max(BLOCK_LEAST, dn_min(BLOCK_MOST, BLOCK_BYTES / (p.wide * 8))), blocks = (p.L + most - 1) / most;
-    p.block = up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
+    p.block = dn_up((p.L + blocks - 1) / blocks, BLOCK_LEAST);
     if (tiles) {
         p.block = BLOCK_TILES;
         p.kept = dn_max(32, dn_min(p.ld, KEPT_BYTES / (p.ld * 4) / 32 * 32));
-        p.copy = up(p.d, 32) / 2;
+        p.copy = dn_up(p.d, 32) / 2;
     }
     return p;
 }
@@ -54,13 +49,13 @@ static head_plan plan_of(const gv_call *c, bool tiles)
 /* k turned, v in rows; a block of scores, one of probabilities, one of results, a number for each row, and a copy of q */
 static size_t forward_floats(const head_plan *p)
 {
-    return (size_t)(up(p->d, 16) * p->ld + p->ld * p->vl + 2 * p->block * p->ld + p->block * p->vl + up(p->block, 16) + p->block * p->copy);
+    return (size_t)(dn_up(p->d, 16) * p->ld + p->ld * p->vl + 2 * p->block * p->ld + p->block * p->vl + dn_up(p->block, 16) + p->block * p->copy);
 }
 
 /* k and v turned; k, q, dy in rows; two blocks of scores and three of their likes; a block of dq; dk, dv */
 static size_t backward_floats(const head_plan *p)
 {
-    return (size_t)(2 * up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl);
+    return (size_t)(2 * dn_up(p->d, 16) * p->wide + 3 * p->wide * p->vl + 5 * p->block * p->wide + p->block * p->vl + 2 * p->wide * p->vl);
 }
 
 /* for tiles: k, v in rows; q, dy, k turned; q, dy in pairs; 32 columns of scores and dp; a block of dq, turned; dk, dv; p and ds of a block; 32 columns of

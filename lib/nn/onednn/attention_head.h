@@ -76,9 +76,9 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
     F(products_begin)();
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(forward_floats(&p) * sizeof(float)));
-        unit *v = kt + up(p.d, 16) * p.ld;
+        unit *v = kt + dn_up(p.d, 16) * p.ld;
         float *s = (float *)(v + p.ld * p.vl), *prob = s + p.block * p.ld, *o = prob + p.block * p.ld, *inv = o + p.block * p.vl;
-        unit *copy = (unit *)(inv + up(p.block, 16));
+        unit *copy = (unit *)(inv + dn_up(p.block, 16));
         int64_t stop = p.N * p.H * (part + 1) / a->parts;
         for (int64_t at = p.N * p.H * part / a->parts; at < stop; at++) {
             const T *q = F(head)(c->x[0], &p, at, 3), *next = F(head)(c->x[0], &p, dn_min(at + 1, stop - 1), 3);
@@ -158,7 +158,7 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
     const dn_parts *a = arg;
     const gv_call *c = a->c;
     head_plan p = plan_of(c, STEP_ROWS > 1);
-    int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4, yrow = p.D * (int64_t)sizeof(T) / 4, all = (p.L + PER - 1) / PER, turned = up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
+    int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4, yrow = p.D * (int64_t)sizeof(T) / 4, all = (p.L + PER - 1) / PER, turned = dn_up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
     for (int64_t part = begin; part < end; part++) {
         unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(backward_floats(&p) * sizeof(float)));
         unit *vt = kt + turned, *k = vt + turned, *q = k + tall, *g = q + tall;

@@ -53,6 +53,17 @@ static inline int64_t dn_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* n in whole pieces of m: how many numbers, and how many pieces. */
+static inline int64_t dn_up(int64_t n, int64_t m)
+{
+    return (n + m - 1) / m * m;
+}
+
+static inline int64_t dn_ceil_div(int64_t n, int64_t m)
+{
+    return (n + m - 1) / m;
+}
+
 /* The call and the number of parts, for bodies of gv_parallel over parts. */
 typedef struct dn_parts { const gv_call *c; int64_t parts; } dn_parts;
 

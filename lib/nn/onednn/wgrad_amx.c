@@ -38,6 +38,7 @@ typedef struct job {
     int64_t kh, kw, sh, sw, ph, pw; /* kernel, stride, padding; kw is 1 where a row of the kernel counts as channels */
     int64_t run;                /* pixels of x that stand side by side as channels */
     int64_t taps;
+    bool point;                 /* one pixel under one tap: x is packed as it lies, and so a little with each step of the panel before */
     int64_t rows, cols, pitch, row_units, col_units, pixels, x_pixels; /* of a unit: pitch is cols and the zeros behind */
     int64_t all, group;         /* units; of a block */
     int64_t b_unit, b_all;      /* packed x of a unit; of a block */
@@ -46,33 +47,17 @@ typedef struct job {
     size_t each;
 } job;
 
-static int64_t up(int64_t n, int64_t m)
-{
-    return (n + m - 1) / m * m;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-/* One pixel under one tap: x is packed as it lies, and so a little with each step of the panel before. */
-static bool is_point(const job *j)
-{
-    return j->taps == 1 && j->run == 1 && j->sh == 1 && j->sw == 1 && !j->ph && !j->pw && j->oh == 1;
-}
-
 /* Sizes: n images of h x w with I channels, o rows and columns out. */
 static job sized(const gv_onednn *ctx, job j)
 {
-    bool point = j.kh * j.kw == 1 && j.sh == 1 && j.sw == 1 && !j.ph && !j.pw;
-    if (point) /* all pixels are one long row */
+    j.point = j.kh * j.kw == 1 && j.sh == 1 && j.sw == 1 && !j.ph && !j.pw;
+    if (j.point) /* all pixels are one long row */
         j.w = j.ow = j.n * j.oh * j.ow, j.n = j.h = j.oh = 1;
     j.run = 1;
     if (j.kw > 1 && j.I <= FEW)
         j.run = j.kw, j.kw = 1;
     j.taps = j.kh * j.kw;
-    j.Ip = up(j.I * j.run, 16), j.Op = up(j.O, 16);
+    j.Ip = dn_up(j.I * j.run, 16), j.Op = dn_up(j.O, 16);
     j.vphases = dn_min(j.sh, j.kh), j.hphases = j.run > 1 ? 1 : dn_min(j.sw, j.kw);
     int64_t right = (j.kw - 1) / j.sw, down = (j.kh - 1) / j.sh;
     int64_t sums = j.taps * j.Op * j.Ip;
@@ -80,30 +65,30 @@ static job sized(const gv_onednn *ctx, job j)
     if (sums <= MANY_SUMS || j.O < 64 * ctx->threads)
         j.parts_r = dn_max(1, dn_min(ctx->threads, j.n * j.oh * j.ow / 1024));
     else
-        j.parts_o = dn_min(ctx->threads, ceil_div(j.O, 32));
-    j.channels = up(ceil_div(ceil_div(j.O, 16), j.parts_o), 2) * 16;
-    j.chunk = ceil_div(j.channels, ceil_div(j.channels, BLOCK_BYTES / 2 / dn_min(PIXELS_MOST, up(j.n * j.oh * j.ow, 32))));
-    j.chunk = dn_min(j.channels, up(j.chunk, 32));
+        j.parts_o = dn_min(ctx->threads, dn_ceil_div(j.O, 32));
+    j.channels = dn_up(dn_ceil_div(dn_ceil_div(j.O, 16), j.parts_o), 2) * 16;
+    j.chunk = dn_ceil_div(j.channels, dn_ceil_div(j.channels, BLOCK_BYTES / 2 / dn_min(PIXELS_MOST, dn_up(j.n * j.oh * j.ow, 32))));
+    j.chunk = dn_min(j.channels, dn_up(j.chunk, 32));
     int64_t most = dn_max(PIXELS_LEAST, dn_min(PIXELS_MOST, BLOCK_BYTES / (2 * j.chunk)));
-    j.cols = ceil_div(j.ow, ceil_div(j.ow, most));
-    j.cols = j.cols < j.ow ? up(j.cols, 32) : j.ow;
+    j.cols = dn_ceil_div(j.ow, dn_ceil_div(j.ow, most));
+    j.cols = j.cols < j.ow ? dn_up(j.cols, 32) : j.ow;
     j.pitch = j.cols + right;
     /* A row's zeros serve the next row as well: what is left away must lie in the padding, at the end of a row and at the beginning of the next. */
     if (j.cols == j.ow && j.sw == 1)
         j.pitch = j.ow + dn_min(right, dn_max(0, dn_max(right - j.pw, j.w + j.pw - j.ow)));
     j.rows = dn_max(1, dn_min(j.oh, most / j.pitch));
-    j.rows = ceil_div(j.oh, ceil_div(j.oh, j.rows));
-    j.row_units = ceil_div(j.oh, j.rows), j.col_units = ceil_div(j.ow, j.cols);
-    j.pixels = up(j.rows * j.pitch, 32);
+    j.rows = dn_ceil_div(j.oh, dn_ceil_div(j.oh, j.rows));
+    j.row_units = dn_ceil_div(j.oh, j.rows), j.col_units = dn_ceil_div(j.ow, j.cols);
+    j.pixels = dn_up(j.rows * j.pitch, 32);
     j.parities = (right > 0 || (down > 0 && j.pitch % 2)) ? 2 : 1;
-    j.x_pixels = up(j.pixels + down * j.pitch + right + 2, 2);
+    j.x_pixels = dn_up(j.pixels + down * j.pitch + right + 2, 2);
     j.all = j.n * j.row_units * j.col_units;
-    j.group = dn_max(1, dn_min(most / j.pixels, ceil_div(j.all, j.parts_r)));
+    j.group = dn_max(1, dn_min(most / j.pixels, dn_ceil_div(j.all, j.parts_r)));
     j.lda = j.group * j.pixels / 2 + SKEW;
     j.b_unit = j.vphases * j.hphases * j.parities * j.x_pixels / 2 * 32;
-    j.b_all = (is_point(&j) ? 2 : j.group) * j.b_unit; /* a panel and the next one; or all units of a block */
+    j.b_all = (j.point ? 2 : j.group) * j.b_unit; /* a panel and the next one; or all units of a block */
     size_t a = (size_t)(j.chunk * j.lda), b = (size_t)j.b_all, seq = (size_t)j.x_pixels * 16;
-    j.each = dn_round((a + b + seq + 16 + 2 * (size_t)(up(j.O, 32) + up(j.I * j.run, 32))) * 4);
+    j.each = dn_round((a + b + seq + (size_t)dn_up(j.O, 32) / 2) * 4);
     return j;
 }
 
@@ -286,7 +271,7 @@ static span span_of(const job *j, int64_t u, int64_t n)
 static dn_fetch coming_x(const job *j, const span *s, int64_t i, int64_t steps)
 {
     int64_t lines = j->run > 1 ? 0 : s->n;
-    return (dn_fetch){ (const char *)j->x + (s->x * j->I + i) * 2, j->I * 2, 1, 0, lines, ceil_div(lines, steps) };
+    return (dn_fetch){ (const char *)j->x + (s->x * j->I + i) * 2, j->I * 2, 1, 0, lines, dn_ceil_div(lines, steps) };
 }
 
 /* Output channels [from, to) over the units [first, last). */
@@ -294,24 +279,23 @@ AMXFN static void chunk(const job *j, int64_t first, int64_t last, int64_t from,
 {
     int64_t pairs = j->x_pixels / 2;
     for (int64_t u = first; u < last; u += j->group) {
-        int64_t n = dn_min(j->group, last - u), steps = j->taps * ceil_div(to - from, 32) * n * j->pixels / 32;
+        int64_t n = dn_min(j->group, last - u), steps = j->taps * dn_ceil_div(to - from, 32) * n * j->pixels / 32;
         span here = span_of(j, u, n), next = { 0 };
         if (u + n < last)
             next = span_of(j, u + n, dn_min(j->group, last - u - n));
         for (int64_t g = 0; g < n; g++)
             pack_dy(j, u + g, from, to, a + g * j->pixels / 2, zero);
-        bool simple = is_point(j);
-        pairing coming = { 0 };
-        if (simple) {
+                pairing coming = { 0 };
+        if (j->point) {
             coming = point(j, u, 0, b);
             pair_up(&coming, pairs);
         }
-        for (int64_t i = 0, turn = 0; i < j->I * j->run; i += 32, turn ^= simple) {
+        for (int64_t i = 0, turn = 0; i < j->I * j->run; i += 32, turn ^= j->point) {
             int64_t wide = dn_min(32, j->I * j->run - i);
             bool more = i + 32 < j->I * j->run;
             dn_fetch fx = coming_x(j, more ? &here : &next, more ? i + 32 : 0, steps);
             const amx_unit *q = b + turn * pairs * 32;
-            if (simple) {
+            if (j->point) {
                 pair_up(&coming, pairs);
                 coming = more ? point(j, u, i + 32, b + (turn ^ 1) * pairs * 32) : (pairing){ 0 };
                 if (i + 64 < j->I)
@@ -323,7 +307,7 @@ AMXFN static void chunk(const job *j, int64_t first, int64_t last, int64_t from,
             for (int64_t tap = 0; tap < j->taps; tap++) {
                 int64_t kh = tap / j->kw, kw = tap % j->kw, phase = kh % j->sh * j->hphases + kw % j->sw, shift = kh / j->sh * j->pitch + kw / j->sw;
                 panel(j, a, q + (phase * j->parities + shift % 2) * pairs * 32 + shift / 2 * 32, n, to - from, wide, sums + (tap * j->Op + from) * j->Ip + i, u > first, &fx, &coming,
-                      ceil_div(pairs, steps));
+                      dn_ceil_div(pairs, steps));
             }
         }
     }
@@ -341,7 +325,7 @@ AMXFN static void share(void *p, int64_t begin, int64_t end)
         int64_t first = j->all * part_r / j->parts_r, last = j->all * (part_r + 1) / j->parts_r;
         int64_t from = dn_min(part_o * j->channels, j->Op), to = dn_min(from + j->channels, j->Op);
         float *sums = j->sums + part_r * j->taps * j->Op * j->Ip;
-        memset(zero, 0, (size_t)up(j->O, 32) * 2);
+        memset(zero, 0, (size_t)dn_up(j->O, 32) * 2);
         if (first == last)
             memset(sums, 0, (size_t)(j->taps * j->Op * j->Ip) * sizeof *sums);
         for (int64_t o = from; o < to; o += j->chunk)

@@ -17,21 +17,16 @@ enum { DEEP = 544, PANEL = 64, GROUP = 96, ROWS_LEAST = 512, SUMS_LEAST = 1 << 1
 
 typedef struct job { int64_t R, M, N, deep; const void *a, *b; float *y; char *scratch; size_t each; int64_t parts; bool by_m; } job;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* per: numbers in a unit */
 static job describe(const gv_onednn *ctx, const gv_call *c, int64_t per)
 {
     job j = { .M = c->out[0].shape[0], .N = c->out[0].shape[1] };
     j.R = c->in[0].count / j.M;
-    int64_t units = ceil_div(j.R, per);
-    j.deep = ceil_div(units, ceil_div(units, DEEP));
+    int64_t units = dn_ceil_div(j.R, per);
+    j.deep = dn_ceil_div(units, dn_ceil_div(units, DEEP));
     j.by_m = j.M >= j.N;
     j.parts = ctx->threads;
-    int64_t columns = j.by_m ? ceil_div(ceil_div(j.M, GROUP), j.parts) * GROUP : ceil_div(j.M, GROUP) * GROUP;
+    int64_t columns = j.by_m ? dn_ceil_div(dn_ceil_div(j.M, GROUP), j.parts) * GROUP : dn_ceil_div(j.M, GROUP) * GROUP;
     j.each = dn_round((size_t)((columns + PANEL) * j.deep + GROUP) * 4);
     return j;
 }

@@ -50,7 +50,7 @@ static void F(share)(void *p, int64_t begin, int64_t end)
     const job *j = p;
     for (int64_t part = begin; part < end; part++) {
         unit *line = (unit *)(void *)(j->scratch + (size_t)part * j->each), *pb = line + GROUP, *pa = pb + PANEL * j->deep;
-        int64_t groups = ceil_div(j->M, GROUP), panels = ceil_div(j->N, PANEL), units = ceil_div(j->R, PER);
+        int64_t groups = dn_ceil_div(j->M, GROUP), panels = dn_ceil_div(j->N, PANEL), units = dn_ceil_div(j->R, PER);
         int64_t m0 = j->by_m ? groups * part / j->parts * GROUP : 0, m1 = j->by_m ? dn_min(j->M, groups * (part + 1) / j->parts * GROUP) : j->M;
         int64_t n0 = j->by_m ? 0 : panels * part / j->parts * PANEL, n1 = j->by_m ? j->N : dn_min(j->N, panels * (part + 1) / j->parts * PANEL);
         for (int64_t u = 0; u < units; u += j->deep) {
