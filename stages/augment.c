@@ -56,7 +56,7 @@ static int change(gv_stage_ctx *st, const gv_pipeline *p, uint64_t seed, gv_reco
 static int facts(gv_stage_ctx *st, const gv_pipeline *p, gv_err *err)
 {
     gv_item mean = gv_item_f64s(p->mean.v, p->mean.n, &st->run, err), std = gv_item_f64s(p->std.v, p->std.n, &st->run, err);
-    gv_item size = gv_item_i64s((int64_t[]){ p->image_size, p->image_size, gv_input_channels(st->config) }, 3, &st->run, err);
+    gv_item size = gv_item_i64s((int64_t[]){ p->image_size, p->image_size, gv_config_encoder(st->config).input_channels }, 3, &st->run, err);
     if (err->code != GV_OK)
         return err->code;
     if (p->mean.n && (gv_writer_fact(st->out, "mean", mean, err) < 0 || gv_writer_fact(st->out, "std", std, err) < 0))

@@ -353,14 +353,14 @@ static int setup(struct run *r, gv_err *err)
 {
     const gv_config *c = r->st->config;
     const gv_record *h = gv_merge_header(r->in);
-    const char *content = gv_get_text(h, "content");
+    const gv_content *content = gv_content_find(gv_get_text(h, "content"));
     bool train = r->o->split == 0;
     r->size = train || c->dataloading.eval_batch_size == GV_NONE_I64 ? c->dataloading.batch_size : c->dataloading.eval_batch_size;
     r->drop_last = train ? c->dataloading.drop_last_train : c->dataloading.drop_last_eval;
     r->mix = train && c->task.mixup;
     r->skip = c->on_error == GV_ON_ERROR_SKIP;
     r->seed = c->training.seed == GV_NONE_U64 ? 0 : c->training.seed;
-    r->bags = content && !strcmp(content, "bag");
+    r->bags = content && content->ragged;
     r->count = -1;
     (void)gv_get_i64(h, "count", &r->count);
     (void)gv_get_i64(h, "views", &r->views);

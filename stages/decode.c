@@ -195,7 +195,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     struct run r = { .st = st, .seed = st->config->training.seed == GV_NONE_U64 ? 0 : st->config->training.seed };
     const struct decode *o = st->params;
     bool train = o->split == 0;
-    r.channels = gv_input_channels(st->config);
+    r.channels = gv_config_encoder(st->config).input_channels;
     int code = open_roots(&r, err);
     if (code == GV_OK && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
         code = gv_stage_policy(st->config, gv_reader_header(st->in), train, &r.policy, &st->run, err);

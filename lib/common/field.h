@@ -63,6 +63,7 @@ typedef struct gv_field {
 #define GV_U64(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_U64, .offset = GV_FIELD_OF(T, m, uint64_t), .def.u = (d), .lo.u = (lo_), .hi.u = (hi_), .unit = (u_), .help = (h) }
 #define GV_F64(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64, .offset = GV_FIELD_OF(T, m, double), .def.f = (d), .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
 #define GV_STR(T, m, d, h) { .name = #m, .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = (h) }
+#define GV_STR_AS(T, m, as, d, h) { .name = (as), .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = (h) } /* under another name */
 #define GV_ENUM(T, m, d, c, h) { .name = #m, .type = GV_TYPE_ENUM, .offset = GV_FIELD_OF(T, m, int), .def.i = (d), .choices = (c), .unit = "", .help = (h) }
 #define GV_STRS(T, m, d, c, h) { .name = #m, .type = GV_TYPE_STRS, .offset = GV_FIELD_OF(T, m, gv_strs), .def.s = (d), .choices = (c), .unit = "", .help = (h) }
 #define GV_INTS(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_INTS, .offset = GV_FIELD_OF(T, m, gv_ints), .def.s = (d), .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }

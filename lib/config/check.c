@@ -132,8 +132,6 @@ static int check_task(const gv_config *c, gv_err *err)
         return gv_fail(err, GV_EUSAGE, "'--data.task Regression' goes with '--data.subtask regression'");
     if (!regression && d->subtask == GV_SUBTASK_REGRESSION)
         return gv_fail(err, GV_EUSAGE, "'--data.subtask regression' goes with '--data.task Regression'");
-    if (is_variant(d->dataset, "generic_image_dataset") && d->subtask == GV_SUBTASK_MULTILABEL)
-        return gv_fail(err, GV_EUSAGE, "'--data.subtask multilabel' is not possible with '--data.dataset generic_image_dataset'; multiclass and regression are");
     return GV_OK;
 }
 

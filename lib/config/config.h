@@ -139,19 +139,20 @@ struct gv_logger_config {
     gv_strs also;
 };
 
+/* What the chosen encoder says, whatever its kind; a member whose field it has not is at the value given here. */
+typedef struct gv_encoder {
+    const char *name;            /* its kind: model.encoder.encoder_type; NULL: none is chosen */
+    const char *type;            /* the model; its kind's name where that is the only one */
+    bool stored;                 /* no encoder: features as they are stored */
+    bool pretrained;             /* false */
+    const char *weights;         /* NULL */
+    int64_t input_channels;      /* 3 */
+    const gv_dict *model_kwargs; /* NULL */
+    const void *params;          /* the struct of its own fields */
+} gv_encoder;
+
 /* Own fields of the variants that have an implementation, or are about to. */
-enum { GV_SPLITS_JSON, GV_SPLITS_SUBDIRS };
-enum { GV_LABELS_FOLDER, GV_LABELS_JSON, GV_LABELS_CSV };
-struct gv_generic_image_dataset {
-    const char *images_dir;
-    int split_source, label_source; /* GV_SPLITS_*, GV_LABELS_* */
-    const char *split_file, *labels_file, *path_column, *label_column;
-    const char *train_split_name, *val_split_name, *test_split_name;
-    gv_strs allowed_exts, class_names; /* class_names.v NULL: from the data */
-    bool strict;
-};
 struct gv_precomputed_features { const char *train_features_file, *val_features_file, *test_features_file; };
-struct gv_timm_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; const char *weights; };
 struct gv_precomputed_encoder { int64_t feature_dim; }; /* GV_NONE_I64: from the files */
 struct gv_wandb_logger { const char *entity, *project; gv_strs tags; const char *name; bool offline; };
 struct gv_mlflow_logger { const char *tracking_uri, *experiment_name, *run_name; gv_strs tags; };
@@ -255,6 +256,9 @@ int gv_config_parse(gv_config *c, const gv_command *cmd, int argc, char **argv, 
  * its transport options, spelt without a block, over own_params (filled with defaults here). Repeated list options of
  * `own` add up. --describe prints JSON. Blocks the stage does not take are read from --config and otherwise refused. */
 int gv_config_parse_stage(gv_config *c, const char *program, const char *const *blocks, const gv_field *own, void *own_params, int argc, char **argv, bool *helped, gv_err *err) GV_MUST_USE;
+
+gv_encoder gv_config_encoder(const gv_config *c);
+void gv_config_no_weights(gv_config *c); /* all weights come from a checkpoint: forget the file given */
 
 /* Set one field, or choose a variant ("data.dataset", {"cifar10"}). Choosing another variant resets the fields of the old
  * one, and the common fields it gave defaults to, unless typed. */

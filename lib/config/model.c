@@ -18,6 +18,7 @@ static const gv_field fields[] = {
     static const gv_field id##_fields[] = { __VA_ARGS__, GV_END }; \
     static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .fields = id##_fields, .params_size = sizeof(struct gv_##id##_encoder), .built = is_built }
 
+struct gv_timm_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; const char *weights; };
 ENCODER(timm, "TimmEncoderConfig", "models of timm, by its names", true,
     GV_STR(struct gv_timm_encoder, type, "vit_base_patch16_224", "name of the model, with or without a tag: timm's ResNet, ConvNeXt and Vision Transformer families"), PRETRAINED(struct gv_timm_encoder), CHANNELS(struct gv_timm_encoder), KWARGS(struct gv_timm_encoder),
     GV_OPT_STR(struct gv_timm_encoder, weights, "weights from this .safetensors, .pt or .pth file instead of the published ones"));

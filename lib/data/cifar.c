@@ -149,7 +149,6 @@ static int read_set(const struct kind *k, const gv_config *c, const gv_data_want
     d->native_size = 32;
     d->mean = mean;
     d->std = std;
-    d->content = "image";
     return code;
 }
 
@@ -181,12 +180,12 @@ const gv_variant gv_dataset_variant_cifar10 = {
     .name = "cifar10", .class_name = "Cifar10Config", .summary = "CIFAR-10: 32 px colour images of 10 classes", .defaults = ten_defaults, .required = required, .built = true,
 };
 const gv_dataset gv_dataset_cifar10 = {
-    .name = "cifar10", .variant = &gv_dataset_variant_cifar10, .train_policy = "randaugment", .test_policy = "default", .open = open_ten, .missing = missing_ten,
+    .name = "cifar10", .content = "image", .variant = &gv_dataset_variant_cifar10, .train_policy = "randaugment", .test_policy = "default", .open = open_ten, .missing = missing_ten,
 };
 
 const gv_variant gv_dataset_variant_cifar100 = {
     .name = "cifar100", .class_name = "Cifar100Config", .summary = "CIFAR-100: 32 px colour images of 100 classes", .defaults = hundred_defaults, .required = required, .built = true,
 };
 const gv_dataset gv_dataset_cifar100 = {
-    .name = "cifar100", .variant = &gv_dataset_variant_cifar100, .train_policy = "randaugment", .test_policy = "default", .open = open_hundred, .missing = missing_hundred,
+    .name = "cifar100", .content = "image", .variant = &gv_dataset_variant_cifar100, .train_policy = "randaugment", .test_policy = "default", .open = open_hundred, .missing = missing_hundred,
 };

@@ -129,9 +129,10 @@ static int header(gv_data *d, const gv_record *h, gv_arena *arena, gv_err *err)
     const gv_item *names = gv_get(h, "class_names");
     const char *content = gv_get_text(h, "content");
     (void)gv_get_i64(h, "native_size", &d->native_size);
-    if (content && strcmp(content, "image") && strcmp(content, "vector") && strcmp(content, "bag"))
-        return gv_fail(err, GV_EDATA, "its header says content '%s'; known are image, vector, bag", content);
-    d->content = !content ? "image" : !strcmp(content, "image") ? "image" : !strcmp(content, "vector") ? "vector" : "bag";
+    const gv_content *kind = gv_content_find(content ? content : "image");
+    if (!kind)
+        return gv_fail(err, GV_EDATA, "its header says content '%s'; known are image, volume, video, series, vector, bag", content);
+    d->content = kind->name;
     if (!names || names->type != GV_ARRAY || (int64_t)names->array.n != d->num_classes)
         return GV_OK;
     if (!(d->class_names = gv_arena_alloc(arena, names->array.n * sizeof *d->class_names + 1, err)))

@@ -93,7 +93,7 @@ int gv_data_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, 
     for (;; drawn = true) {
         if (drawn)
             w.splits |= 1u << GV_SPLIT_TRAIN; /* folds are drawn from all of it */
-        *out = (gv_data){ .set = set, .split = { { .n = -1 }, { .n = -1 }, { .n = -1 } } };
+        *out = (gv_data){ .set = set, .content = set->content, .split = { { .n = -1 }, { .n = -1 }, { .n = -1 } } };
         if (set->open(c, &w, arena, out, err) < 0)
             return err->code;
         if (drawn || !folded || out->nfolds || out->split[GV_SPLIT_TEST].n >= 0)

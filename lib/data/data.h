@@ -14,6 +14,7 @@
 #define GV_DATA_DATA_H
 
 #include "common/arena.h"
+#include "common/dtype.h"
 #include "config/config.h"
 #include <jansson.h>
 
@@ -44,8 +45,9 @@ typedef struct gv_data {
     const float *values;          /* multilabel, regression: num_classes values a row */
     int64_t native_size;          /* side of every image; 0: they differ or are no images */
     const double *mean, *std;     /* of its own, three each, of pixels in 0 … 1; NULL: none */
-    const char *content;          /* "image", "vector" [D], "bag" [N,D] */
-    int64_t feature_dim;          /* D; 0 for images */
+    const char *content;          /* the kind of its samples, see gv_content; set->content unless open says otherwise */
+    int64_t length;               /* frames of a clip, points of a series, as they are decoded; 0: they differ, or there are none */
+    int64_t feature_dim;          /* D of vectors and bags, else 0 */
     int64_t skipped;              /* listed but without file or label, where strict is off */
     /* Folds. */
     bool fixed;                   /* comes with a validation split of its own: no folds can be drawn */
@@ -59,6 +61,19 @@ typedef struct gv_data {
     int64_t train_whole;          /* size of the training split before data_fraction */
 } gv_data;
 
+/* What a sample is: one row of the table in content.c. */
+typedef struct gv_content {
+    const char *name;    /* "image" "volume" "video" "series" "vector" "bag" */
+    const char *axes;    /* "[H,W,C]" */
+    bool clips;          /* an axis of time comes first */
+    int sides;           /* spatial axes */
+    int64_t side;        /* of them, where nobody says */
+    int policy_dims;     /* which shared policies it takes: those for so many axes (a video's frames are changed alike); 0: none */
+    gv_dtype dtype;      /* as decoded, mostly */
+    bool ragged;         /* samples differ in their first axis: a batch pads them and has a mask */
+} gv_content;
+const gv_content *gv_content_find(const char *name); /* NULL: unknown */
+
 typedef struct gv_data_want {
     unsigned splits;  /* bits 1 << GV_SPLIT_*: those that must be there; others may be left out */
     bool unlabelled;  /* samples without a label are listed, with label -1 */
@@ -69,6 +84,7 @@ typedef struct gv_archive { const char *url, *md5, *path; } gv_archive; /* path:
 
 typedef struct gv_dataset {
     const char *name;
+    const char *content;       /* see gv_content; NULL: open tells */
     const gv_variant *variant; /* gv_dataset_variant_<name>: fields of its own, defaults of the block's, its policies among them */
     const char *train_policy, *test_policy; /* defaults; NULL: nothing is augmented (stored features) */
     const struct gv_policy *policies; /* of its own, looked through before the shared ones, ends with { .name = NULL }; NULL: none, or those of policies.def */

@@ -1,16 +1,50 @@
-/* What the two files of generic_image_dataset share: labels, and the names a sample goes by. */
+/*
+ * Data sets made of files, of any kind: where the files lie, which split and which label each has. Such a data set is one small file
+ * (generic_image_dataset.c): a table of fields that begins with GV_GENERIC_FIELDS, and gv_generic_open. Fields of its own stand behind,
+ * in a struct that begins with gv_generic_fields.
+ */
 #ifndef GV_DATA_GENERIC_H
 #define GV_DATA_GENERIC_H
 
 #include "data/internal.h"
 
+enum { GV_SPLITS_JSON, GV_SPLITS_SUBDIRS };
+enum { GV_LABELS_FOLDER, GV_LABELS_JSON, GV_LABELS_CSV };
+typedef struct gv_generic_fields {
+    const char *dir;
+    int split_source, label_source; /* GV_SPLITS_*, GV_LABELS_* */
+    const char *split_file, *labels_file, *path_column, *label_column;
+    const char *train_split_name, *val_split_name, *test_split_name;
+    gv_strs allowed_exts, class_names; /* class_names.v NULL: from the data */
+    bool strict;
+} gv_generic_fields;
+
+/* dir_field: the name of `dir` in the configuration, "images_dir", with its default; what: "images"; exts: blank-separated endings. */
+#define GV_GENERIC_FIELDS(dir_field, dir_default, what, exts)                                                                                                \
+    GV_STR_AS(gv_generic_fields, dir, dir_field, dir_default, "folder of the " what " under data_root_dir"),                                                 \
+    GV_ENUM(gv_generic_fields, split_source, GV_SPLITS_JSON, gv_split_sources, "splits from a JSON file, or from the folders train, val and test"),          \
+    GV_ENUM(gv_generic_fields, label_source, GV_LABELS_JSON, gv_label_sources, "labels from class folders, a JSON file, or a CSV table"),                    \
+    GV_STR(gv_generic_fields, split_file, "splits.json", "file of the splits, under data_root_dir"),                                                         \
+    GV_STR(gv_generic_fields, labels_file, "labels.json", "file of the labels, under data_root_dir"),                                                        \
+    GV_STR(gv_generic_fields, path_column, "path", "column of the paths of the " what " in a CSV table"),                                                    \
+    GV_STR(gv_generic_fields, label_column, "label", "column (or key) of the labels; several, comma-separated, for several outputs"),                        \
+    GV_STR(gv_generic_fields, train_split_name, "train", "name of the training split"),                                                                      \
+    GV_STR(gv_generic_fields, val_split_name, "val", "name of the validation split"),                                                                        \
+    GV_STR(gv_generic_fields, test_split_name, "test", "name of the test split; where it is missing the validation split stands in"),                        \
+    GV_STRS(gv_generic_fields, allowed_exts, exts, NULL, "endings of the files that are " what),                                                             \
+    GV_OPT_STRS(gv_generic_fields, class_names, NULL, "class names in the order of their indices; None: sorted names of the data"),                          \
+    GV_BOOL(gv_generic_fields, strict, true, "stop at a missing file or label instead of leaving the entry out")
+extern const char *const gv_split_sources[], *const gv_label_sources[];
+
+int gv_generic_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *d, gv_err *err) GV_MUST_USE; /* gv_dataset.open */
+
 typedef struct gv_generic {
     const gv_config *c;
-    const struct gv_generic_image_dataset *o;
+    const gv_generic_fields *o;
     const gv_data_want *want;
     gv_arena *arena;
     gv_data *d;
-    const char *root, *images, *images_full; /* images: images_dir without "./", "" for the root itself, may be absolute */
+    const char *root, *images, *images_full; /* images: that folder without "./", "" for the root itself, may be absolute */
     const char *split_name[GV_SPLITS];
     json_t *splits;        /* split_file, or NULL */
     gv_textmap classes;    /* class name to index */

@@ -1,4 +1,4 @@
-/* Labels of generic_image_dataset: class folders, a JSON object, or a CSV table, and the many names a sample may have there.
+/* Labels of data sets made of files: class folders, a JSON object, or a CSV table, and the many names a sample may have there.
  *
  * JSON: {"a.png": 3} for classes; a class name; a list of num_classes numbers for several outputs or labels; or an object
  * {"label": 3, "patient": "p7"} whose keys are data.label_column and data.group_column. CSV: columns path_column,
@@ -380,7 +380,7 @@ int gv_generic_label_find(gv_generic *g, int split, const char *path, const char
             g->d->skipped++;
             return 0;
         }
-        return gv_fail(err, GV_EUSAGE, "no label for '%s' in '%s/%s': tried its id, its path below the root, '%s' and the split, its name, each with and without suffix", path, g->root, g->o->labels_file, g->o->images_dir);
+        return gv_fail(err, GV_EUSAGE, "no label for '%s' in '%s/%s': tried its id, its path below the root, '%s' and the split, its name, each with and without suffix", path, g->root, g->o->labels_file, g->o->dir);
     }
     const gv_generic_label *l = (const gv_generic_label *)(const void *)g->label.data + index;
     e->group = l->group;

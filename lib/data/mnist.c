@@ -83,7 +83,6 @@ static int read_set(const struct kind *k, const gv_config *c, const gv_data_want
     d->fixed = true;
     d->mean = k->mean;
     d->std = k->std;
-    d->content = "image";
     return GV_OK;
 }
 
@@ -115,9 +114,9 @@ static const char *const defaults[] = { "num_classes", "10", "augmentation.train
 const gv_variant gv_dataset_variant_mnist = {
     .name = "mnist", .class_name = "MnistConfig", .summary = "MNIST: 28 px gray images of digits", .defaults = defaults, .required = required, .built = true,
 };
-const gv_dataset gv_dataset_mnist = { .name = "mnist", .variant = &gv_dataset_variant_mnist, .train_policy = "baseline", .test_policy = "default", .open = open_mnist, .missing = missing_mnist };
+const gv_dataset gv_dataset_mnist = { .name = "mnist", .content = "image", .variant = &gv_dataset_variant_mnist, .train_policy = "baseline", .test_policy = "default", .open = open_mnist, .missing = missing_mnist };
 
 const gv_variant gv_dataset_variant_fashion_mnist = {
     .name = "fashion_mnist", .class_name = "FashionMnistConfig", .summary = "Fashion-MNIST: 28 px gray images of clothes, 10 classes", .defaults = defaults, .required = required, .built = true,
 };
-const gv_dataset gv_dataset_fashion_mnist = { .name = "fashion_mnist", .variant = &gv_dataset_variant_fashion_mnist, .train_policy = "baseline", .test_policy = "default", .open = open_fashion, .missing = missing_fashion };
+const gv_dataset gv_dataset_fashion_mnist = { .name = "fashion_mnist", .content = "image", .variant = &gv_dataset_variant_fashion_mnist, .train_policy = "baseline", .test_policy = "default", .open = open_fashion, .missing = missing_fashion };

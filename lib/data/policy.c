@@ -1,15 +1,6 @@
 #include "data/policy.h"
 #include "data/data.h"
 
-int64_t gv_input_channels(const gv_config *c)
-{
-    const struct gv_timm_encoder *e = c->model.encoder_params;
-    for (const gv_field *f = c->model.encoder ? c->model.encoder->fields : NULL; f && f->type != GV_TYPE_END; f++)
-        if (!strcmp(f->name, "input_channels"))
-            return !strcmp(c->model.encoder->name, "timm") ? e->input_channels : *(const int64_t *)(const void *)((const char *)c->model.encoder_params + f->offset);
-    return 3;
-}
-
 int gv_stage_policy(const gv_config *c, const gv_record *header, bool train, gv_pipeline **out, gv_arena *arena, gv_err *err)
 {
     const struct gv_augmentation_config *a = &c->augmentation;
@@ -22,10 +13,12 @@ int gv_stage_policy(const gv_config *c, const gv_record *header, bool train, gv_
         policy[1] = set->train_policy;
     if (!policy[train])
         return gv_fail(err, GV_EUSAGE, "data.augmentation.%s_policy is not given%s", train ? "train" : "test", name ? "" : ", and neither is data.dataset, which has a default");
+    const char *word = gv_get_text(header, "content");
+    const gv_content *content = word ? gv_content_find(word) : set ? gv_content_find(set->content) : NULL;
     gv_policy_request q = {
-        .dataset = name, .own = set ? set->policies : NULL, .train = train, .policy = policy[train], .other_policy = policy[!train], .image_size = a->image_size, .resize_size = a->resize_size,
+        .spatial_dims = content ? content->policy_dims : 2, .dataset = name, .own = set ? set->policies : NULL, .train = train, .policy = policy[train], .other_policy = policy[!train], .image_size = a->image_size, .resize_size = a->resize_size,
         .crop_size = a->crop_size, .cutout_size = a->cutout_size, .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std,
-        .kwargs = train ? a->train_kwargs : a->test_kwargs, .channels = gv_input_channels(c),
+        .kwargs = train ? a->train_kwargs : a->test_kwargs, .channels = gv_config_encoder(c).input_channels,
     };
     (void)gv_get_i64(header, "native_size", &q.native_size);
     return gv_policy_resolve(&q, out, arena, err);

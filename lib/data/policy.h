@@ -6,12 +6,9 @@
 #include "config/config.h"
 #include "stream/stream.h"
 
-/* Channels a model takes: model.encoder.input_channels where the encoder has it, 3 otherwise. */
-int64_t gv_input_channels(const gv_config *c);
-
 /*
  * The train or test policy, from the explicit fields alone (the driver resolves what follows from data and encoder and passes
- * it on) and what the header says: data_set, native_size. The pipeline lives in the arena.
+ * it on) and what the header says: data_set, content, native_size. The pipeline lives in the arena.
  */
 int gv_stage_policy(const gv_config *c, const gv_record *header, bool train, gv_pipeline **out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 

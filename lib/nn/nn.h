@@ -182,6 +182,7 @@ void gv_count(gv_graph *g, gv_val counter);
 
 /* ---- features: what an encoder returns ----------------------------------------------------------------------------- */
 
+enum { GV_MAX_STAGES = 12 };
 typedef enum gv_feature_kind { GV_VECTOR, GV_MAP, GV_TOKENS } gv_feature_kind;
 typedef struct gv_features {
     gv_feature_kind kind;
@@ -189,6 +190,9 @@ typedef struct gv_features {
     int prefix;           /* TOKENS: class and register tokens in front */
     bool has_class_token; /* the first prefix token is the class token */
     int64_t grid[3];      /* TOKENS: the patch grid, 0 where unused */
+    /* Named intermediates, "stem" "layer1" …, for heads that look at more than the last map; static names. */
+    int stages;
+    struct { const char *name; gv_val value; } stage[GV_MAX_STAGES];
 } gv_features;
 
 /* ---- autodiff ------------------------------------------------------------------------------------------------------- */

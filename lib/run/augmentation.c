@@ -8,8 +8,7 @@ static void from_encoder(const gv_resolved *r, gv_policy_request *q)
 {
     if (!r->has_model || !r->model.cfg)
         return;
-    const struct gv_timm_encoder *e = r->c.model.encoder_params;
-    if (!e->pretrained) /* the original: only the patch size is taken over */
+    if (!gv_config_encoder(&r->c).pretrained) /* the original: only the patch size is taken over */
         return;
     const gv_pretrained_cfg *f = r->model.cfg;
     q->encoder.image_size = f->input_size;
@@ -48,7 +47,7 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
             .dataset = r->c.data.dataset->name, .own = r->data.set->policies, .train = train, .policy = policies[train], .other_policy = policies[!train],
             .image_size = a->image_size, .resize_size = a->resize_size, .crop_size = a->crop_size, .cutout_size = a->cutout_size,
             .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std, .kwargs = train ? a->train_kwargs : a->test_kwargs,
-            .native_size = r->data.native_size,
+            .native_size = r->data.native_size, .spatial_dims = gv_content_find(r->data.content)->policy_dims,
         };
         if (r->data.mean && !a->mean.v) { /* of the data set's own */
             q.encoder.mean = (gv_f64s){ 3, (double *)(uintptr_t)r->data.mean };
@@ -56,7 +55,7 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
         }
         from_encoder(r, &q);
         if (r->has_model)
-            q.channels = ((const struct gv_timm_encoder *)r->c.model.encoder_params)->input_channels;
+            q.channels = gv_config_encoder(&r->c).input_channels;
         gv_pipeline *p;
         int code = gv_policy_resolve(&q, &p, arena, err);
         if (code == GV_OK)

@@ -38,8 +38,8 @@ static int apply_options(gv_config *c, const gv_config *user, const struct gv_ex
     c->dataloading.shuffle_train = c->dataloading.shuffle_eval = false;
     if (c->training.seed == GV_NONE_U64)
         c->training.seed = 0;
-    if (o->checkpoint_path && c->model.encoder && !strcmp(c->model.encoder->name, "timm"))
-        ((struct gv_timm_encoder *)c->model.encoder_params)->weights = NULL;
+    if (o->checkpoint_path)
+        gv_config_no_weights(c);
     /* An untouched joint becomes the mean where there is no class token; a typed one is an error there. */
     const char *word = gv_aggregations[o->method];
     return gv_config_set(c, "model.feature_aggregation_method", &word, 1, gv_config_typed(user, "method"), err);
@@ -73,7 +73,7 @@ static char *file_name(const gv_resolved *r, const struct gv_extract_options *o,
         if (dot)
             *dot = 0;
     }
-    snprintf(model, sizeof model, "%s", r->has_model ? ((const struct gv_timm_encoder *)r->c.model.encoder_params)->type : r->c.model.encoder->name);
+    snprintf(model, sizeof model, "%s", gv_config_encoder(&r->c).type);
     for (char *p = model; *p; p++)
         if (*p == '/')
             *p = '_';

@@ -50,7 +50,8 @@ static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int
     int b = stage(p, c, "decode", label, decode_blocks[train], err);
     if (b < 0 || gv_pipe_option(p, b, "--split", f->augment, err) < 0 || gv_pipe_connect(p, a, b, NULL, err) < 0)
         return err->code;
-    if (!c->data.dataset || !strcmp(c->data.dataset->name, "precomputed_features"))
+    const gv_dataset *set = c->data.dataset ? gv_dataset_find(c->data.dataset->name) : NULL;
+    if (!set || !set->train_policy)
         return b; /* stored features are not changed */
     snprintf(label, sizeof label, "%s/augment%s%.0d", f->label, n > 1 ? " " : "", n > 1 ? i + 1 : 0);
     int d = stage(p, c, "augment", label, augment_blocks[train], err);

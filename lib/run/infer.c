@@ -15,8 +15,7 @@ static int apply_options(gv_config *c, const struct gv_infer_options *o, gv_err 
     c->training.backend = o->backend;
     c->training.threads = o->threads;
     c->on_error = o->on_error;
-    if (c->model.encoder && !strcmp(c->model.encoder->name, "timm")) /* all weights come from the checkpoint */
-        ((struct gv_timm_encoder *)c->model.encoder_params)->weights = NULL;
+    gv_config_no_weights(c);
     if (c->training.seed == GV_NONE_U64)
         c->training.seed = 0; /* nothing is drawn */
     if (gv_config_typed(c, "metrics"))

@@ -120,10 +120,10 @@ static int classes(gv_resolved *r, gv_err *err)
 
 static int encoder(gv_resolved *r, gv_err *err)
 {
-    if (strcmp(r->c.model.encoder->name, "timm"))
+    gv_encoder e = gv_config_encoder(&r->c);
+    if (e.stored)
         return GV_OK;
-    const struct gv_timm_encoder *e = r->c.model.encoder_params;
-    int code = gv_model_find(e->type, &r->model, err);
+    int code = gv_model_find_in(e.name, e.type, &r->model, err);
     if (code < 0)
         return gv_fail_in(err, "'--model.encoder.type'");
     r->has_model = true;
@@ -147,6 +147,21 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
     if (code == GV_OK && r->data.set->train_policy)
         code = gv_resolve_augmentation(r, arena, err);
     return code;
+}
+
+void gv_resolved_shape(const gv_resolved *r, gv_dtype *dtype, int *ndim, int64_t *shape)
+{
+    const gv_data *d = &r->data;
+    const gv_content *k = gv_content_find(d->content);
+    const struct gv_augmentation_config *a = &r->c.augmentation;
+    int n = 0;
+    *dtype = k->dtype;
+    if (k->clips)
+        shape[n++] = d->length ? d->length : 16;
+    for (int i = 0; i < k->sides; i++)
+        shape[n++] = a->patch_size.n == (size_t)k->sides ? a->patch_size.v[i] : a->image_size != GV_NONE_I64 ? a->image_size : k->side;
+    shape[n++] = k->sides || k->clips ? gv_config_encoder(&r->c).input_channels : d->feature_dim;
+    *ndim = n;
 }
 
 void gv_resolved_tell(const gv_resolved *r, const char *policy)

@@ -24,6 +24,8 @@ typedef struct gv_resolved {
 int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* The augmentation part of it: policies and every number of theirs. */
 int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* Type and shape of a sample as it reaches the network, where data and configuration tell it before a sample is read. */
+void gv_resolved_shape(const gv_resolved *r, gv_dtype *dtype, int *ndim, int64_t *shape);
 /* Print the line of the policy in use ("train" or "test") to stderr. */
 void gv_resolved_tell(const gv_resolved *r, const char *policy);
 void gv_resolved_release(gv_resolved *r);

@@ -59,7 +59,7 @@ static int class_names(gv_config *c, const char *dir, gv_err *err)
 {
     char path[4200];
     snprintf(path, sizeof path, "%s/resolved_config.json", dir);
-    if (!gv_file_exists(path) || !c->data.dataset || strcmp(c->data.dataset->name, "generic_image_dataset"))
+    if (!gv_file_exists(path) || !c->data.dataset || !c->data.dataset->fields || !gv_field_find(c->data.dataset->fields, "class_names", 11))
         return GV_OK;
     json_t *j = gv_json_read(path, 64 << 20, err), *names = json_object_get(json_object_get(j, "data"), "class_names");
     size_t n = json_array_size(names);

@@ -215,15 +215,7 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
         r = gv_data_describe(&j->r.data, &out, err);
     size_t mark = arena->used;
     gv_facts f = { .task = c->data.task, .subtask = c->data.subtask, .num_classes = c->data.num_classes, .dtype = GV_U8, .scale = 1 };
-    if (j->r.data.feature_dim) {
-        f.ndim = 1;
-        f.dtype = GV_F32T;
-        f.shape[0] = j->r.data.feature_dim;
-    } else {
-        f.ndim = 3;
-        f.shape[0] = f.shape[1] = c->augmentation.image_size != GV_NONE_I64 ? c->augmentation.image_size : 224;
-        f.shape[2] = j->r.has_model ? ((const struct gv_timm_encoder *)c->model.encoder_params)->input_channels : 3;
-    }
+    gv_resolved_shape(&j->r, &f.dtype, &f.ndim, f.shape);
     gv_network *net = NULL;
     if (r == GV_OK)
         r = gv_network_build(&net, c, &f, 1, GV_EVAL, 0, err);
@@ -232,7 +224,7 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
     if (r == GV_OK) {
         int64_t all, trained;
         gv_network_count(net, &all, &trained);
-        const char *name = j->r.has_model ? ((const struct gv_timm_encoder *)c->model.encoder_params)->type : c->model.encoder->name;
+        const char *name = gv_config_encoder(c).type;
         r = gv_buf_printf(&out, err, "model        %s, %" PRId64 " parameters, %" PRId64 " trained (%.2f %%), features %" PRId64 " (%s), %s\n", name, all, trained, all ? 100.0 * (double)trained / (double)all : 0.0,
                           net->features, net->kind == GV_TOKENS ? gv_aggregation_names[net->aggregation] : net->kind == GV_MAP ? "mean over the map" : "as stored", c->peft.method->name);
     }

@@ -41,7 +41,7 @@ static gv_val input(gv_network *net, const gv_facts *f, int64_t batch, unsigned 
 static int model_options(const gv_dict *kwargs, gv_model_options *o, gv_arena *arena, gv_err *err)
 {
     int r = gv_fields_default(gv_model_option_fields, o, arena, err);
-    for (size_t i = 0; i < kwargs->n && r == GV_OK; i++) {
+    for (size_t i = 0; kwargs && i < kwargs->n && r == GV_OK; i++) {
         const gv_field *field = gv_field_find(gv_model_option_fields, kwargs->key[i], strlen(kwargs->key[i]));
         if (!field)
             return gv_fail(err, GV_EUSAGE, "unknown key '%s' in 'model.encoder.model_kwargs'", kwargs->key[i]);
@@ -61,10 +61,11 @@ static gv_val encode(gv_network *net, const gv_config *c, gv_val x, gv_err *err)
             return gv_graph_fail(g, "stored features of %d dimensions need a bag head", gv_ndim(g, x) - 1);
         return gv_aggregate(g, &f, (gv_aggregation)c->model.feature_aggregation_method, false, &net->aggregation);
     }
-    const struct gv_timm_encoder *e = c->model.encoder_params;
+    gv_encoder e = gv_config_encoder(c);
     gv_model_options o;
-    if (model_options(&e->model_kwargs, &o, &net->arena, err) < 0)
+    if (model_options(e.model_kwargs, &o, &net->arena, err) < 0)
         return GV_NO_VAL;
+    o.params = e.params;
     gv_features f = gv_model_build(g, &net->model, &o, x);
     net->kind = f.kind;
     bool typed = gv_config_typed(c, "model.feature_aggregation_method");
@@ -103,11 +104,10 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
 {
     gv_graph *g = net->graph;
     net->classifier = "head";
-    net->encoder = strcmp(c->model.encoder->name, "precomputed") != 0;
+    gv_encoder e = gv_config_encoder(c);
+    net->encoder = !e.stored;
     if (net->encoder) {
-        if (strcmp(c->model.encoder->name, "timm"))
-            return gv_fail(err, GV_EUSAGE, "encoders of type '%s' are not built yet", c->model.encoder->name);
-        int r = gv_model_find(((const struct gv_timm_encoder *)c->model.encoder_params)->type, &net->model, err);
+        int r = gv_model_find_in(e.name, e.type, &net->model, err);
         if (r < 0)
             return r;
         net->classifier = net->model.family->classifier;

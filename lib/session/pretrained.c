@@ -112,22 +112,22 @@ int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, g
 
 int gv_pretrained_find(const gv_config *c, const gv_model_ref *model, bool fetch, gv_arena *arena, const char **path, gv_err *err)
 {
-    const struct gv_timm_encoder *e = c->model.encoder_params;
-    gv_source source = { .path = e->weights };
+    gv_encoder e = gv_config_encoder(c);
+    gv_source source = { .path = e.weights };
     *path = NULL;
-    if (e->weights) { /* given by hand: used even with no_pretrained */
+    if (e.weights) { /* given by hand: used even with no_pretrained */
         int r = gv_weights_locate(&source, arena, path, err);
         return r < 0 ? gv_fail_in(err, "'--model.encoder.weights'") : r;
     }
-    if (!e->pretrained)
+    if (!e.pretrained)
         return GV_OK;
     if (!model->cfg)
-        return gv_fail(err, GV_EUSAGE, "no weights were published for '%s'; give --model.encoder.weights PATH or --model.encoder.no_pretrained", e->type);
+        return gv_fail(err, GV_EUSAGE, "no weights were published for '%s'; give --model.encoder.weights PATH or --model.encoder.no_pretrained", e.type);
     if (!fetch)
         return GV_OK;
     source = (gv_source){ .hf_repo = *model->hub ? model->hub : NULL, .url = model->cfg->url };
     int r = gv_weights_locate(&source, arena, path, err);
-    return r < 0 ? gv_fail_in(err, "the pretrained weights of '%s' (--model.encoder.no_pretrained starts without)", e->type) : r;
+    return r < 0 ? gv_fail_in(err, "the pretrained weights of '%s' (--model.encoder.no_pretrained starts without)", e.type) : r;
 }
 
 int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t seed, gv_buf *note, gv_err *err)

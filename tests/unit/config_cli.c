@@ -1,5 +1,6 @@
 /* The command line: the original's example commands, both styles, any order, words of every type. */
 #include "config/internal.h"
+#include "data/generic.h"
 #include "json/json.h"
 #include "tests/unit/tap.h"
 
@@ -96,8 +97,8 @@ static void test_examples(void)
 
 static void test_words(void)
 {
-    ok(parse("train", "") == GV_OK && !c.data.dataset && !strcmp(c.model.encoder->name, "timm") && !strcmp(((struct gv_timm_encoder *)c.model.encoder_params)->type, "vit_base_patch16_224"), "nothing typed: the defaults");
-    ok(parse("train", "--data.split-source subdirs --data.images_dir=x data:generic_image_dataset_config") == GV_OK && ((struct gv_generic_image_dataset *)c.data.params)->split_source == GV_SPLITS_SUBDIRS && !strcmp(((struct gv_generic_image_dataset *)c.data.params)->images_dir, "x"), "options stand before their discriminator; - and _ are alike (%s)", e.text);
+    ok(parse("train", "") == GV_OK && !c.data.dataset && !strcmp(c.model.encoder->name, "timm") && !strcmp(gv_config_encoder(&c).type, "vit_base_patch16_224"), "nothing typed: the defaults");
+    ok(parse("train", "--data.split-source subdirs --data.images_dir=x data:generic_image_dataset_config") == GV_OK && ((gv_generic_fields *)c.data.params)->split_source == GV_SPLITS_SUBDIRS && !strcmp(((gv_generic_fields *)c.data.params)->dir, "x"), "options stand before their discriminator; - and _ are alike (%s)", e.text);
     ok(parse("train", "--training.no-compile --training.compile --dataloading.no_shuffle_train") == GV_OK && c.training.compile && !c.dataloading.shuffle_train, "booleans, the last one wins");
     ok(parse("train", "--training.compile=false --training.epochs 3 --training.epochs=1_000") == GV_OK && !c.training.compile && c.training.epochs == 1000, "a boolean with =, an int as Python reads it");
     ok(parse("train", "--task.metrics acc auroc f1 data:cifar10-config --data.augmentation.mean 0.5 .25 1e-1") == GV_OK && c.task.metrics.n == 3 && c.augmentation.mean.n == 3 && c.augmentation.mean.v[2] == 0.1 && !strcmp(c.data.dataset->name, "cifar10"), "lists go on to the next option or subcommand");

@@ -1,5 +1,6 @@
 /* Config files, the typed list, stages and their transport options, --help, --version, --describe. */
 #include "config/internal.h"
+#include "data/generic.h"
 #include "common/file.h"
 #include "json/json.h"
 #include "tests/unit/tap.h"
@@ -52,7 +53,7 @@ static void test_files(void)
     ok(gv_config_typed(&c, "training.epochs") && !gv_config_typed(&c, "training.precision") && !gv_config_typed(&c, "logger.backend") && gv_config_check_built(&c, &e) == GV_OK, "and only what was typed counts as typed");
     ok(PARSE("train", (char *)"--config", path, (char *)"data:cifar100-config") == GV_OK && c.data.num_classes == 100 && !strcmp(c.data.data_root_dir, "d"), "another data set on the command line brings its own defaults");
     json_decref(j);
-    ok(put("{\"data\":{\"split_source\":\"subdirs\"}}") && PARSE("train", (char *)"--config", path, (char *)"data:generic-image-dataset-config") == GV_OK && ((struct gv_generic_image_dataset *)c.data.params)->split_source == GV_SPLITS_SUBDIRS, "a file may leave the choice to the command line (%s)", e.text);
+    ok(put("{\"data\":{\"split_source\":\"subdirs\"}}") && PARSE("train", (char *)"--config", path, (char *)"data:generic-image-dataset-config") == GV_OK && ((gv_generic_fields *)c.data.params)->split_source == GV_SPLITS_SUBDIRS, "a file may leave the choice to the command line (%s)", e.text);
     ok(put("{\"wandb\":{\"project\":\"x\"},\"data\":{\"dataset\":\"cifar10\",\"num_classes\":10,\"data_fraction\":null,\"task\":\"Classification\"},\"model\":{\"encoder\":{\"encoder_type\":\"timm\",\"model_kwargs\":{\"a\":1}}},\"optimizer\":{\"muon_ns_coefficients\":[3.4445,-4.775,2.0315],\"scheduler\":null},\"add_log\":{\"a\":{\"b\":1}}}") &&
        PARSE("train", (char *)"--config", path) == GV_OK && !strcmp(((struct gv_wandb_logger *)c.logger.params)->project, "x") && c.optimizer.scheduler == GV_SCHEDULER_NONE && json_object_get(json_object_get(c.add_log, "a"), "b"), "a file of the original, old key included (%s)", e.text);
     ok(refused("{\"training\":{\"sede\":4}}", "unknown field 'training.sede' (did you mean 'training.seed'?)"), "an unknown key is refused with its path");

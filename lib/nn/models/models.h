@@ -36,18 +36,21 @@ typedef struct gv_model_options {
     double pos_drop_rate, proj_drop_rate, attn_drop_rate; /* transformers */
     bool qk_norm;                                         /* transformers */
     int64_t img_size;                                     /* side of the images; 0: what comes */
+    const void *params;                                   /* the fields of the encoder in the configuration, for families with such of their own */
 } gv_model_options;
 extern const gv_field gv_model_option_fields[];
 
 typedef struct gv_model {
     const char *name, *summary, *source;
+    const char *encoder;         /* the kind of encoder (model.encoder.encoder_type) its variants are chosen by; NULL: "timm" */
+    unsigned axes;               /* spatial axes it takes, time counts as one: bits 1 << 1 to 1 << 3; 0: two */
     const void *variants;        /* each begins with `const char *name` */
     size_t variant_size, variant_count;
     const gv_pretrained_cfg *cfgs;
     size_t cfg_count;            /* those of one architecture stand together, its default first */
     const char *classifier;      /* "fc", "head" */
     const char *first_conv;      /* of most variants: "conv1", "patch_embed.proj" */
-    int64_t (*num_features)(const void *variant);
+    int64_t (*num_features)(const void *variant);              /* NULL: the graph tells */
     int64_t (*patch_size)(const void *variant);                /* NULL: none */
     const char *(*first_conv_of)(const void *variant);         /* NULL: first_conv */
     gv_features (*build)(gv_graph *g, const void *variant, const gv_model_options *o, gv_val x);
@@ -75,11 +78,13 @@ typedef struct gv_model_ref {
 /* "arch" or "arch.tag", split at the first '.'; without a tag the architecture's default one; timm's older names ("tv_resnet50") stand
  * for theirs. GV_EUSAGE: an unknown
  * architecture with the nearest names, an unknown tag with those that exist, an architecture known but not built. */
-int gv_model_find(const char *name, gv_model_ref *out, gv_err *err) GV_MUST_USE;
-/* The architectures in order, for lists and completion; NULL behind the last. */
-const char *gv_model_arch(int i);
+int gv_model_find_in(const char *encoder, const char *name, gv_model_ref *out, gv_err *err) GV_MUST_USE;
+int gv_model_find(const char *name, gv_model_ref *out, gv_err *err) GV_MUST_USE; /* in "timm" */
+/* The architectures of a kind of encoder in order, for lists and completion; NULL behind the last. */
+const char *gv_model_arch_in(const char *encoder, int i);
+const char *gv_model_arch(int i); /* in "timm" */
 
-/* x [N,H,W,C] REAL. options NULL: none. */
+/* x [N,s…,C] REAL with a number of spatial axes that the family takes. options NULL: none. */
 gv_features gv_model_build(gv_graph *g, const gv_model_ref *m, const gv_model_options *o, gv_val x);
 
 typedef enum gv_aggregation { GV_AGG_CLS_TOKEN, GV_AGG_AVG, GV_AGG_SUM, GV_AGG_MEAN_ALL, GV_AGG_JOINT } gv_aggregation;
