@@ -1,5 +1,6 @@
 /* lavimage: one packet through an FFmpeg image decoder, and its frame as a sample. No demuxer, no protocol, one thread. */
 #include "formats/lavimage.h"
+#include "formats/lav.h"
 #include <inttypes.h>
 #include <libavutil/pixdesc.h>
 
@@ -121,7 +122,7 @@ static int receive(AVCodecContext *c, AVPacket *pkt, AVFrame *f)
 int gv_lav_image(enum AVCodecID id, const char *label, const uint8_t *p, size_t n, const gv_sample *shape, gv_sample *out, gv_arena *arena, gv_err *err)
 {
     int r = GV_EDATA, e;
-    av_log_set_level(AV_LOG_QUIET);
+    gv_lav_quiet();
     const AVCodec *codec = avcodec_find_decoder(id);
     AVCodecContext *c = codec ? avcodec_alloc_context3(codec) : NULL;
     AVPacket *pkt = av_packet_alloc();

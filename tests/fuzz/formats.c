@@ -1,7 +1,7 @@
 /* Fuzz target of the file formats: any bytes give a sample or an error. The seed corpus is tests/fixtures/images.
  *
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DGV_SANITIZED -fsanitize=fuzzer,address,undefined -Ilib -I. -include lib/common/banned.h -DGV_MAY_MALLOC \
- *       tests/fuzz/formats.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c -ljpeg -ltiff -lavcodec -lavutil -ldeflate -lm -o formats-fuzz
+ *       tests/fuzz/formats.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c -ljpeg -ltiff -lavformat -lavcodec -lswscale -lavutil -ldeflate -lm -o formats-fuzz
  *   ./formats-fuzz -max_len=20000 CORPUS tests/fixtures/images
  */
 #include "formats/format.h"
