@@ -56,12 +56,17 @@ static int change(gv_stage_ctx *st, const gv_pipeline *p, uint64_t seed, gv_reco
 static int facts(gv_stage_ctx *st, const gv_pipeline *p, gv_err *err)
 {
     gv_item mean = gv_item_f64s(p->mean.v, p->mean.n, &st->run, err), std = gv_item_f64s(p->std.v, p->std.n, &st->run, err);
-    gv_item size = gv_item_i64s((int64_t[]){ p->image_size, p->image_size, gv_config_encoder(st->config).input_channels }, 3, &st->run, err);
+    int64_t shape[GV_MAX_DIMS + 1];
+    memcpy(shape, p->side, sizeof p->side);
+    shape[p->axes] = gv_config_encoder(st->config).input_channels;
+    gv_item size = gv_item_i64s(shape, (size_t)p->axes + 1, &st->run, err);
     if (err->code != GV_OK)
         return err->code;
     if (p->mean.n && (gv_writer_fact(st->out, "mean", mean, err) < 0 || gv_writer_fact(st->out, "std", std, err) < 0))
         return err->code;
-    if (p->image_size > 0 && (gv_writer_fact(st->out, "shape", size, err) < 0 || gv_writer_fact(st->out, "image_size", gv_item_i64(p->image_size), err) < 0))
+    if (p->axes > 0 && gv_writer_fact(st->out, "shape", size, err) < 0)
+        return err->code;
+    if (p->image_size > 0 && gv_writer_fact(st->out, "image_size", gv_item_i64(p->image_size), err) < 0)
         return err->code;
     return gv_stage_start(st, err);
 }

@@ -27,6 +27,8 @@ typedef struct gv_augment {
     int (*crop)(const void *params, int64_t h, int64_t w, gv_rng *rng, gv_region *region);
     /* NULL for units that only crop. New pixels are made in scratch. */
     int (*apply)(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratch, gv_err *err);
+    /* NULL but where the unit picks one of the *of steps behind it: which, from 0. Without rng only *of is wanted. */
+    int64_t (*choose)(const void *params, gv_rng *rng, int64_t *of);
 } gv_augment;
 
 #define GV_AUGMENT(n) extern const gv_augment gv_augment_##n;
@@ -76,11 +78,12 @@ typedef struct gv_policy_request {
     const char *policy;
     const char *other_policy;   /* that of the other split kind: fields used there alone are no error here */
     /* data.augmentation, as typed */
-    int64_t image_size, resize_size, crop_size, cutout_size, patch_size;
+    int64_t image_size, resize_size, crop_size, cutout_size;
+    gv_ints patch_size;         /* a number an axis, or one for all */
     gv_f64s mean, std;
     gv_dict kwargs;             /* train_kwargs or test_kwargs: any key of the policy */
     /* what the encoder was trained with */
-    struct { int64_t image_size, resize_size; gv_f64s mean, std; const char *interpolation; } encoder;
+    struct { int64_t image_size, resize_size; gv_ints patch_size; gv_f64s mean, std; const char *interpolation; } encoder;
     int64_t native_size;        /* side of the data set's images; 0: they vary */
     int64_t channels;           /* mean and std are brought to that many; 0: as they are */
 } gv_policy_request;
@@ -94,7 +97,9 @@ typedef struct gv_pipeline {
     /* The resolved keys and their values, in the policy's order, for printing and for resolved_config.json. */
     size_t keys;
     const char **key, **value;
-    int64_t image_size;                 /* side of what comes out */
+    int axes;                           /* spatial axes of what comes out; 0: a size that varies */
+    int64_t side[GV_MAX_DIMS];          /* and their sizes */
+    int64_t image_size;                 /* the side of images; 0 for others */
     int64_t resize_size, crop_size;     /* 0: the policy has none */
     const char *interpolation;          /* NULL: the policy has none */
     gv_f64s mean, std;

@@ -49,9 +49,17 @@ static int run(const gv_step *s, const int64_t *full, gv_sample *x, gv_rng *rng,
 
 int gv_pipeline_apply_cropped(const gv_pipeline *p, const int64_t *full, gv_sample *x, uint64_t seed, int64_t epoch, int64_t index, int64_t draw, gv_arena *scratch, gv_err *err)
 {
-    for (size_t k = 0; k < p->n; k++) {
+    for (size_t k = 0, next; k < p->n; k = next) {
         gv_rng rng;
+        int64_t of = 0;
         draws(&rng, seed, epoch, index, draw, k);
+        if (p->steps[k].unit->choose) { /* one of the steps behind it, and on behind the last of those */
+            next = k + 1;
+            k += 1 + (size_t)p->steps[k].unit->choose(p->steps[k].params, &rng, &of);
+            draws(&rng, seed, epoch, index, draw, k);
+            next += (size_t)of;
+        } else
+            next = k + 1;
         if (run(&p->steps[k], k ? NULL : full, x, &rng, scratch, err) < 0)
             return gv_fail_in(err, "%s", p->steps[k].unit->name);
     }

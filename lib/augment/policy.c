@@ -9,7 +9,7 @@ static const gv_policy_set *const sets[] = {
 #undef GV_POLICIES
 };
 
-enum { MAX_KEYS = 32, MAX_STEPS = 32 };
+enum { MAX_KEYS = 64, MAX_STEPS = 32, MAX_WORDS = 16 };
 
 enum origin { DEFAULT, ENCODER, TYPED, DERIVED };
 
@@ -196,6 +196,24 @@ static int set_size(struct merge *m, const char *key, int64_t v, enum origin fro
     return set(m, key, gv_arena_printf(m->arena, m->err, "%" PRId64, v), from);
 }
 
+/* A patch, one number an axis; a single one counts for all. */
+static int set_patch(struct merge *m, const gv_ints *v, enum origin from)
+{
+    size_t axes = m->q->spatial_dims ? (size_t)m->q->spatial_dims : 2, len = 0;
+    char text[24 * GV_MAX_DIMS] = "";
+    if (!v->v || !v->n)
+        return GV_OK;
+    if (v->n != 1 && v->n != axes)
+        return gv_fail(m->err, GV_EUSAGE, "'patch_size' has %zu numbers; the samples have %zu spatial axes (give as many, or one for all)", v->n, axes);
+    for (size_t i = 0; i < axes && i < GV_MAX_DIMS; i++) {
+        int64_t n = v->v[v->n == 1 ? 0 : i];
+        if (n < 1 || n > GV_MAX_SIDE)
+            return gv_fail(m->err, GV_EUSAGE, "'patch_size' is %" PRId64 "; the range is 1 to %d", n, GV_MAX_SIDE);
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%" PRId64, i ? "," : "", n);
+    }
+    return set(m, "patch_size", gv_arena_strdup(m->arena, text, m->err), from);
+}
+
 static int set_list(struct merge *m, const char *key, const gv_f64s *v, enum origin from)
 {
     if (!v->v || !v->n)
@@ -249,13 +267,13 @@ static int merge(struct merge *m)
     const char *own = value_of(&m->k, "interpolation"), *enc = q->encoder.interpolation;
     int r;
     if ((r = set_size(m, "image_size", q->encoder.image_size, ENCODER)) < 0 || (r = set_size(m, "resize_size", q->encoder.resize_size, ENCODER)) < 0 ||
-        (r = set_list(m, "mean", &q->encoder.mean, ENCODER)) < 0 || (r = set_list(m, "std", &q->encoder.std, ENCODER)) < 0)
+        (r = set_patch(m, &q->encoder.patch_size, ENCODER)) < 0 || (r = set_list(m, "mean", &q->encoder.mean, ENCODER)) < 0 || (r = set_list(m, "std", &q->encoder.std, ENCODER)) < 0)
         return r;
     if (enc && own && !(!strcmp(enc, "bilinear") && !strcmp(own, "linear")) && (r = set(m, "interpolation", enc, ENCODER)) < 0)
         return r;
     if ((r = set_size(m, "image_size", q->image_size, TYPED)) < 0 || (r = set_size(m, "resize_size", q->resize_size, TYPED)) < 0 ||
         (r = set_size(m, "crop_size", q->crop_size, TYPED)) < 0 || (r = set_size(m, "cutout_size", q->cutout_size, TYPED)) < 0 ||
-        (r = set_size(m, "patch_size", q->patch_size, TYPED)) < 0 ||
+        (r = set_patch(m, &q->patch_size, TYPED)) < 0 ||
         (r = set_list(m, "mean", &q->mean, TYPED)) < 0 || (r = set_list(m, "std", &q->std, TYPED)) < 0)
         return r;
     for (size_t i = 0; i < q->kwargs.n; i++) {
@@ -311,7 +329,18 @@ static int set_param(struct merge *m, const gv_augment *u, void *params, const c
             return gv_fail(m->err, GV_EINTERNAL, "policy '%s' has no key '%s'", m->policy->name, shown);
     } else
         shown = f->name;
-    if (gv_field_set(f, params, shown, &word, 1, m->arena, m->err) < 0)
+    /* A list's words stand apart by commas. */
+    bool list = f->type == GV_TYPE_INTS || f->type == GV_TYPE_F64S || f->type == GV_TYPE_STRS;
+    const char *words[MAX_WORDS] = { word };
+    size_t many = 1;
+    for (const char *at = word; list && (at = strchr(at, ',')) != NULL; at++) {
+        if (many == MAX_WORDS)
+            return gv_fail(m->err, GV_EUSAGE, "policy '%s': '%s' has more than %d values", m->policy->name, shown, MAX_WORDS);
+        if (!(words[many - 1] = gv_arena_strndup(m->arena, words[many - 1], (size_t)(at - words[many - 1]), m->err)))
+            return GV_ESYS;
+        words[many++] = at + 1;
+    }
+    if (gv_field_set(f, params, shown, words, many, m->arena, m->err) < 0)
         return gv_fail_in(m->err, "policy '%s'", m->policy->name);
     return GV_OK;
 }
@@ -347,6 +376,11 @@ static int make_steps(struct merge *m, bool resize_first, gv_pipeline *p)
         if (n == MAX_STEPS)
             return gv_fail(m->err, GV_EINTERNAL, "policy '%s' has more than %d steps", m->policy->name, MAX_STEPS);
         r = make_step(m, s->unit, s->params, &steps[n++]);
+    }
+    for (size_t i = 0; i < n && r == GV_OK; i++) {
+        int64_t of = 0;
+        if (steps[i].unit->choose && (steps[i].unit->choose(steps[i].params, NULL, &of), of > (int64_t)(n - 1 - i)))
+            r = gv_fail(m->err, GV_EINTERNAL, "policy '%s' has too few steps behind '%s'", m->policy->name, steps[i].unit->name);
     }
     if (r < 0)
         return r;
@@ -384,6 +418,31 @@ static int numbers(struct merge *m, const char *key, gv_f64s *out)
     return GV_OK;
 }
 
+/* The sides of what comes out, where the policy says. */
+static int sides(struct merge *m, gv_pipeline *p)
+{
+    const char *patch = value_of(&m->k, "patch_size"), *s = patch;
+    int axes = m->q->spatial_dims ? m->q->spatial_dims : 2, n = 0;
+    char *end = NULL;
+    if (!patch) {
+        p->axes = p->image_size > 0 ? 2 : 0;
+        p->side[0] = p->side[1] = p->image_size;
+        return GV_OK;
+    }
+    for (; n < axes && (!end || *end == ','); s = end + 1) {
+        p->side[n] = strtoll(s, &end, 10);
+        if (end == s || p->side[n] < 1 || p->side[n] > GV_MAX_SIDE)
+            break;
+        n++;
+    }
+    if (!end || *end || (n != 1 && n != axes))
+        return gv_fail(m->err, GV_EUSAGE, "'patch_size' is '%s'; %d numbers from 1 to %d, or one for all, are wanted", patch, axes, GV_MAX_SIDE);
+    for (; n < axes; n++)
+        p->side[n] = p->side[0];
+    p->axes = axes;
+    return GV_OK;
+}
+
 static int report(struct merge *m, gv_pipeline *p)
 {
     size_t n = m->k.n;
@@ -399,8 +458,10 @@ static int report(struct merge *m, gv_pipeline *p)
     p->resize_size = size_of(&m->k, "resize_size");
     p->crop_size = size_of(&m->k, "crop_size");
     p->interpolation = value_of(&m->k, "interpolation");
-    int r = numbers(m, "mean", &p->mean);
-    return r < 0 ? r : numbers(m, "std", &p->std);
+    int r = sides(m, p);
+    if (r < 0 || (r = numbers(m, "mean", &p->mean)) < 0)
+        return r;
+    return numbers(m, "std", &p->std);
 }
 
 int gv_policy_resolve(const gv_policy_request *q, gv_pipeline **out, gv_arena *arena, gv_err *err)

@@ -17,7 +17,7 @@ int gv_stage_policy(const gv_config *c, const gv_record *header, bool train, gv_
     const gv_content *content = word ? gv_content_find(word) : set ? gv_content_find(set->content) : NULL;
     gv_policy_request q = {
         .spatial_dims = content ? content->policy_dims : 2, .dataset = name, .own = set ? set->policies : NULL, .train = train, .policy = policy[train], .other_policy = policy[!train], .image_size = a->image_size, .resize_size = a->resize_size,
-        .crop_size = a->crop_size, .cutout_size = a->cutout_size, .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std,
+        .crop_size = a->crop_size, .cutout_size = a->cutout_size, .patch_size = a->patch_size, .mean = a->mean, .std = a->std,
         .kwargs = train ? a->train_kwargs : a->test_kwargs, .channels = gv_config_encoder(c).input_channels,
     };
     (void)gv_get_i64(header, "native_size", &q.native_size);

@@ -46,7 +46,7 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
         gv_policy_request q = {
             .dataset = r->c.data.dataset->name, .own = r->data.set->policies, .train = train, .policy = policies[train], .other_policy = policies[!train],
             .image_size = a->image_size, .resize_size = a->resize_size, .crop_size = a->crop_size, .cutout_size = a->cutout_size,
-            .patch_size = a->patch_size.n ? a->patch_size.v[0] : 0, .mean = a->mean, .std = a->std, .kwargs = train ? a->train_kwargs : a->test_kwargs,
+            .patch_size = a->patch_size, .mean = a->mean, .std = a->std, .kwargs = train ? a->train_kwargs : a->test_kwargs,
             .native_size = r->data.native_size, .spatial_dims = gv_content_find(r->data.content)->policy_dims,
         };
         if (r->data.mean && !a->mean.v) { /* of the data set's own */
@@ -78,7 +78,13 @@ int gv_resolve_augmentation(gv_resolved *r, gv_arena *arena, gv_err *err)
     a->train_policy = policies[1];
     a->test_policy = policies[0];
     /* For the record: what comes out of the test policy. */
-    a->image_size = last->image_size;
+    a->image_size = last->image_size > 0 ? last->image_size : GV_NONE_I64;
+    if (last->axes > 0 && last->image_size == 0) {
+        a->patch_size = (gv_ints){ (size_t)last->axes, gv_arena_alloc(arena, (size_t)last->axes * sizeof *last->side, err) };
+        if (!a->patch_size.v)
+            return GV_ESYS;
+        memcpy(a->patch_size.v, last->side, (size_t)last->axes * sizeof *last->side);
+    }
     a->mean = last->mean;
     a->std = last->std;
     return GV_OK;

@@ -112,7 +112,7 @@ static void resolution(void)
     q.kwargs = (gv_dict){ 1, (const char *[]){ "hflp" }, (const char *[]){ "1" } };
     refuses(&q, "train_kwargs: 'hflp' is not used by policy 'default_2d_2' (did you mean 'hflip'?); it uses image_size, resize_size, interpolation, hflip, vflip, rotate, rotate_limit, mean, std");
     q = shared;
-    q.patch_size = 5;
+    q.patch_size = (gv_ints){ 1, (int64_t[]){ 5 } };
     refuses(&q, "'patch_size' is not used by policy 'default_2d_2'; it uses image_size, resize_size, interpolation, hflip, vflip, rotate, rotate_limit, mean, std");
     q = shared;
     q.kwargs = (gv_dict){ 1, (const char *[]){ "hflip" }, (const char *[]){ "1.5" } };
@@ -466,7 +466,7 @@ static void units(void)
 {
     int n = 0, bad = 0;
     for (const gv_augment *const *a = gv_augments(); *a; a++, n++) {
-        bad += gv_augment_find((*a)->name) != *a || !(*a)->summary || (!(*a)->apply && !(*a)->crop) || !(*a)->params_size;
+        bad += gv_augment_find((*a)->name) != *a || !(*a)->summary || (!(*a)->apply && !(*a)->crop && !(*a)->choose) || !(*a)->params_size;
         for (const gv_field *f = (*a)->fields; f->type != GV_TYPE_END; f++)
             bad += !f->help || f->offset >= (*a)->params_size;
     }
