@@ -152,12 +152,18 @@ gv_val gv_slice(gv_graph *g, gv_val x, int axis, int64_t start, int64_t len);
 gv_val gv_pad(gv_graph *g, gv_val x, int axis, int64_t before, int64_t after); /* zeros */
 gv_val gv_concat(gv_graph *g, const gv_val *x, int n, int axis);
 gv_val gv_cast(gv_graph *g, gv_val x, gv_class c);
+/* The places of the k largest along the last axis (I32 [.., k], the largest first; equal ones in their order); no gradient. With gather, x [N,L,…]
+ * and places I32 [N,K] -> [N,K,…], which has one. */
+gv_val gv_topk(gv_graph *g, gv_val x, int64_t k);
+gv_val gv_gather(gv_graph *g, gv_val x, gv_val index);
 /* Gradient stops here. */
 gv_val gv_detach(gv_graph *g, gv_val x);
 
 /* Zero with chance p and scale the rest by 1/(1-p); per_sample: whole samples (drop path). Drawn from Philox keyed by (seed, step,
  * module path), counted by element, so the backward node draws the same. In GV_EVAL it is the identity. */
 gv_val gv_dropout(gv_graph *g, gv_val x, double p, bool per_sample);
+/* x plus normal numbers of that deviation, drawn in the same way; in GV_EVAL it is the identity. */
+gv_val gv_noise(gv_graph *g, gv_val x, double std);
 
 /* Raw pixels or features to REAL: (x * scale - mean[c]) / std[c], c the last axis; mean/std may have 1 entry. No gradient. */
 gv_val gv_normalize(gv_graph *g, gv_val x, double scale, const double *mean, const double *std, int channels);

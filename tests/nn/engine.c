@@ -278,6 +278,58 @@ static void test_small_ops(void)
     close_all(p, s);
 }
 
+static void test_places(void)
+{
+    gv_graph *g = fresh(GV_TRAIN);
+    gv_val x = gv_param(g, "x", SHAPE(2, 5), "zeros"), at = gv_input(g, "at", GV_CLASS_I32, SHAPE(2, 3));
+    gv_output(g, "top", gv_topk(g, x, 4));
+    gv_val y = gv_gather(g, x, at);
+    gv_output(g, "y", y);
+    gv_val loss = gv_reduce(g, GV_SUM, gv_mul(g, y, y), 3, false, GV_CLASS_STAT);
+    ok(gv_differentiate(g, loss, NULL, NULL, &err) == GV_OK, "a gather is differentiated %s", err.text);
+    gv_output(g, "dx", gv_grad_of(g, x));
+    gv_store *s;
+    gv_plan *p = plan_of(g, &s, (gv_plan_options){ .guard = true });
+    static const float v[10] = { 1, 3, 2, 3, -1, -5, NAN, 0, 7, NAN };
+    memcpy(gv_store_find(s, "x")->data, v, sizeof v);
+    int32_t place[6] = { 4, 1, 4, 3, 3, 0 };
+    ok(p && gv_plan_run(p, &(gv_feed){ "at", place, GV_I32 }, 1, 0, &err) == GV_OK, "places are found and used %s", err.text);
+    ok(!memcmp(gv_plan_output(p, "top")->data, (int32_t[]){ 1, 3, 2, 0, 1, 4, 3, 2 }, 32), "topk: largest first, equal ones in their order, NaN before all");
+    ok(f(p, "y", 0) == -1 && f(p, "y", 1) == 3 && f(p, "y", 3) == 7 && f(p, "y", 5) == -5, "gather");
+    ok(f(p, "dx", 4) == -4 && f(p, "dx", 1) == 6 && f(p, "dx", 0) == 0 && f(p, "dx", 8) == 28 && f(p, "dx", 5) == -10, "what was fetched twice gets both gradients");
+    place[2] = 5;
+    ok(gv_plan_run(p, &(gv_feed){ "at", place, GV_I32 }, 1, 0, &err) == GV_EDATA, "a place outside stops the run");
+    close_all(p, s);
+    g = fresh(GV_TRAIN);
+    ok(gv_topk(g, gv_param(g, "x", SHAPE(2, 5), "zeros"), 6) == GV_NO_VAL && strstr(gv_graph_error(g)->text, "the 6 largest"), "more than there are fail the graph");
+}
+
+static void test_noise(void)
+{
+    enum { N = 20011 };
+    gv_graph *g = fresh(GV_TRAIN);
+    gv_val x = gv_param(g, "x", SHAPE(N), "ones");
+    gv_output(g, "a", gv_noise(g, x, 2));
+    gv_output(g, "b", gv_noise(g, x, 2));
+    gv_store *s;
+    gv_plan *p = plan_of(g, &s, (gv_plan_options){ .guard = true, .seed = 5 });
+    double sum = 0, square = 0, both = 0;
+    float first;
+    ok(p && gv_plan_run(p, NULL, 0, 3, &err) == GV_OK, "noise runs %s", err.text);
+    for (int i = 0; i < N; i++) {
+        double a = (double)f(p, "a", i) - 1, b = (double)f(p, "b", i) - 1;
+        sum += a, square += a * a, both += a * b;
+    }
+    first = f(p, "a", N - 1);
+    /* Four standard errors of N draws. */
+    ok(fabs(sum / N) < 4 * 2 / sqrt(N) && fabs(square / N - 4) < 4 * 4 * sqrt(2. / N) && fabs(both / N) < 4 * 4 / sqrt(N), "mean 0, variance 4, two in a module are independent (%g %g %g)", sum / N, square / N, both / N);
+    ok(gv_plan_run(p, NULL, 0, 4, &err) == GV_OK && f(p, "a", N - 1) != first && gv_plan_run(p, NULL, 0, 3, &err) == GV_OK && f(p, "a", N - 1) == first, "another step draws other numbers, the same step the same");
+    close_all(p, s);
+    g = fresh(GV_EVAL);
+    x = gv_param(g, "x", SHAPE(4), "ones");
+    ok(gv_noise(g, x, 2) == x, "nothing is added in evaluation");
+}
+
 static gv_graph *net(gv_arena *a, int64_t n)
 {
     gv_graph *g = gv_graph_new(a, GV_TRAIN, &err);
@@ -450,6 +502,8 @@ int main(void)
     test_dropout();
     test_feeds();
     test_small_ops();
+    test_places();
+    test_noise();
     test_plans();
     test_bf16();
     test_init();
