@@ -120,7 +120,7 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t f
 }
 
 /* How many samples of a batch go through the network at a time; not fewer than keep all threads busy. */
-static int find_piece(state *w, int64_t n, gv_err *err)
+static int find_piece(state *w, int64_t n, int64_t length, gv_err *err)
 {
     enum { EACH = 2 }; /* samples of a thread */
     gv_network *net;
@@ -129,7 +129,7 @@ static int find_piece(state *w, int64_t n, gv_err *err)
     w->piece = n;
     if (n < 2 * few)
         return GV_OK;
-    int r = gv_plans_for(&w->plans, few, w->plans.n ? NULL : prepare, w, &net, &plan, err);
+    int r = gv_plans_for(&w->plans, few, length, w->plans.n ? NULL : prepare, w, &net, &plan, err);
     if (r == GV_OK)
         w->piece = gv_plan_piece(plan, few, n);
     return r;
@@ -144,14 +144,15 @@ static int one(state *w, const gv_record *rec, gv_err *err)
     if (r == GV_OK)
         r = gv_batch_read(&b, rec, &w->facts, false, &w->st->batch, err);
     if (r == GV_OK && !w->piece)
-        r = find_piece(w, b.n, err);
+        r = find_piece(w, b.n, b.length, err);
     for (int64_t at = 0, n; r == GV_OK && at < b.n; at += n) {
         n = w->piece < b.n - at ? w->piece : b.n - at;
-        gv_feed x = b.feed[0]; /* there is no loss */
-        x.data = (const char *)x.data + (size_t)at * (b.x->bytes / (size_t)b.n);
-        r = gv_plans_for(&w->plans, n, w->plans.n ? NULL : prepare, w, &net, &plan, err);
+        gv_feed feed[2] = { b.feed[0], b.feed[1] }; /* there is no loss */
+        for (int i = 0; i < 1 + (b.length > 0); i++)
+            feed[i].data = (const char *)feed[i].data + (size_t)at * b.row[i];
+        r = gv_plans_for(&w->plans, n, b.length, w->plans.n ? NULL : prepare, w, &net, &plan, err);
         if (r == GV_OK)
-            r = gv_plan_run(plan, &x, 1, 0, err);
+            r = gv_plan_run(plan, feed, b.length ? 2 : 1, 0, err);
         if (r == GV_OK)
             r = put_rows(w, rec, &b, at, n, plan, err);
     }

@@ -132,7 +132,7 @@ static int start(gv_trainer *w, int64_t n, gv_err *err)
     gv_network *net;
     gv_plan *plan;
     if (r == GV_OK)
-        r = gv_plans_for(&w->plans, n, prepare, w, &net, &plan, err);
+        r = gv_plans_for(&w->plans, n, w->facts.bags ? w->facts.shape[0] : 0, prepare, w, &net, &plan, err);
     if (r == GV_OK)
         r = gv_journal_open(&w->journal, w->o->run, w->resumed, &w->t, err);
     if (r == GV_OK && w->t.epoch_end)

@@ -13,6 +13,8 @@ typedef struct gv_variant {
     size_t params_size;          /* of the struct they lie in */
     const char *const *defaults; /* pairs "field","word" for fields common to the block, NULL-terminated, or NULL */
     const char *const *required; /* fields of the block that must be given, NULL-terminated, or NULL */
+    /* Fields whose untouched defaults follow from other fields of it (a preset): pairs "field","word", NULL-terminated, or NULL; none: NULL. */
+    const char *const *(*adapted)(const void *params);
     bool built;                  /* false: known to the schema, refused by name when typed */
 } gv_variant;
 

@@ -31,6 +31,19 @@ static int set_default(gv_config *c, const char *path, const char *const *words,
     return gv_config_typed(c, path) ? GV_OK : gv_config_set(c, path, words, n, false, err);
 }
 
+/* What the head's preset says of the fields that were not given. */
+static int adapt_head(gv_config *c, gv_err *err)
+{
+    const char *const *v = c->model.head && c->model.head->adapted ? c->model.head->adapted(c->model.head_params) : NULL;
+    int r = GV_OK;
+    for (; v && *v && r == GV_OK; v += 2) {
+        char path[128];
+        snprintf(path, sizeof path, "model.head.%s", v[0]);
+        r = set_default(c, path, v + 1, 1, err);
+    }
+    return r;
+}
+
 int gv_config_settle(gv_config *c, gv_err *err)
 {
     static const char *const regression[] = { "regression" }, *const task[] = { "Regression" }, *const one[] = { "1" }, *const metrics[] = { "mse", "mae" },
@@ -46,6 +59,8 @@ int gv_config_settle(gv_config *c, gv_err *err)
     }
     if (r == GV_OK && is_variant(c->data.dataset, "precomputed_features"))
         r = set_default(c, "model.encoder.encoder_type", precomputed, 1, err);
+    if (r == GV_OK)
+        r = adapt_head(c, err);
     if (r == GV_OK && c->data.task == GV_TASK_REGRESSION && is_variant(c->model.head, "regression") && c->data.num_classes != GV_NONE_I64) {
         char outputs[24];
         const char *word = outputs;

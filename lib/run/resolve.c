@@ -156,6 +156,8 @@ void gv_resolved_shape(const gv_resolved *r, gv_dtype *dtype, int *ndim, int64_t
     const struct gv_augmentation_config *a = &r->c.augmentation;
     int n = 0;
     *dtype = k->dtype;
+    if (k->ragged)
+        shape[n++] = 1; /* whatever a bag has */
     if (k->clips)
         shape[n++] = d->length ? d->length : 16;
     for (int i = 0; i < k->sides; i++)

@@ -216,6 +216,7 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
     size_t mark = arena->used;
     gv_facts f = { .task = c->data.task, .subtask = c->data.subtask, .num_classes = c->data.num_classes, .dtype = GV_U8, .scale = 1 };
     gv_resolved_shape(&j->r, &f.dtype, &f.ndim, f.shape);
+    f.bags = gv_content_find(j->r.data.content)->ragged;
     gv_network *net = NULL;
     if (r == GV_OK)
         r = gv_network_build(&net, c, &f, 1, GV_EVAL, 0, err);

@@ -22,7 +22,51 @@ int gv_facts_from_batch(gv_facts *f, const gv_record *rec, gv_err *err)
     const gv_tensor *x = gv_get_tensor(rec, "x");
     if (!x || x->ndim < 2 || x->ndim > GV_MAX_DIMS - 1)
         return gv_fail(err, GV_EDATA, "the first batch has no tensor 'x' of 2 to %d dimensions", GV_MAX_DIMS - 1);
-    return gv_facts_sample(f, x->dtype, x->ndim - 1, x->shape + 1, err);
+    int r = gv_facts_sample(f, x->dtype, x->ndim - 1, x->shape + 1, err);
+    if (r == GV_OK && f->bags && f->ndim != 2)
+        return gv_fail(err, GV_EDATA, "bags of %d dimensions came in; they are [instances,features]", f->ndim);
+    if (r == GV_OK && f->bags)
+        f->shape[0] = gv_bucket(f->shape[0]);
+    return r;
+}
+
+int64_t gv_bucket(int64_t n)
+{
+    int64_t step = 1;
+    while (step <= INT64_MAX / 16 && n > 8 * step)
+        step *= 2;
+    return (n + step - 1) / step * step;
+}
+
+/* The bags of a batch in their bucket, with their mask. What stands behind the last instance must be numbers: it is multiplied by zero. */
+static int bags(gv_batch *b, const gv_record *rec, gv_arena *scratch, gv_err *err)
+{
+    const gv_tensor *m = gv_get_tensor(rec, "mask");
+    int64_t have = b->x->shape[1], want = gv_bucket(have);
+    size_t row = b->x->bytes / (size_t)(b->n * have), all;
+    if (m && (m->dtype != GV_U8 || m->ndim != 2 || m->shape[0] != b->n || m->shape[1] != have))
+        return gv_fail(err, GV_EDATA, "the 'mask' of a batch is not uint8 [%" PRId64 ",%" PRId64 "]", b->n, have);
+    if (gv_mul_size((size_t)b->n * (size_t)want, row, &all) < 0)
+        return gv_fail(err, GV_EDATA, "a batch of %" PRId64 " bags of %" PRId64 " instances does not fit", b->n, want);
+    const uint8_t *x = b->x->data;
+    uint8_t *mask = gv_arena_alloc(scratch, (size_t)(b->n * want), err), *to = want == have ? NULL : gv_arena_alloc(scratch, all, err);
+    if (!mask || (want != have && !to))
+        return GV_ESYS;
+    for (int64_t i = 0; i < b->n; i++) {
+        int64_t there = 0;
+        for (int64_t k = 0; k < have; k++)
+            there += mask[i * want + k] = m ? ((const uint8_t *)m->data)[i * have + k] != 0 : 1;
+        if (!there)
+            return gv_fail(err, GV_EDATA, "bag %" PRId64 " of a batch has no instance", i);
+        if (to)
+            memcpy(to + (size_t)(i * want) * row, x + (size_t)(i * have) * row, (size_t)have * row);
+    }
+    b->length = want;
+    b->row[0] = (size_t)want * row;
+    b->row[1] = (size_t)want;
+    b->feed[0].data = to ? to : x;
+    b->feed[b->feeds++] = (gv_feed){ "mask", mask, GV_U8 };
+    return GV_OK;
 }
 
 static int targets(gv_batch *b, const gv_facts *f, gv_arena *scratch, gv_err *err)
@@ -86,12 +130,17 @@ int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix
     b->x = gv_get_tensor(rec, "x");
     b->y = gv_get_tensor(rec, "y");
     b->ids = gv_get(rec, "id");
-    if (!b->x || b->x->ndim != f->ndim + 1 || b->x->dtype != f->dtype || b->x->shape[0] < 1 || memcmp(b->x->shape + 1, f->shape, (size_t)f->ndim * sizeof *f->shape))
+    int fixed = f->bags; /* the first axis of an element that must be that of the first batch */
+    if (!b->x || b->x->ndim != f->ndim + 1 || b->x->dtype != f->dtype || b->x->shape[0] < 1 || (fixed && b->x->shape[1] < 1) ||
+        memcmp(b->x->shape + 1 + fixed, f->shape + fixed, (size_t)(f->ndim - fixed) * sizeof *f->shape))
         return gv_fail(err, GV_EDATA, "a batch's 'x' has another shape or type than the first one's%s",
                        b->x && (b->x->dtype == GV_U16 || f->dtype == GV_U16) && b->x->dtype != f->dtype ? " (--data.eight_bit brings 16-bit images to 8 bits)" : "");
     b->n = b->x->shape[0];
     b->feed[b->feeds++] = (gv_feed){ "x", b->x->data, b->x->dtype };
-    int r = targets(b, f, scratch, err);
+    b->row[0] = b->x->bytes / (size_t)b->n;
+    int r = f->bags ? bags(b, rec, scratch, err) : GV_OK;
+    if (r == GV_OK)
+        r = targets(b, f, scratch, err);
     if (r == GV_OK && b->labels)
         b->feed[b->feeds++] = (gv_feed){ "y", b->labels, GV_I64T };
     if (r == GV_OK && b->targets)

@@ -51,6 +51,8 @@ int gv_facts_read(gv_facts *f, const gv_record *h, gv_arena *arena, gv_err *err)
     if (n_mean != n_std)
         return gv_fail(err, GV_EDATA, "the stream has %d means and %d standard deviations", n_mean, n_std);
     f->channels = n_mean;
+    const char *content = gv_get_text(h, "content");
+    f->bags = content && !strcmp(content, "bag");
     for (int i = 0; i < n_std; i++)
         if (f->std[i] <= 0)
             return gv_fail(err, GV_EDATA, "the stream's standard deviation of channel %d is %g", i, f->std[i]);

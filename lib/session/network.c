@@ -52,52 +52,107 @@ static int model_options(const gv_dict *kwargs, gv_model_options *o, gv_arena *a
     return r;
 }
 
-static gv_val encode(gv_network *net, const gv_config *c, gv_val x, gv_err *err)
+/* What comes of the encoder; stored features as they are. */
+static gv_features encode(gv_network *net, const gv_config *c, gv_val x, gv_err *err)
 {
-    gv_graph *g = net->graph;
-    if (!net->encoder) {
-        gv_features f = { .kind = GV_VECTOR, .value = x };
-        if (gv_ndim(g, x) != 2)
-            return gv_graph_fail(g, "stored features of %d dimensions need a bag head", gv_ndim(g, x) - 1);
-        return gv_aggregate(g, &f, (gv_aggregation)c->model.feature_aggregation_method, false, &net->aggregation);
-    }
+    if (!net->encoder)
+        return (gv_features){ .kind = GV_VECTOR, .value = x };
     gv_encoder e = gv_config_encoder(c);
     gv_model_options o;
     if (model_options(e.model_kwargs, &o, &net->arena, err) < 0)
-        return GV_NO_VAL;
+        return (gv_features){ .value = GV_NO_VAL };
     o.params = e.params;
-    gv_features f = gv_model_build(g, &net->model, &o, x);
+    gv_features f = gv_model_build(net->graph, &net->model, &o, x);
     net->kind = f.kind;
-    bool typed = gv_config_typed(c, "model.feature_aggregation_method");
-    return gv_pool(g, &net->model, &f, (gv_aggregation)c->model.feature_aggregation_method, typed, &net->aggregation);
+    return f;
 }
 
-static gv_val head(gv_network *net, const gv_config *c, const gv_facts *f, gv_val v, gv_err *err)
+/* One vector a sample. */
+static gv_val pool(gv_network *net, const gv_config *c, const gv_features *f)
+{
+    gv_graph *g = net->graph;
+    gv_aggregation method = (gv_aggregation)c->model.feature_aggregation_method;
+    if (net->encoder)
+        return gv_pool(g, &net->model, f, method, gv_config_typed(c, "model.feature_aggregation_method"), &net->aggregation);
+    if (!gv_graph_error(g) && gv_ndim(g, f->value) != 2)
+        return gv_graph_fail(g, "stored features of %d dimensions need a head for bags (--model.head.head_type clam, mil_mean or mil_max)", gv_ndim(g, f->value) - 1);
+    return gv_aggregate(g, f, method, false, &net->aggregation);
+}
+
+/* The head of the configuration and its options with the number of outputs; NULL: err is filled. */
+static const gv_head *find_head(gv_network *net, const gv_config *c, const gv_facts *f, gv_head_options **o, gv_err *err)
 {
     const gv_head *h = gv_head_find(c->model.head->name);
     if (!h) {
         gv_fail(err, GV_EUSAGE, "the head '%s' is not built yet", c->model.head->name);
-        return GV_NO_VAL;
+        return NULL;
     }
-    gv_head_options *o = gv_arena_alloc(&net->arena, h->variant->params_size, err); /* with what the head has of its own behind */
-    if (!o)
-        return GV_NO_VAL;
-    memcpy(o, c->model.head_params, h->variant->params_size);
-    o->out_dim = f->num_classes;
-    return gv_head_build(net->graph, h, v, net->classifier, o);
+    *o = gv_arena_alloc(&net->arena, h->variant->params_size, err); /* with what the head has of its own behind */
+    if (!*o)
+        return NULL;
+    memcpy(*o, c->model.head_params, h->variant->params_size);
+    (*o)->out_dim = f->num_classes;
+    return h;
 }
 
-static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, gv_val logits, gv_val lam, gv_val perm)
+/* The instances of a bag and which of them are there. */
+static void bags(gv_network *net, const gv_facts *f, int64_t batch, const char *head, gv_head_in *in)
+{
+    static const double zero = 0, one = 1;
+    gv_graph *g = net->graph;
+    if (net->encoder || !f->bags)
+        gv_graph_fail(g, "the head '%s' takes bags of stored features; these are %s", head, net->encoder ? "samples of an encoder" : "single vectors (bag_ptr or bag_lengths make bags of them)");
+    else
+        in->mask = gv_normalize(g, gv_input(g, "mask", GV_CLASS_U8, (int64_t[]){ batch, f->shape[0] }, 2), 1, &zero, &one, 1);
+}
+
+static gv_val target(gv_network *net, const gv_facts *f, int64_t batch)
+{
+    if (f->subtask == GV_SUBTASK_MULTICLASS)
+        return gv_input(net->graph, "y", GV_CLASS_I64, &batch, 1);
+    return gv_input(net->graph, "y", GV_CLASS_F32, (int64_t[]){ batch, f->num_classes }, 2);
+}
+
+/* The loss of the logits, and that of the head's own beside it. */
+static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, const gv_head *h, const gv_head_options *o, gv_val logits, const gv_loss_inputs *in)
 {
     static const char *const units[] = { "cross_entropy", "bce", "mse" };
-    gv_loss_inputs in = { .lam = lam, .perm = perm };
-    if (f->subtask == GV_SUBTASK_MULTICLASS)
-        in.target = gv_input(net->graph, "y", GV_CLASS_I64, &batch, 1);
-    else
-        in.target = gv_input(net->graph, "y", GV_CLASS_F32, (int64_t[]){ batch, f->num_classes }, 2);
+    gv_graph *g = net->graph;
+    bool train = gv_graph_phase(g) == GV_TRAIN;
+    const char *unit = h->loss && f->subtask == GV_SUBTASK_MULTICLASS ? h->loss(o) : NULL;
     /* Smoothing belongs to training: the validation loss is that of the plain targets. */
-    double smoothing = gv_graph_phase(net->graph) == GV_TRAIN ? c->task.label_smoothing : 0;
-    return gv_loss_find(units[f->subtask])->build(net->graph, logits, &in, &(gv_loss_options){ .label_smoothing = smoothing });
+    gv_val v = gv_loss_find(unit ? unit : units[f->subtask])->build(g, logits, in, &(gv_loss_options){ .label_smoothing = train ? c->task.label_smoothing : 0 });
+    gv_val aux = gv_find_output(g, "aux_loss");
+    if (aux == GV_NO_VAL)
+        return v;
+    return gv_add(g, gv_affine(g, v, h->loss_weight ? h->loss_weight(o) : 1, 0), aux);
+}
+
+/* Features to outputs. */
+static void decide(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, unsigned what, const gv_features *e, gv_loss_inputs *l, gv_err *err)
+{
+    gv_graph *g = net->graph;
+    gv_head_options *o;
+    const gv_head *h = find_head(net, c, f, &o, err);
+    if (!h)
+        return;
+    gv_head_in in = { .x = e->value, .mask = GV_NO_VAL, .target = GV_NO_VAL, .features = e, .one_class = f->subtask == GV_SUBTASK_MULTICLASS };
+    if (h->takes == GV_HEAD_BAG)
+        bags(net, f, batch, h->variant->name, &in);
+    else if (h->takes == GV_HEAD_VECTOR)
+        in.x = pool(net, c, e);
+    if (what & GV_NET_LOSS)
+        l->target = target(net, f, batch);
+    in.aux = what & GV_NET_LOSS && !(what & GV_NET_MIX) && gv_graph_phase(g) == GV_TRAIN;
+    if (in.aux && f->subtask == GV_SUBTASK_MULTICLASS)
+        in.target = l->target;
+    net->features = gv_graph_error(g) ? 0 : gv_dim(g, in.x, -1);
+    gv_val logits = gv_head_build_on(g, h, &in, net->classifier, o);
+    gv_output(g, "logits", logits);
+    if (what & GV_NET_LOSS) {
+        net->loss = loss(net, c, f, h, o, logits, l);
+        gv_output(g, "loss", net->loss);
+    }
 }
 
 static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t batch, unsigned what, gv_err *err)
@@ -116,21 +171,16 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
     if (!net->method)
         return gv_fail(err, GV_EUSAGE, "the method '%s' is not built yet", c->peft.method->name);
     net->method_params = c->peft.params;
-    gv_val lam, perm;
-    gv_val x = input(net, f, batch, what, &lam, &perm, err);
-    gv_val v = encode(net, c, x, err);
+    gv_loss_inputs l;
+    gv_val x = input(net, f, batch, what, &l.lam, &l.perm, err);
+    gv_features e = encode(net, c, x, err);
     if (err->code == GV_OK && !gv_graph_error(g)) {
-        net->features = gv_dim(g, v, -1);
-        if (what & GV_NET_FEATURES)
+        if (what & GV_NET_FEATURES) {
+            gv_val v = pool(net, c, &e);
+            net->features = gv_graph_error(g) ? 0 : gv_dim(g, v, -1);
             gv_output(g, "features", v);
-        else {
-            gv_val logits = head(net, c, f, v, err);
-            gv_output(g, "logits", logits);
-            if (what & GV_NET_LOSS && err->code == GV_OK) {
-                net->loss = loss(net, c, f, batch, logits, lam, perm);
-                gv_output(g, "loss", net->loss);
-            }
-        }
+        } else
+            decide(net, c, f, batch, what, &e, &l, err);
     }
     return err->code ? err->code : gv_peft_adapt(net->method, net->method_params, g, err);
 }

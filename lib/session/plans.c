@@ -1,4 +1,5 @@
-/* plans: one compiled graph for each batch size, over one store. */
+/* plans: one compiled graph for each batch size and length of bags, over one store. Their intermediates share the store's memory, so what a
+ * plan costs beside it is its graph. */
 #include "session/session.h"
 #include "nn/profile.h"
 #include "common/threads.h"
@@ -16,25 +17,34 @@ gv_plan_options gv_session_plan_options(const gv_config *c)
     return o;
 }
 
-int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *, gv_network *, gv_err *), void *arg, gv_network **net, gv_plan **plan, gv_err *err)
+/* A free place: behind the others, or that of the plan that was not used for longest. The first one's network is lent to the trainer. */
+static int place(gv_plans *p)
 {
-    for (int i = 0; i < p->n; i++)
-        if (p->v[i].batch == batch) {
-            *net = p->v[i].net;
-            *plan = p->v[i].plan;
-            return GV_OK;
-        }
-    if (p->n == (int)GV_COUNT(p->v))
-        return gv_fail(err, GV_EDATA, "batches of more than %zu different sizes came in", GV_COUNT(p->v));
+    int at = 1;
+    if (p->n < GV_PLANS)
+        return p->n++;
+    for (int i = 2; i < p->n; i++)
+        if (p->v[i].used < p->v[at].used)
+            at = i;
+    gv_plan_close(p->v[at].plan);
+    gv_network_close(p->v[at].net);
+    return at;
+}
+
+static int make(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void *, gv_network *, gv_err *), void *arg, gv_network **net, gv_plan **plan, gv_err *err)
+{
     gv_network *w;
-    int r = gv_network_build(&w, p->c, p->f, batch, p->phase, p->what, err);
+    gv_plan *q = NULL;
+    gv_facts f = *p->f;
+    if (length)
+        f.shape[0] = length;
+    int r = gv_network_build(&w, p->c, &f, batch, p->phase, p->what, err);
     if (r < 0)
         return r;
     if (p->phase == GV_TRAIN)
         r = gv_network_differentiate(w, err);
     if (r == GV_OK && prepare)
         r = prepare(arg, w, err);
-    gv_plan *q = NULL;
     if (r == GV_OK)
         r = gv_plan_make(&q, w->graph, p->store, &p->options, err);
     if (r == GV_OK && p->profile && (r = gv_plan_profile(q, p->profile, err)) < 0)
@@ -43,9 +53,29 @@ int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *, gv_network *
         gv_network_close(w);
         return r;
     }
-    p->v[p->n].batch = batch;
-    p->v[p->n].net = *net = w;
-    p->v[p->n++].plan = *plan = q;
+    *net = w;
+    *plan = q;
+    return GV_OK;
+}
+
+int gv_plans_for(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void *, gv_network *, gv_err *), void *arg, gv_network **net, gv_plan **plan, gv_err *err)
+{
+    int at = 0;
+    while (at < p->n && (p->v[at].batch != batch || p->v[at].length != length))
+        at++;
+    if (at == p->n) {
+        int r = make(p, batch, length, prepare, arg, net, plan, err);
+        if (r < 0)
+            return r;
+        at = place(p);
+        p->v[at].batch = batch;
+        p->v[at].length = length;
+        p->v[at].net = *net;
+        p->v[at].plan = *plan;
+    }
+    p->v[at].used = ++p->clock;
+    *net = p->v[at].net;
+    *plan = p->v[at].plan;
     return GV_OK;
 }
 

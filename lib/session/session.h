@@ -24,7 +24,8 @@ typedef struct gv_facts {
     int64_t num_classes;            /* or regression outputs */
     gv_dtype dtype;                 /* of x as stored */
     int ndim;                       /* of one element, channels last: [H,W,C], [D] */
-    int64_t shape[GV_MAX_DIMS - 1];
+    int64_t shape[GV_MAX_DIMS - 1]; /* bags [L,D]: L of the batch at hand, rounded up by gv_bucket */
+    bool bags;                      /* samples are bags: batches differ in L and bring a mask */
     int channels;                   /* of mean and std; 0: none to apply */
     double mean[GV_MAX_CHANNELS], std[GV_MAX_CHANNELS];
     double scale;                   /* raw value * scale - mean, over std: 1/255 for bytes */
@@ -35,7 +36,8 @@ int gv_facts_read(gv_facts *f, const gv_record *header, gv_arena *arena, gv_err 
 enum { GV_NET_LOSS = 1, GV_NET_MIX = 2, GV_NET_FEATURES = 4 };
 
 /* The graph of encoder, aggregation and head (and loss). Outputs: "logits" [N,K], with GV_NET_FEATURES instead "features" [N,D], with
- * GV_NET_LOSS "loss" [1]. Inputs: "x" [N,…] as stored, "y" (I64 [N], or F32 [N,K]), with GV_NET_MIX "lam" F32 [1] and "perm" I32 [N]. */
+ * GV_NET_LOSS "loss" [1]; what the head names beside them ("attention", "aux_loss": heads.h). Inputs: "x" [N,…] as stored, for bags "mask" U8
+ * [N,L], "y" (I64 [N], or F32 [N,K]), with GV_NET_MIX "lam" F32 [1] and "perm" I32 [N]. */
 typedef struct gv_network {
     gv_arena arena;
     gv_graph *graph;
@@ -80,7 +82,9 @@ int gv_gradients_write(gv_store *s, const gv_plan *plan, const char *path, gv_er
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 
-/* ---- plans, one for each batch size that occurs, sharing the store ---- */
+/* ---- plans, one for each batch size (and length of bags) that occurs, sharing the store and its memory ---- */
+
+enum { GV_PLANS = 16 };
 
 typedef struct gv_plans {
     const gv_config *c;
@@ -90,11 +94,13 @@ typedef struct gv_plans {
     unsigned what;
     gv_plan_options options;
     struct gv_profile *profile; /* NULL: nothing is timed; nn/profile.h */
-    struct { int64_t batch; gv_network *net; gv_plan *plan; } v[16];
+    struct { int64_t batch, length; uint64_t used; gv_network *net; gv_plan *plan; } v[GV_PLANS]; /* v[0] stays */
     int n;
+    uint64_t clock;
 } gv_plans;
-/* The plan for that batch size, made when it is the first time. Before the very first plan, `prepare` (may be NULL) fills the store. */
-int gv_plans_for(gv_plans *p, int64_t batch, int (*prepare)(void *arg, gv_network *net, gv_err *err), void *arg, gv_network **net, gv_plan **plan, gv_err *err) GV_MUST_USE;
+/* The plan for that batch size and length of bags (0: samples are no bags), made when it is the first time, in the place of the one that was
+ * not used for longest when there are GV_PLANS. Before the very first plan, `prepare` (may be NULL) fills the store. */
+int gv_plans_for(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void *arg, gv_network *net, gv_err *err), void *arg, gv_network **net, gv_plan **plan, gv_err *err) GV_MUST_USE;
 void gv_plans_close(gv_plans *p);
 /* The table of p->profile, against a roof that is measured now (about a second). */
 int gv_plans_profile_table(const gv_plans *p, gv_buf *text, gv_err *err) GV_MUST_USE;
@@ -103,8 +109,9 @@ gv_plan_options gv_session_plan_options(const gv_config *c);
 
 /* The feeds of one batch record: x, y, lam, perm as the plan wants them. Conversions live in scratch. */
 typedef struct gv_batch {
-    int64_t n;
-    gv_feed feed[4];
+    int64_t n, length;       /* samples; L of bags, rounded up, or 0 */
+    gv_feed feed[5];         /* x, then for bags their mask, then the targets, then what mixes them */
+    size_t row[2];           /* bytes of one sample in x and mask */
     int feeds;
     const gv_tensor *x, *y;
     const int64_t *labels;   /* class indices, or NULL */
@@ -112,6 +119,8 @@ typedef struct gv_batch {
     const gv_item *ids;      /* array of texts */
 } gv_batch;
 int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix, gv_arena *scratch, gv_err *err) GV_MUST_USE;
+/* n rounded up to 1 … 8, 10, 12, 14, 16, 20, 24, 28, 32, …: four lengths from each power of two to the next, so that bags of any lengths need few plans. */
+int64_t gv_bucket(int64_t n);
 /* The first of its samples' ids, "'a', 'b' and 30 more", in ASCII. */
 void gv_batch_name(const gv_batch *b, char *out, size_t size);
 /* Fill shape and type of f from one sample's, or the first batch's. */

@@ -12,7 +12,7 @@ static int eval_batch(gv_trainer *w, const gv_record *rec, gv_batch *b, const fl
     if (r == GV_OK && !b->labels && !b->targets)
         r = gv_fail(err, GV_EDATA, "a validation batch has no targets");
     if (r == GV_OK)
-        r = gv_plans_for(&w->eval, b->n, NULL, NULL, &net, &plan, err);
+        r = gv_plans_for(&w->eval, b->n, b->length, NULL, NULL, &net, &plan, err);
     if (r == GV_OK)
         r = gv_plan_run(plan, b->feed, b->feeds, 0, err);
     if (r < 0)

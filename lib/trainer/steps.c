@@ -75,7 +75,7 @@ int gv_trainer_batch(gv_trainer *w, const gv_record *rec, bool ends, gv_err *err
     if (r == GV_OK && !b.labels && !b.targets)
         r = gv_fail(err, GV_EDATA, "a training batch has no targets");
     if (r == GV_OK)
-        r = gv_plans_for(&w->plans, b.n, NULL, NULL, &net, &plan, err);
+        r = gv_plans_for(&w->plans, b.n, b.length, NULL, NULL, &net, &plan, err);
     if (r < 0)
         return r;
     gv_undo_keep(&w->undo);

@@ -9,9 +9,9 @@ static const gv_field fields[] = {
     GV_END
 };
 
-static gv_val build(gv_graph *g, gv_val x, const gv_head_options *o)
+static gv_val build(gv_graph *g, const gv_head_in *in, const gv_head_options *o)
 {
-    x = o->dropout > 0 ? gv_dropout(g, x, o->dropout, false) : x;
+    gv_val x = o->dropout > 0 ? gv_dropout(g, in->x, o->dropout, false) : in->x;
     return gv_linear(g, x, "", .out = o->out_dim, .bias = true);
 }
 
