@@ -173,14 +173,14 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
     net->method_params = c->peft.params;
     gv_loss_inputs l;
     gv_val x = input(net, f, batch, what, &l.lam, &l.perm, err);
-    gv_features e = encode(net, c, x, err);
+    gv_features features = encode(net, c, x, err);
     if (err->code == GV_OK && !gv_graph_error(g)) {
         if (what & GV_NET_FEATURES) {
-            gv_val v = pool(net, c, &e);
+            gv_val v = pool(net, c, &features);
             net->features = gv_graph_error(g) ? 0 : gv_dim(g, v, -1);
             gv_output(g, "features", v);
         } else
-            decide(net, c, f, batch, what, &e, &l, err);
+            decide(net, c, f, batch, what, &features, &l, err);
     }
     return err->code ? err->code : gv_peft_adapt(net->method, net->method_params, g, err);
 }
