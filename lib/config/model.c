@@ -1,5 +1,6 @@
 /* model: encoder, aggregation of its features, head. */
 #include "config/internal.h"
+#include "nn/models/slowfast.h"
 
 const char *const gv_aggregations[] = { "cls_token", "avg", "sum", "mean_all", "joint", NULL };
 
@@ -13,6 +14,7 @@ static const gv_field fields[] = {
 #define PRETRAINED(T) GV_BOOL(T, pretrained, true, "start from published weights")
 #define CHANNELS(T) GV_I64(T, input_channels, 3, 1, 1 << 16, "channel", "channels of the input; other numbers than the published one adapt the first layer")
 #define KWARGS(T) GV_DICT(T, model_kwargs, "further arguments of the model; an unknown key is an error")
+#define WEIGHTS(T) GV_OPT_STR(T, weights, "weights from this .safetensors, .pt or .pth file instead of the published ones")
 #define TYPE(T, d) GV_STR(T, type, d, "name of the model")
 #define ENCODER(id, cls, text, is_built, ...) \
     static const gv_field id##_fields[] = { __VA_ARGS__, GV_END }; \
@@ -21,7 +23,7 @@ static const gv_field fields[] = {
 struct gv_timm_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; const char *weights; };
 ENCODER(timm, "TimmEncoderConfig", "models of timm, by its names", true,
     GV_STR(struct gv_timm_encoder, type, "vit_base_patch16_224", "name of the model, with or without a tag: timm's ResNet, ConvNeXt and Vision Transformer families"), PRETRAINED(struct gv_timm_encoder), CHANNELS(struct gv_timm_encoder), KWARGS(struct gv_timm_encoder),
-    GV_OPT_STR(struct gv_timm_encoder, weights, "weights from this .safetensors, .pt or .pth file instead of the published ones"));
+    WEIGHTS(struct gv_timm_encoder));
 
 struct gv_transformer_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; };
 ENCODER(transformer, "TransformerEncoderConfig", "vision models of Hugging Face transformers", false,
@@ -38,18 +40,17 @@ ENCODER(torchvision, "TorchvisionEncoderConfig", "models of torchvision", false,
 #define INTERMEDIATES(T) GV_BOOL(T, return_intermediates, false, "give named stages beside the last one"), \
     GV_STRS(T, intermediate_names, "", NULL, "names of the stages; empty: those of the model")
 
-struct gv_torchvision_video_encoder { const char *type; bool pretrained; int64_t input_channels; bool return_intermediates; gv_strs intermediate_names; gv_dict model_kwargs; };
-ENCODER(torchvision_video, "TorchvisionVideoEncoderConfig", "video models of torchvision", false,
+struct gv_torchvision_video_encoder { const char *type; bool pretrained; int64_t input_channels; bool return_intermediates; gv_strs intermediate_names; gv_dict model_kwargs; const char *weights; };
+ENCODER(torchvision_video, "TorchvisionVideoEncoderConfig", "video models of torchvision", true,
     TYPE(struct gv_torchvision_video_encoder, "r3d_18"), PRETRAINED(struct gv_torchvision_video_encoder), CHANNELS(struct gv_torchvision_video_encoder),
-    INTERMEDIATES(struct gv_torchvision_video_encoder), KWARGS(struct gv_torchvision_video_encoder));
+    INTERMEDIATES(struct gv_torchvision_video_encoder), KWARGS(struct gv_torchvision_video_encoder), WEIGHTS(struct gv_torchvision_video_encoder));
 
 static const char *const pathways[] = { "auto", "single", "slowfast", NULL };
-struct gv_pytorchvideo_encoder { const char *type; bool pretrained; int64_t input_channels; int pathway_mode; int64_t slowfast_alpha; bool return_intermediates; gv_strs intermediate_names; gv_dict model_kwargs; };
-ENCODER(pytorchvideo, "PytorchvideoEncoderConfig", "video models of PyTorchVideo", false,
+ENCODER(pytorchvideo, "PytorchvideoEncoderConfig", "video models of PyTorchVideo", true,
     TYPE(struct gv_pytorchvideo_encoder, "x3d_s"), PRETRAINED(struct gv_pytorchvideo_encoder), CHANNELS(struct gv_pytorchvideo_encoder),
-    GV_ENUM(struct gv_pytorchvideo_encoder, pathway_mode, 0, pathways, "one pathway or two"),
+    GV_ENUM(struct gv_pytorchvideo_encoder, pathway_mode, GV_PATHWAY_AUTO, pathways, "one pathway or two; auto: those of the model"),
     GV_I64(struct gv_pytorchvideo_encoder, slowfast_alpha, 4, 1, 1024, "", "frames of the fast pathway to one of the slow"),
-    INTERMEDIATES(struct gv_pytorchvideo_encoder), KWARGS(struct gv_pytorchvideo_encoder));
+    INTERMEDIATES(struct gv_pytorchvideo_encoder), KWARGS(struct gv_pytorchvideo_encoder), WEIGHTS(struct gv_pytorchvideo_encoder));
 
 #define DINO(T, d) TYPE(T, d), PRETRAINED(T), GV_OPT_STR(T, weight_dir, "folder with TYPE.pth"), CHANNELS(T)
 struct gv_dinov2_encoder { const char *type; bool pretrained; const char *weight_dir; int64_t input_channels; };

@@ -165,7 +165,7 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
         int r = gv_model_find_in(e.name, e.type, &net->model, err);
         if (r < 0)
             return r;
-        net->classifier = net->model.family->classifier;
+        net->classifier = net->model.classifier;
     }
     net->method = gv_peft_find(c->peft.method->name);
     if (!net->method)

@@ -160,7 +160,7 @@ static int build(work *w, gv_err *err)
     if (o->features)
         gv_output(g, "logits", v);
     else {
-        gv_val logits = gv_head_build(g, gv_head_find("classification"), v, w->model.family->classifier, &(gv_head_options){ .out_dim = o->classes });
+        gv_val logits = gv_head_build(g, gv_head_find("classification"), v, w->model.classifier, &(gv_head_options){ .out_dim = o->classes });
         gv_output(g, "logits", logits);
         if (!o->infer) {
             gv_loss_inputs in = { .target = gv_input(g, "y", GV_CLASS_I64, &w->piece, 1), .lam = GV_NO_VAL, .perm = GV_NO_VAL };

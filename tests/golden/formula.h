@@ -39,7 +39,7 @@ static inline void formula_fill(const char *name, const int64_t *shape, int ndim
         v[i] = centre + scale * formula_uniform(h, i);
 }
 
-/* Every parameter and buffer of the graph, in a store of double precision. */
+/* Every parameter and buffer of the graph. */
 static inline void formula_store(gv_store *s, const gv_graph *g)
 {
     for (int i = 0; i < gv_param_count(g); i++) {
@@ -47,6 +47,16 @@ static inline void formula_store(gv_store *s, const gv_graph *g)
         gv_stored *t = gv_store_find(s, p->name);
         if (t && t->dtype == GV_F64T)
             formula_fill(p->name, p->shape, p->ndim, t->data);
+        else if (t && t->dtype == GV_F32T) {
+            int64_t n = gv_shape_count(p->shape, p->ndim);
+            gv_err err = { 0 };
+            double *v = gv_alloc((size_t)n * sizeof *v, &err);
+            if (v) {
+                formula_fill(p->name, p->shape, p->ndim, v);
+                gv_from_f64(t->dtype, v, t->data, (size_t)n);
+            }
+            gv_free(v);
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 #include "nn/heads/heads.h"
 #include "nn/losses/losses.h"
 #include "nn/models/models.h"
-#include "tests/golden/formula.h"
-#include "tests/unit/tap.h"
+#include "tests/nn/whole.h"
 #include <stdlib.h>
 
 enum { CLASSES = 10, BATCH = 2 };
@@ -47,15 +46,6 @@ static gv_graph *network(gv_arena *a, const struct model *c, gv_phase phase, gv_
     return g;
 }
 
-static double compare(const golden *gold, const char *entry, const gv_stored *have)
-{
-    static double want[1 << 20];
-    int64_t n = golden_get(gold, entry, want, 1 << 20);
-    if (!have || n < 1 || have->dtype != GV_F64T || gv_shape_count(have->shape, have->ndim) < n)
-        return 1;
-    return relative(have->data, want, n);
-}
-
 static int run(gv_graph *g, gv_store *s, gv_plan **p, const struct model *c, gv_err *err)
 {
     static double x[BATCH * 96 * 96 * 3];
@@ -79,49 +69,11 @@ static void evaluation(gv_arena *a, const struct model *c, const golden *gold)
         formula_store(s, g);
         r = run(g, s, &p, c, &err);
     }
-    double f = r == GV_OK ? compare(gold, "features", gv_plan_output(p, "features")) : 1;
-    double l = r == GV_OK ? compare(gold, "eval_logits", gv_plan_output(p, "logits")) : 1;
+    double f = r == GV_OK ? whole_compare(gold, "features", gv_plan_output(p, "features")) : 1;
+    double l = r == GV_OK ? whole_compare(gold, "eval_logits", gv_plan_output(p, "logits")) : 1;
     ok(r == GV_OK && f < 1e-11 && l < 1e-11, "%s: features (%.0e) and logits (%.0e) in evaluation%s%s", c->file, f, l, r ? ": " : "", err.text);
     gv_plan_close(p);
     gv_store_close(s);
-}
-
-/* The norm of every gradient, and whole ones. */
-static void gradients(const struct model *c, const golden *gold, gv_graph *g, gv_store *s)
-{
-    int wrong = 0, wholes = 0;
-    double worst = 0, worst_whole = 0;
-    for (int i = 0; i < gv_param_count(g); i++) {
-        const gv_param_info *p = gv_param_at(g, i);
-        char name[256], entry[256];
-        double want, sum = 0;
-        if (p->buffer)
-            continue;
-        snprintf(name, sizeof name, "grad.%s", p->name);
-        snprintf(entry, sizeof entry, "norm:%s", p->name);
-        const gv_stored *t = gv_store_find(s, name);
-        if (!t || golden_get(gold, entry, &want, 1) != 1) {
-            printf("# '%s' has no gradient\n", p->name);
-            wrong++;
-            continue;
-        }
-        for (int64_t k = 0; k < gv_shape_count(t->shape, t->ndim); k++)
-            sum += ((double *)t->data)[k] * ((double *)t->data)[k];
-        /* a gradient that is zero in theory (a bias before a norm) is rounding on both sides */
-        double d = want > 1e-12 ? fabs(sqrt(sum) - want) / want : sqrt(sum) < 1e-11 ? 0 : 1;
-        if (d > 1e-8)
-            printf("# '%s': norm %.12g, golden %.12g\n", p->name, sqrt(sum), want);
-        worst = d > worst ? d : worst;
-        snprintf(entry, sizeof entry, "grad:%s", p->name);
-        double w = compare(gold, entry, t);
-        wholes += w < 1;
-        worst_whole = w < 1 && w > worst_whole ? w : worst_whole;
-    }
-    ok(wrong == 0 && worst < 1e-8, "%s: the norm of every gradient (%.0e)", c->file, worst);
-    int stored = 0;
-    for (const char *l = gold->text; (l = strstr(l, "grad:")); l++)
-        stored++;
-    ok(wholes == stored && stored > 1 && worst_whole < 1e-8, "%s: %d whole gradients (%.0e)", c->file, wholes, worst_whole);
 }
 
 static void statistics(const struct model *c, const golden *gold, gv_graph *g, gv_store *s)
@@ -134,7 +86,7 @@ static void statistics(const struct model *c, const golden *gold, gv_graph *g, g
         if (!p->buffer || p->cls == GV_CLASS_I64 || p->shape[0] > 64)
             continue;
         snprintf(entry, sizeof entry, "buffer:%s", p->name);
-        double d = compare(gold, entry, gv_store_find(s, p->name));
+        double d = whole_compare(gold, entry, gv_store_find(s, p->name));
         worst = d > worst ? d : worst;
         n++;
     }
@@ -154,10 +106,10 @@ static void training(gv_arena *a, const struct model *c, const golden *gold)
         formula_store(s, g);
         r = run(g, s, &p, c, &err);
     }
-    double l = r == GV_OK ? compare(gold, "train_logits", gv_plan_output(p, "logits")) : 1;
-    double e = r == GV_OK ? compare(gold, "loss", gv_plan_output(p, "loss")) : 1;
+    double l = r == GV_OK ? whole_compare(gold, "train_logits", gv_plan_output(p, "logits")) : 1;
+    double e = r == GV_OK ? whole_compare(gold, "loss", gv_plan_output(p, "loss")) : 1;
     if (ok(r == GV_OK && l < 1e-10 && e < 1e-11, "%s: logits (%.0e) and loss (%.0e) in training%s%s", c->file, l, e, r ? ": " : "", err.text)) {
-        gradients(c, gold, g, s);
+        whole_gradients(c->file, gold, g, s);
         if (!strstr(c->name, "vit") && !strstr(c->name, "convnext"))
             statistics(c, gold, g, s);
     }
@@ -193,7 +145,7 @@ static void convnext_head(gv_arena *a)
     }
     if (r == GV_OK)
         r = gv_plan_run(p, (gv_feed[]){ { "x", x, GV_F64T }, { "y", y, GV_I64T } }, 2, 1, &err);
-    double d = r == GV_OK ? compare(&gold, "logits", gv_plan_output(p, "logits")) : 1, worst = r == GV_OK && gv_param_count(g) == 6 ? 0 : 1;
+    double d = r == GV_OK ? whole_compare(&gold, "logits", gv_plan_output(p, "logits")) : 1, worst = r == GV_OK && gv_param_count(g) == 6 ? 0 : 1;
     for (int i = 0; r == GV_OK && i < gv_param_count(g); i++) {
         char name[64], entry[64];
         double want, sum = 0;

@@ -25,7 +25,7 @@ gv_load_options gv_model_load_options(const gv_model_ref *m)
     gv_load_options o = { .pos_prefix = -1 };
     if (m && m->family) {
         o.first_conv = m->first_conv;
-        o.classifier = m->family->classifier;
+        o.classifier = m->classifier;
         if (m->family->pos_prefix)
             o.pos_prefix = m->family->pos_prefix(m->variant);
         if (m->family->unused_prefix)

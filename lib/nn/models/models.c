@@ -124,6 +124,7 @@ int gv_model_find_in(const char *encoder, const char *name, gv_model_ref *out, g
         return unknown_tag(m, arch, tag, err);
     out->num_features = m->num_features ? m->num_features(out->variant) : 0;
     out->patch_size = m->patch_size ? m->patch_size(out->variant) : 0;
+    out->classifier = m->classifier_of ? m->classifier_of(out->variant) : m->classifier;
     out->first_conv = m->first_conv_of ? m->first_conv_of(out->variant) : m->first_conv;
     if (out->cfg && !out->cfg->hub)
         snprintf(out->hub, sizeof out->hub, *out->cfg->tag ? "timm/%s.%s" : "timm/%s", out->arch, out->cfg->tag);

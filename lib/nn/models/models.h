@@ -9,7 +9,7 @@
  *   gv_val logits = gv_head_build(g, "classification", v, …);    // heads/heads.h
  *
  * An encoder ends in features; pooling and the classifier are built on them, the classifier under the published name
- * (m.family->classifier: "fc", "head"), so that a whole model has exactly the keys of the published file.
+ * (m.classifier: "fc", "head"), so that a whole model has exactly the keys of the published file.
  * A family is one file and one line in models.def. Everything lent here is static.
  */
 #ifndef GV_NN_MODELS_MODELS_H
@@ -28,6 +28,9 @@ typedef struct gv_pretrained_cfg {
     const char *interpolation;   /* "bicubic" "bilinear" */
     double crop_pct;
     int num_classes;             /* 0: published without a classifier */
+    int frames;                  /* of a clip, at `fps` frames a second; 0: images */
+    double fps;
+    int resized[2];              /* height and width that frames are resized to before the crop; 0 0: by their short side */
 } gv_pretrained_cfg;
 
 /* What model_kwargs may change. */
@@ -53,6 +56,7 @@ typedef struct gv_model {
     int64_t (*num_features)(const void *variant);              /* NULL: the graph tells */
     int64_t (*patch_size)(const void *variant);                /* NULL: none */
     const char *(*first_conv_of)(const void *variant);         /* NULL: first_conv */
+    const char *(*classifier_of)(const void *variant);         /* NULL: classifier */
     gv_features (*build)(gv_graph *g, const void *variant, const gv_model_options *o, gv_val x);
     gv_val (*pooled)(gv_graph *g, const void *variant, gv_val x); /* after pooling, before the classifier; NULL: nothing */
     int (*pos_prefix)(const void *variant);                    /* prefix tokens that pos_embed covers; NULL: no pos_embed */
@@ -71,6 +75,7 @@ typedef struct gv_model_ref {
     const char *arch;
     const gv_pretrained_cfg *cfg; /* NULL: none were published */
     const char *first_conv;       /* module whose weight sees the input channels */
+    const char *classifier;       /* module of the published classifier */
     int64_t num_features, patch_size; /* patch_size 0: none */
     char hub[128];                /* "timm/resnet50.a1_in1k"; "" when there is none */
 } gv_model_ref;

@@ -1,0 +1,264 @@
+/* The video encoders against the originals in float64: names and shapes of all tensors, counts of parameters, pooled features, logits, loss, every
+ * gradient's norm and projection, running statistics; and features and logits of the fast backend in single precision.
+ * Weights come from a formula on both sides (tests/golden/formula.h); scripts/golden/video_models.py made the golden files.
+ *
+ *   video_models [NAME]          NAME alone;  GLOVITA_TEST_ALL=1: the large ones too
+ *   video_models --names NAME    names and shapes, as video_models.py --names prints them */
+#include "nn/heads/heads.h"
+#include "nn/losses/losses.h"
+#include "nn/models/models.h"
+#include "tests/nn/whole.h"
+#include <stdlib.h>
+
+enum { CLASSES = 10, BATCH = 2, MOST = BATCH * 8 * 64 * 64 * 3 + BATCH * 4 * 192 * 192 * 3 };
+
+typedef struct model { const char *encoder, *name; int64_t frames, side; bool large, only_eval; } model;
+static const char tv[] = "torchvision_video", ptv[] = "pytorchvideo";
+static const model models[] = {
+    { tv, "r3d_18", 4, 32 }, { tv, "mc3_18", 4, 32 }, { tv, "r2plus1d_18", 4, 32 },
+    { ptv, "slow_r50", 4, 32 }, { ptv, "c2d_r50", 4, 32, .large = true }, { ptv, "i3d_r50", 4, 32 }, { ptv, "csn_r101", 8, 64, .large = true },
+    { ptv, "r2plus1d_r50", 8, 64, .large = true }, { ptv, "slowfast_r50", 8, 32 }, { ptv, "slowfast_r101", 8, 32, .large = true },
+    { ptv, "x3d_xs", 4, 192, .only_eval = true }, { ptv, "x3d_s", 4, 64 }, { ptv, "x3d_m", 4, 64, .large = true }, { ptv, "x3d_l", 4, 64, .large = true },
+};
+
+/* Encoder, pooling, head and loss; outputs features, logits, loss. */
+static gv_graph *network(gv_arena *a, const model *c, int64_t classes, gv_phase phase, gv_val *loss, gv_features *f, gv_err *err)
+{
+    gv_model_ref m;
+    gv_arena_reset(a);
+    gv_graph *g = gv_graph_new(a, phase, err);
+    if (!g || gv_model_find_in(c->encoder, c->name, &m, err) < 0)
+        return NULL;
+    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ BATCH, c->frames, c->side, c->side, 3 }, 5);
+    gv_val y = gv_input(g, "y", GV_CLASS_I64, (int64_t[]){ BATCH }, 1);
+    *f = gv_model_build(g, &m, NULL, x);
+    gv_val v = gv_pool(g, &m, f, GV_AGG_CLS_TOKEN, false, NULL);
+    gv_output(g, "features", v);
+    if (!gv_graph_error(g) && m.num_features != gv_dim(g, v, -1))
+        gv_graph_fail(g, "%d features were announced and %d came", (int)m.num_features, (int)gv_dim(g, v, -1));
+    v = gv_head_build(g, gv_head_find("classification"), v, m.classifier, &(gv_head_options){ .out_dim = classes });
+    gv_output(g, "logits", v);
+    gv_loss_inputs in = { .target = y, .lam = GV_NO_VAL, .perm = GV_NO_VAL };
+    *loss = gv_loss_find("cross_entropy")->build(g, v, &in, &(gv_loss_options){ .label_smoothing = 0.1 });
+    gv_output(g, "loss", *loss);
+    if (gv_graph_error(g)) {
+        *err = *gv_graph_error(g);
+        return NULL;
+    }
+    return g;
+}
+
+static int run(gv_graph *g, gv_store *s, gv_plan **p, const model *c, gv_precision precision, gv_err *err)
+{
+    static double x[MOST];
+    static float x32[MOST];
+    static const int64_t y[BATCH] = { 3, 7 };
+    for (int64_t i = 0; i < BATCH * c->frames * c->side * c->side * 3; i++)
+        x32[i] = (float)(x[i] = formula_uniform(gv_hash_name("x"), i));
+    gv_feed feeds[] = { { "x", precision == GV_FP64 ? (const void *)x : x32, precision == GV_FP64 ? GV_F64T : GV_F32T }, { "y", y, GV_I64T } };
+    const char *backend = precision == GV_FP64 ? "reference" : "onednn";
+    int r = gv_plan_make(p, g, s, &(gv_plan_options){ .precision = precision, .backend = backend, .keep_grads = true, .grad_scale = 1 }, err);
+    return r == GV_OK ? gv_plan_run(*p, feeds, 2, 1, err) : r;
+}
+
+/* A float output as double against the golden one. */
+static double compare32(const golden *gold, const char *entry, const gv_stored *have)
+{
+    double wide[BATCH * 4096];
+    gv_stored t = *have;
+    gv_to_f64(t.dtype, t.data, wide, (size_t)gv_shape_count(t.shape, t.ndim));
+    t.dtype = GV_F64T;
+    t.data = wide;
+    return whole_compare(gold, entry, &t);
+}
+
+static void evaluation(gv_arena *a, const model *c, const golden *gold, gv_precision precision)
+{
+    gv_err err = { 0 };
+    gv_store *s = NULL;
+    gv_plan *p = NULL;
+    gv_val loss;
+    gv_features none;
+    gv_graph *g = network(a, c, CLASSES, GV_EVAL, &loss, &none, &err);
+    double limit = precision == GV_FP64 ? 1e-8 : 1e-4; /* relative: sums of 50 layers in another order */
+    int r = g ? gv_store_open(&s, precision, &err) : -1;
+    if (r == GV_OK && (r = gv_store_init(s, g, 1, &err)) == GV_OK) {
+        formula_store(s, g);
+        r = run(g, s, &p, c, precision, &err);
+    }
+    double f = r == GV_OK ? compare32(gold, "features", gv_plan_output(p, "features")) : 1;
+    double l = r == GV_OK ? compare32(gold, "eval_logits", gv_plan_output(p, "logits")) : 1;
+    ok(r == GV_OK && f < limit && l < limit, "%s: features (%.0e) and logits (%.0e) in evaluation, %s%s%s", c->name, f, l, precision == GV_FP64 ? "double" : "single", r ? ": " : "", err.text);
+    gv_plan_close(p);
+    gv_store_close(s);
+}
+
+static void statistics(const model *c, const golden *gold, gv_graph *g, gv_store *s)
+{
+    double worst = 0;
+    int n = 0, kept = 0;
+    for (int i = 0; i < gv_param_count(g); i++) {
+        const gv_param_info *p = gv_param_at(g, i);
+        char entry[256];
+        if (!p->buffer || p->cls == GV_CLASS_I64 || p->shape[0] > 32)
+            continue;
+        snprintf(entry, sizeof entry, "buffer:%s", p->name);
+        double d = whole_compare(gold, entry, gv_store_find(s, p->name));
+        worst = d > worst ? d : worst;
+        n++;
+    }
+    for (const char *l = gold->text; (l = strstr(l, "\nbuffer:")); l++)
+        kept++;
+    if (n || kept)
+        ok(n == kept && worst < 1e-9, "%s: %d running statistics after one step (%.0e)", c->name, n, worst);
+}
+
+static void training(gv_arena *a, const model *c, const golden *gold)
+{
+    gv_err err = { 0 };
+    gv_store *s = NULL;
+    gv_plan *p = NULL;
+    gv_val loss;
+    gv_features none;
+    gv_graph *g = network(a, c, CLASSES, GV_TRAIN, &loss, &none, &err);
+    int r = g ? gv_differentiate(g, loss, NULL, NULL, &err) : -1;
+    if (r == GV_OK && (r = gv_store_open(&s, GV_FP64, &err)) == GV_OK && (r = gv_store_init(s, g, 1, &err)) == GV_OK) {
+        formula_store(s, g);
+        r = run(g, s, &p, c, GV_FP64, &err);
+    }
+    double l = r == GV_OK ? whole_compare(gold, "train_logits", gv_plan_output(p, "logits")) : 1;
+    double e = r == GV_OK ? whole_compare(gold, "loss", gv_plan_output(p, "loss")) : 1;
+    if (ok(r == GV_OK && l < 1e-8 && e < 1e-8, "%s: logits (%.0e) and loss (%.0e) in training%s%s", c->name, l, e, r ? ": " : "", err.text)) {
+        whole_gradients(c->name, gold, g, s);
+        statistics(c, gold, g, s);
+    }
+    gv_plan_close(p);
+    gv_store_close(s);
+}
+
+/* "name d0 d1 …" of a tensor, as the golden script writes it. */
+static void line_of(const gv_param_info *p, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s ", p->name);
+    for (int d = 0; d < p->ndim && n < size; d++)
+        n += (size_t)snprintf(out + n, size - n, "%s%lld", d ? " " : "", (long long)p->shape[d]);
+}
+
+/* Parameters, tensors and their names' and shapes' hash with 400 classes; printed with `names`. */
+static bool counted(gv_arena *a, const model *c, int64_t *params, int *tensors, uint64_t *hash, bool names)
+{
+    gv_err err = { 0 };
+    gv_val loss;
+    gv_features none;
+    gv_graph *g = network(a, c, 400, GV_EVAL, &loss, &none, &err);
+    *params = 0, *tensors = 0, *hash = 0;
+    for (int i = 0; g && i < gv_param_count(g); i++) {
+        const gv_param_info *p = gv_param_at(g, i);
+        char line[300];
+        const char *last = strrchr(p->name, '.');
+        if (last && !strcmp(last, ".num_batches_tracked"))
+            continue;
+        line_of(p, line, sizeof line);
+        if (names)
+            printf("%s\n", line);
+        *params += p->buffer ? 0 : gv_shape_count(p->shape, p->ndim);
+        *hash += gv_hash_name(line);
+        ++*tensors;
+    }
+    if (!g)
+        printf("# %s: %s\n", c->name, err.text);
+    return g != NULL;
+}
+
+static void counts(gv_arena *a)
+{
+    FILE *f = fopen("tests/golden/models/video_counts.txt", "r");
+    char encoder[64], name[64];
+    long long want, frames, side;
+    unsigned long long want_hash;
+    int want_tensors, known = 0, all = 0;
+    ok(f != NULL, "the published counts are there");
+    while (f && fscanf(f, "%63s %63s %lld %d %llx %lld %lld", encoder, name, &want, &want_tensors, &want_hash, &frames, &side) == 7) {
+        model c = { encoder, name, frames, side, false, false };
+        int64_t params;
+        int tensors;
+        uint64_t hash;
+        bool built = counted(a, &c, &params, &tensors, &hash, false);
+        ok(built && params == want && tensors == want_tensors && hash == want_hash, "%s: %lld parameters of %lld, %d tensors of %d, by the published names", name, (long long)params, want, tensors, want_tensors);
+        known++;
+    }
+    while (gv_model_arch_in(tv, all))
+        all++;
+    int more = all;
+    while (gv_model_arch_in(ptv, more - all))
+        more++;
+    ok(known == more && known == (int)GV_COUNT(models), "all %d video encoders have a published count and a golden file", known);
+    if (f)
+        fclose(f);
+}
+
+/* The named intermediates of an encoder, as "stem 64x16x56x56, …". */
+static void stages(gv_arena *a, const model *c, const char *want)
+{
+    gv_err err = { 0 };
+    gv_val loss;
+    gv_features f = { 0 };
+    char have[1000] = "";
+    gv_graph *g = network(a, c, CLASSES, GV_EVAL, &loss, &f, &err);
+    for (int i = 0; g && i < f.stages; i++) {
+        size_t n = strlen(have);
+        const int64_t *s = gv_shape(g, f.stage[i].value);
+        snprintf(have + n, sizeof have - n, "%s%s %lldx%lldx%lldx%lld", i ? ", " : "", f.stage[i].name, (long long)s[4], (long long)s[1], (long long)s[2], (long long)s[3]);
+    }
+    ok(!strcmp(have, want), "%s: %s", c->name, have);
+}
+
+static void intermediates(gv_arena *a)
+{
+    stages(a, &(model){ tv, "r3d_18", 16, 112 }, "stem 64x16x56x56, layer1 64x16x56x56, layer2 128x8x28x28, layer3 256x4x14x14, layer4 512x2x7x7");
+    stages(a, &(model){ tv, "mc3_18", 16, 112 }, "stem 64x16x56x56, layer1 64x16x56x56, layer2 128x16x28x28, layer3 256x16x14x14, layer4 512x16x7x7");
+    stages(a, &(model){ ptv, "slow_r50", 8, 224 }, "blocks.0 64x8x56x56, blocks.1 256x8x56x56, blocks.2 512x8x28x28, blocks.3 1024x8x14x14, blocks.4 2048x8x7x7");
+    stages(a, &(model){ ptv, "slowfast_r50", 30, 224 }, "blocks.0 80x8x56x56, blocks.1 320x8x56x56, blocks.2 640x8x28x28, blocks.3 1280x8x14x14, blocks.4 2048x8x7x7");
+    stages(a, &(model){ ptv, "x3d_s", 13, 182 }, "blocks.0 24x13x91x91, blocks.1 24x13x46x46, blocks.2 48x13x23x23, blocks.3 96x13x12x12, blocks.4 192x13x6x6");
+}
+
+static void whole(gv_arena *a, const model *c)
+{
+    golden gold;
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/models/%s.gold", c->name);
+    if (!ok(golden_open(&gold, path) == 0, "%s", path))
+        return;
+    evaluation(a, c, &gold, GV_FP64);
+    evaluation(a, c, &gold, GV_FP32);
+    if (!c->only_eval)
+        training(a, c, &gold);
+    gv_free(gold.text);
+}
+
+int main(int argc, char **argv)
+{
+    gv_arena a = { 0 };
+    gv_err err = { 0 };
+    bool names = argc > 2 && !strcmp(argv[1], "--names");
+    const char *name = names ? argv[2] : argc > 1 ? argv[1] : NULL;
+    ok(gv_arena_init(&a, "graph", (size_t)1 << 30, &err) == GV_OK, "arena");
+    for (size_t i = 0; i < GV_COUNT(models); i++) {
+        const model *c = &models[i];
+        int64_t params;
+        int tensors;
+        uint64_t hash;
+        if (name ? strcmp(name, c->name) != 0 : c->large && !getenv("GLOVITA_TEST_ALL"))
+            continue;
+        if (names)
+            counted(&a, c, &params, &tensors, &hash, true);
+        else
+            whole(&a, c);
+    }
+    if (!name) {
+        counts(&a);
+        intermediates(&a);
+    }
+    gv_arena_release(&a);
+    return done();
+}
