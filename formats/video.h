@@ -59,6 +59,8 @@ int gv_video_open(gv_video **v, int fd, const gv_video_options *o, gv_err *err) 
 /* The pictures directly in a folder (jpg, jpeg, png, bmp, tif, tiff, webp in any case; names that begin with '.' are not looked
  * at), in byte order of their names; all of one size. dirfd is taken over. */
 int gv_video_open_folder(gv_video **v, int dirfd, const gv_video_options *o, gv_err *err) GV_MUST_USE;
+/* Would a file of that name be a frame of a folder? */
+bool gv_video_picture(const char *name);
 const gv_video_info *gv_video_facts(const gv_video *v);
 
 /* n frames by number (any order, repeats allowed) as x [n,H,W,3] uint8 in the arena. 1: read. 0: decoding has shown that the

@@ -11,7 +11,7 @@
 
 struct folder { int fd; char **name; int64_t n; gv_arena arena; };
 
-static bool is_picture(const char *name)
+bool gv_video_picture(const char *name)
 {
     static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp" };
     const char *dot = strrchr(name, '.');
@@ -40,7 +40,7 @@ static int list(gv_video *v, gv_err *err)
     }
     for (struct dirent *e; r == GV_OK && (e = readdir(d));) {
         char *name;
-        if (!is_picture(e->d_name))
+        if (!gv_video_picture(e->d_name))
             continue;
         if (++f->n > v->o.max_frames)
             r = gv_fail(err, GV_EDATA, "the folder has more than %" PRId64 " pictures", v->o.max_frames);

@@ -103,7 +103,7 @@ int gv_lav_start(struct gv_lav *l, const gv_video_options *o, gv_err *err)
         return gv_fail(err, GV_EDATA, "its streams cannot be understood%s", gv_lav_why(e));
     l->stream = av_find_best_stream(l->fmt, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     if (l->stream < 0 || gv_lav_stream(l)->disposition & AV_DISPOSITION_ATTACHED_PIC)
-        return gv_fail(err, GV_EDATA, "it holds no video (%u streams of other kinds, format %s)", l->fmt->nb_streams, l->fmt->iformat->name);
+        return gv_fail(err, GV_EDATA, "it holds no video (%u stream%s of other kinds, format %s)", l->fmt->nb_streams, l->fmt->nb_streams == 1 ? "" : "s", l->fmt->iformat->name);
     for (unsigned i = 0; i < l->fmt->nb_streams; i++)
         l->fmt->streams[i]->discard = (int)i == l->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     const AVCodecParameters *p = gv_lav_stream(l)->codecpar;

@@ -1,11 +1,12 @@
 /* decode: open what sample records name and decode it. A sample that cannot be decoded goes on as an error record.
  *
  * Images become uint8 (or uint16) [H,W,C] with model.encoder.input_channels channels, gray repeated; rows of IDX and CIFAR
- * files the same; rows of HDF5 files float32 [D] or [N,D]. With the augmentation that follows (--split, data.augmentation) a
+ * files the same; videos clips [T,H,W,C], or [V,T,H,W,C] with several to a sample, as the header's `clips` says; rows of HDF5 files float32 [D] or [N,D]. With the augmentation that follows (--split, data.augmentation) a
  * leading crop is drawn from the size in the file's header and only that part of a JPEG is decoded: then `region` and `full`
  * tell augment so, and its output is the same bytes. */
 #include "augment/augment.h"
 #include "common/file.h"
+#include "data/clips.h"
 #include "data/data.h"
 #include "data/open.h"
 #include "data/rows.h"
@@ -33,6 +34,9 @@ struct run {
     gv_pipeline *policy; /* NULL: everything is decoded */
     int64_t channels;
     uint64_t seed;
+    bool videos;
+    gv_clip_plan clips;
+    gv_arena big;        /* videos: reset per record, as scratch is */
     struct { char *name; gv_rows *rows; uint64_t used; } open[OPEN_ROWS]; /* containers, kept open */
     uint64_t clock;
 };
@@ -142,7 +146,11 @@ static int decode(struct run *r, gv_record *rec, gv_err *err)
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
     if (!path && !file)
         return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    if ((path ? decode_file(r, rec, path, &x, &info, err) : decode_row(r, rec, file, &x, err)) < 0)
+    if (r->videos && path) {
+        gv_arena_reset(&r->big);
+        if (gv_clip_load(&r->clips, &r->roots, rec, r->seed, r->channels, &x, &r->big, err) < 0)
+            return err->code;
+    } else if ((path ? decode_file(r, rec, path, &x, &info, err) : decode_row(r, rec, file, &x, err)) < 0)
         return err->code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)
         gv_unset(rec, gone[i]);
@@ -174,6 +182,23 @@ static int open_roots(struct run *r, gv_err *err)
     return GV_OK;
 }
 
+/* Videos: the header tells how their clips lie, and batch how many make one sample. */
+static int start_videos(struct run *r, bool train, gv_err *err)
+{
+    int got = gv_clip_plan_read(&r->clips, gv_reader_header(r->st->in), train, err);
+    if (got <= 0)
+        return got;
+    r->videos = true;
+    if (r->clips.views > 1 && gv_writer_fact(r->st->out, "views", gv_item_i64(r->clips.views), err) < 0)
+        return err->code;
+#ifdef GV_SANITIZED
+    size_t room = (size_t)256 << 20; /* poisoning costs an eighth of it */
+#else
+    size_t room = (size_t)4 << 30; /* frames, and frames of other channels; addresses alone until used */
+#endif
+    return gv_arena_init(&r->big, "clips", room, err);
+}
+
 static int loop(struct run *r, gv_err *err)
 {
     gv_stage_ctx *st = r->st;
@@ -197,7 +222,9 @@ static int run(gv_stage_ctx *st, gv_err *err)
     bool train = o->split == 0;
     r.channels = gv_config_encoder(st->config).input_channels;
     int code = open_roots(&r, err);
-    if (code == GV_OK && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
+    if (code == GV_OK)
+        code = start_videos(&r, train, err);
+    if (code == GV_OK && !r.videos && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
         code = gv_stage_policy(st->config, gv_reader_header(st->in), train, &r.policy, &st->run, err);
     if (code == GV_OK)
         code = gv_stage_start(st, err);
@@ -208,6 +235,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
         gv_free(r.open[i].name);
     }
     gv_roots_release(&r.roots);
+    gv_arena_release(&r.big);
     return code;
 }
 

@@ -3,6 +3,7 @@
  * The order of an epoch is a permutation drawn from (seed, epoch) alone, so a strand (--shard i/n: the positions with
  * pos mod n = i) and a resumed run (--start epoch:pos) continue the same sequence without reading what came before. */
 #include "common/rng.h"
+#include "data/clips.h"
 #include "data/data.h"
 #include "stage/stage.h"
 #include <inttypes.h>
@@ -116,6 +117,11 @@ static int facts(gv_stage_ctx *st, const struct run *r, gv_err *err)
     if (d->class_names) {
         gv_item names = gv_item_texts(d->class_names, (size_t)d->num_classes, &st->run, err);
         if (names.type == GV_NIL || gv_writer_fact(w, "class_names", names, err) < 0)
+            return err->code;
+    }
+    if (d->clips) {
+        gv_item clips = gv_clip_plan_item(&d->clips[0], &d->clips[1], &st->run, err);
+        if (clips.type == GV_NIL || gv_writer_fact(w, "clips", clips, err) < 0)
             return err->code;
     }
     if (d->native_size && gv_writer_fact(w, "native_size", gv_item_i64(d->native_size), err) < 0)

@@ -5,7 +5,7 @@
 static const gv_content kinds[] = {
     { .name = "image", .axes = "[H,W,C]", .sides = 2, .side = 224, .policy_dims = 2, .dtype = GV_U8 },
     { .name = "volume", .axes = "[D,H,W,C]", .sides = 3, .side = 128, .policy_dims = 3, .dtype = GV_F32T },
-    { .name = "video", .axes = "[T,H,W,C]", .clips = true, .sides = 2, .side = 224, .policy_dims = 2, .dtype = GV_U8 },
+    { .name = "video", .axes = "[T,H,W,C]", .clips = true, .folders = true, .sides = 2, .side = 224, .policy_dims = 2, .dtype = GV_U8 },
     { .name = "series", .axes = "[T,C]", .clips = true, .policy_dims = 1, .dtype = GV_F32T },
     { .name = "vector", .axes = "[D]", .dtype = GV_F32T },
     { .name = "bag", .axes = "[N,D]", .dtype = GV_F32T, .ragged = true },

@@ -47,6 +47,7 @@ typedef struct gv_data {
     const double *mean, *std;     /* of its own, three each, of pixels in 0 … 1; NULL: none */
     const char *content;          /* the kind of its samples, see gv_content; set->content unless open says otherwise */
     int64_t length;               /* frames of a clip, points of a series, as they are decoded; 0: they differ, or there are none */
+    const struct gv_clip_plan *clips; /* videos: [2], of training and of testing; NULL: no videos */
     int64_t feature_dim;          /* D of vectors and bags, else 0 */
     int64_t skipped;              /* listed but without file or label, where strict is off */
     /* Folds. */
@@ -70,6 +71,7 @@ typedef struct gv_content {
     int64_t side;        /* of them, where nobody says */
     int policy_dims;     /* which shared policies it takes: those for so many axes (a video's frames are changed alike); 0: none */
     gv_dtype dtype;      /* as decoded, mostly */
+    bool folders;        /* a folder of pictures is a sample, too */
     bool ragged;         /* samples differ in their first axis: a batch pads them and has a mask */
 } gv_content;
 const gv_content *gv_content_find(const char *name); /* NULL: unknown */

@@ -6,6 +6,7 @@
  * Folders: <dir>/<split>/ is scanned, in the order of names at each level; links to directories are not followed.
  * Facts: GloViTa's own data set of that name (Apache-2.0), behaviour only; labels are in generic_labels.c. */
 #include "data/generic.h"
+#include "formats/video.h"
 #include "common/log.h"
 #include "json/json.h"
 #include <dirent.h>
@@ -49,18 +50,30 @@ static bool allowed(const gv_generic *g, const char *path)
 
 /* ---- ids to paths ---- */
 
+static bool is_sample(const gv_generic *g, const char *folder)
+{
+    bool found = false;
+    DIR *d = gv_content_find(g->d->content)->folders ? opendir(folder) : NULL;
+    for (const struct dirent *e; d && !found && (e = readdir(d));)
+        found = gv_video_picture(e->d_name);
+    if (d)
+        closedir(d);
+    return found;
+}
+
+/* A regular file or, where such folders are samples, one with a picture in it. */
 static bool is_file(const gv_generic *g, const char *path)
 {
     char full[PATH * 2];
     struct stat st;
     snprintf(full, sizeof full, "%s%s%s", *path == '/' ? "" : g->root, *path == '/' ? "" : "/", path);
-    return stat(full, &st) == 0 && S_ISREG(st.st_mode);
+    return stat(full, &st) == 0 && (S_ISREG(st.st_mode) || (S_ISDIR(st.st_mode) && is_sample(g, full)));
 }
 
 /* base as it is, or with each suffix. 1 and the path in `out`, 0 no such file. */
 static int with_suffixes(const gv_generic *g, const char *base, char out[PATH])
 {
-    bool suffixed = base[gv_suffix_at(base)];
+    bool suffixed = base[gv_suffix_at(base)] || gv_content_find(g->d->content)->folders;
     if (suffixed && snprintf(out, PATH, "%s", base) < PATH && is_file(g, out))
         return 1;
     if (allowed(g, base))
@@ -296,11 +309,11 @@ static int scan(gv_generic *g, int split, char path[PATH], int depth, gv_arena *
             r = gv_fail(err, GV_EUSAGE, "'%s/%s' is longer than %d bytes", full, names[i], PATH);
         else if (lstat(full, &st) < 0)
             r = gv_fail_sys(err, "cannot look at '%s'", full);
-        else if (S_ISDIR(st.st_mode))
+        else if (S_ISDIR(st.st_mode) && !is_sample(g, full))
             r = scan(g, split, path, depth + 1, scratch, l, err);
         else if (S_ISLNK(st.st_mode) && gv_is_dir(full))
             gv_log(GV_WARNING, "'%s' is a symbolic link to a directory and is not followed", full);
-        else if (allowed(g, names[i]) && (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && is_file(g, path)))) {
+        else if (S_ISDIR(st.st_mode) || (allowed(g, names[i]) && (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && is_file(g, path))))) {
             gv_entry e = { .row = -1, .label = -1, .path = gv_arena_strdup(g->arena, path, err) };
             r = e.path ? gv_generic_label_find(g, split, e.path, NULL, &e, err) : GV_ESYS;
             if (r > 0) {

@@ -124,7 +124,8 @@ static int open_any(const gv_roots *r, const char *path)
     return fd;
 }
 
-int gv_roots_open(const gv_roots *r, const char *path, uint64_t max, gv_err *err)
+/* folder NULL: a directory is refused. */
+static int open_one(const gv_roots *r, const char *path, uint64_t max, bool *folder, gv_err *err)
 {
     struct stat st;
     if (!r->n)
@@ -143,6 +144,8 @@ int gv_roots_open(const gv_roots *r, const char *path, uint64_t max, gv_err *err
     const char *why = NULL;
     if (fstat(fd, &st) < 0)
         why = strerror(errno);
+    else if (folder && (*folder = S_ISDIR(st.st_mode)))
+        return fd;
     else if (!S_ISREG(st.st_mode))
         why = S_ISDIR(st.st_mode) ? "it is a directory" : "it is not a regular file";
     if (!why && (!max || (uint64_t)st.st_size <= max))
@@ -151,4 +154,14 @@ int gv_roots_open(const gv_roots *r, const char *path, uint64_t max, gv_err *err
     if (why)
         return gv_fail(err, GV_EDATA, "cannot read '%s': %s", path, why);
     return gv_fail(err, GV_EDATA, "cannot read '%s': it has %" PRId64 " bytes; at most %" PRIu64 " are read", path, (int64_t)st.st_size, max);
+}
+
+int gv_roots_open(const gv_roots *r, const char *path, uint64_t max, gv_err *err)
+{
+    return open_one(r, path, max, NULL, err);
+}
+
+int gv_roots_open_any(const gv_roots *r, const char *path, bool *folder, gv_err *err)
+{
+    return open_one(r, path, 0, folder, err);
 }

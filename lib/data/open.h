@@ -15,6 +15,7 @@
 #define GV_DATA_OPEN_H
 
 #include "common/arena.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { GV_MAX_ROOTS = 32 };
@@ -27,6 +28,8 @@ int gv_roots_add(gv_roots *r, const char *dir, gv_err *err) GV_MUST_USE;
 int gv_roots_add_list(gv_roots *r, const char *dirs, gv_err *err) GV_MUST_USE;
 /* A descriptor for reading, or GV_EDATA / GV_ESYS. max: bytes of the file, 0 for any. */
 int gv_roots_open(const gv_roots *r, const char *path, uint64_t max, gv_err *err) GV_MUST_USE;
+/* The same for a regular file of any size or a directory. */
+int gv_roots_open_any(const gv_roots *r, const char *path, bool *folder, gv_err *err) GV_MUST_USE;
 void gv_roots_release(gv_roots *r);
 
 #endif

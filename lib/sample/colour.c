@@ -13,6 +13,21 @@ static int open_image(const gv_sample *x, size_t *n, int64_t *c, gv_err *err)
     return GV_OK;
 }
 
+/* What depends on an image's own statistics is done to each image of a stack by itself. */
+static int each_image(gv_sample *x, void (*change)(uint8_t *p, size_t n, int64_t c, float factor), float factor, gv_err *err)
+{
+    size_t n;
+    int64_t c;
+    gv_frames f;
+    int r = open_image(x, &n, &c, err);
+    if (r < 0 || (r = gv_sample_frames(x, &f, err)) < 0)
+        return r;
+    size_t one = (size_t)(f.h * f.w);
+    for (int64_t i = 0; i < f.n; i++)
+        change((uint8_t *)x->data + (size_t)i * one * (size_t)c, one, c, factor);
+    return GV_OK;
+}
+
 static void apply_tables(uint8_t *p, size_t n, int64_t c, uint8_t (*table)[256])
 {
     if (c == 1)
@@ -88,16 +103,12 @@ int gv_colour_solarize(gv_sample *x, int threshold, gv_err *err)
     return r;
 }
 
-int gv_colour_autocontrast(gv_sample *x, gv_err *err)
+static void autocontrast_image(uint8_t *p, size_t n, int64_t c, float unused)
 {
-    size_t n;
-    int64_t c;
-    int r = open_image(x, &n, &c, err);
-    if (r < 0)
-        return r;
+    (void)unused;
     uint64_t h[3][256];
     uint8_t table[3][256];
-    histograms(x->data, n, c, h);
+    histograms(p, n, c, h);
     for (int64_t k = 0; k < c; k++) {
         int lo = 0, hi = 255;
         while (lo < 255 && !h[k][lo])
@@ -110,20 +121,20 @@ int gv_colour_autocontrast(gv_sample *x, gv_err *err)
             table[k][i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
         }
     }
-    apply_tables(x->data, n, c, table);
-    return GV_OK;
+    apply_tables(p, n, c, table);
 }
 
-int gv_colour_equalize(gv_sample *x, gv_err *err)
+int gv_colour_autocontrast(gv_sample *x, gv_err *err)
 {
-    size_t n;
-    int64_t c;
-    int r = open_image(x, &n, &c, err);
-    if (r < 0)
-        return r;
+    return each_image(x, autocontrast_image, 0, err);
+}
+
+static void equalize_image(uint8_t *p, size_t n, int64_t c, float unused)
+{
+    (void)unused;
     uint64_t h[3][256];
     uint8_t table[3][256];
-    histograms(x->data, n, c, h);
+    histograms(p, n, c, h);
     for (int64_t k = 0; k < c; k++) {
         int last = 255;
         while (last > 0 && !h[k][last])
@@ -135,8 +146,12 @@ int gv_colour_equalize(gv_sample *x, gv_err *err)
             sum += h[k][i];
         }
     }
-    apply_tables(x->data, n, c, table);
-    return GV_OK;
+    apply_tables(p, n, c, table);
+}
+
+int gv_colour_equalize(gv_sample *x, gv_err *err)
+{
+    return each_image(x, equalize_image, 0, err);
 }
 
 /* deg + f (v - deg) in float, truncated; clamping changes nothing for 0 <= f <= 1. deg becomes the blend. */
@@ -176,22 +191,20 @@ int gv_colour_brightness(gv_sample *x, float factor, gv_err *err)
     return r;
 }
 
-int gv_colour_contrast(gv_sample *x, float factor, gv_err *err)
+static void contrast_image(uint8_t *p, size_t n, int64_t c, float factor)
 {
-    size_t n;
-    int64_t c;
-    int r = open_image(x, &n, &c, err);
-    if (r < 0)
-        return r;
-    const uint8_t *p = x->data;
     uint64_t sum = 0;
     if (c == 3)
         sum = sum_grey(p, n);
     else
         for (size_t i = 0; i < n; i++)
             sum += p[i];
-    blend_constant(x->data, n * (size_t)c, (int)((double)sum / (double)n + 0.5), factor);
-    return GV_OK;
+    blend_constant(p, n * (size_t)c, (int)((double)sum / (double)n + 0.5), factor);
+}
+
+int gv_colour_contrast(gv_sample *x, float factor, gv_err *err)
+{
+    return each_image(x, contrast_image, factor, err);
 }
 
 GV_HOT static void saturate_bytes(uint8_t *p, size_t n, float f)
