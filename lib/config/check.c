@@ -249,10 +249,7 @@ static int check_choice(const gv_built *list, const char *path, const gv_field *
 int gv_config_check_built(const gv_config *c, gv_err *err)
 {
     const gv_command *cmd = c->command;
-    gv_slot dora;
     int r = GV_OK;
-    if (is_variant(c->peft.method, "lora") && gv_slot_find(c, "peft.use_dora", false, &dora) && *(const bool *)((const char *)dora.params + dora.field->offset))
-        return gv_fail(err, GV_EUSAGE, "'--peft.use_dora' is not built yet");
     if (c->data.approximate_decode) /* off, it is what happens anyway, and complete configurations say so */
         return gv_fail(err, GV_EUSAGE, "'--data.approximate_decode' is not built yet");
     if (cmd && !cmd->built)

@@ -67,6 +67,7 @@ struct gv_model_config {
 };
 
 struct gv_peft_config {
+    const char *adapter; /* or NULL */
     const gv_variant *method;
     void *params;
 };

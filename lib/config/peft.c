@@ -25,12 +25,6 @@ static const char *const modes[] = { "parallel", "sequential", NULL };
 static const char *const inits[] = { "lora", "bert", NULL };
 static const char *const layernorms[] = { "in", "out", "none", NULL };
 
-struct partial_finetuning { int64_t num_frozen_layers; };
-METHOD_WITH(partial_finetuning, "PartialFinetuningConfig", "freeze the first blocks",
-    GV_I64(struct partial_finetuning, num_frozen_layers, 6, 0, 1 << 16, "block", "blocks that stay frozen"));
-
-METHOD(bitfit, "BitFitConfig", "train biases and head");
-METHOD(ln_tuning, "LNTuningConfig", "train layer norms and head");
 METHOD(ssf, "SSFConfig", "scale and shift every activation");
 METHOD(difffit, "DiffFitConfig", "train biases and a scale a block");
 
@@ -109,13 +103,6 @@ METHOD_WITH(fact, "FacTConfig", "FacT: one tensor for all updates, in factors", 
 struct gps { double gps_percent; };
 METHOD_WITH(gps, "GPSConfig", "GPS: the weights with the largest gradients", GV_F64(struct gps, gps_percent, 1, GV_ABOVE_0, 100, "per cent", "share of the weights"));
 
-struct visual_prompt_tuning { int64_t num_tokens; bool deep; int64_t project_dim; double dropout, init_scale; gv_ints deep_layers; };
-METHOD_WITH(visual_prompt_tuning, "VisualPromptTuningConfig", "VPT: learned tokens before the patches",
-    COUNT(struct visual_prompt_tuning, num_tokens, 20, "tokens"), GV_BOOL(struct visual_prompt_tuning, deep, true, "new tokens in every block"),
-    GV_OPT_I64(struct visual_prompt_tuning, project_dim, 1, 1 << 20, "", "width before a projection"), DROPOUT(struct visual_prompt_tuning, dropout, 0),
-    GV_F64(struct visual_prompt_tuning, init_scale, 1, -INFINITY, INFINITY, "", "scale at the start"),
-    GV_OPT_INTS(struct visual_prompt_tuning, deep_layers, 0, 1 << 16, "block", "blocks with tokens; None: all"));
-
 #define GV_PEFT(n) extern const gv_variant gv_peft_variant_##n;
 #include "nn/peft/peft.def"
 #undef GV_PEFT
@@ -123,12 +110,17 @@ static const gv_variant *const variants[] = {
 #define GV_PEFT(n) &gv_peft_variant_##n,
 #include "nn/peft/peft.def"
 #undef GV_PEFT
-    &partial_finetuning, &bitfit, &ln_tuning, &ssf, &difffit, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
-    &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, &visual_prompt_tuning, NULL
+    &ssf, &difffit, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
+    &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, NULL
 };
 static const gv_union uni = {
     .field = "method", .help = "which parameters are trained, and what is added", .variants = variants, .def = "full_finetuning",
     .chosen = offsetof(struct gv_peft_config, method), .params = offsetof(struct gv_peft_config, params),
 };
 
-const gv_block gv_block_peft = { .path = "peft", .summary = "fine-tuning method", .offset = offsetof(gv_config, peft), .uni = &uni };
+static const gv_field fields[] = {
+    GV_OPT_STR(struct gv_peft_config, adapter, "folder of an adapter to begin with, as the Python library peft keeps it; it brings its method and fields"),
+    GV_END
+};
+
+const gv_block gv_block_peft = { .path = "peft", .summary = "fine-tuning method", .offset = offsetof(gv_config, peft), .fields = fields, .uni = &uni };

@@ -148,6 +148,51 @@ static const char *mark_of(const gv_graph *g, const char *name)
     return best;
 }
 
+int gv_block_count(const gv_graph *g)
+{
+    int n = 0;
+    for (int i = 0; i < g->nmark; i++)
+        n += !strcmp(g->label[i], "block");
+    return n;
+}
+
+int gv_block_of(const gv_graph *g, const char *name)
+{
+    for (int i = 0, block = -1; i < g->nmark; i++) {
+        if (strcmp(g->label[i], "block"))
+            continue;
+        size_t n = strlen(g->mark[i].name);
+        block++;
+        if (!strncmp(name, g->mark[i].name, n) && (name[n] == '.' || !name[n]))
+            return block;
+    }
+    return -1;
+}
+
+gv_val gv_block_tokens(gv_graph *g, gv_val x, int front)
+{
+    int block = g->sequences++;
+    if (!g->tokens.enter || gv_graph_error(g))
+        return x;
+    int64_t before = gv_dim(g, x, 1);
+    x = g->tokens.enter(g->tokens.state, g, x, block, front);
+    g->tokens_added += gv_dim(g, x, 1) - before;
+    g->tokens_front = front;
+    return x;
+}
+
+/* The added tokens leave: what follows sees the sequence that the model has without them. */
+gv_val gv_blocks_end(gv_graph *g, gv_val x)
+{
+    int64_t n = g->tokens_added, front = g->tokens_front;
+    if (!n || gv_graph_error(g))
+        return x;
+    gv_val rest = gv_slice(g, x, 1, front + n, gv_dim(g, x, 1) - front - n);
+    return front ? gv_concat(g, (gv_val[]){ gv_slice(g, x, 1, 0, front), rest }, 2, 1) : rest;
+}
+
+int64_t gv_tokens_added(const gv_graph *g) { return g->tokens_added; }
+
 /* ---- values ---- */
 
 static gv_val new_value(gv_graph *g, gv_value_kind kind, gv_class cls, const int64_t *shape, int ndim)

@@ -8,6 +8,12 @@ enum { GV_PATH_MAX = 512, GV_PATH_DEPTH = 64 };
 
 typedef struct gv_named { const char *name; gv_val value; } gv_named;
 
+/* What a method of fine-tuning does to sequences of tokens: enter answers what block number `block` (of those that ask) reads. */
+typedef struct gv_token_method {
+    gv_val (*enter)(void *state, gv_graph *g, gv_val x, int block, int front);
+    void *state;
+} gv_token_method;
+
 struct gv_graph {
     gv_arena *arena;
     gv_phase phase;
@@ -27,6 +33,9 @@ struct gv_graph {
     int nmark, mark_cap, label_cap;
     gv_val *grad;         /* by value, after gv_differentiate; grown lazily */
     int ngrad;
+    gv_token_method tokens; /* what happens to sequences of tokens */
+    int64_t tokens_added;
+    int tokens_front, sequences; /* blocks that asked so far */
     int backward_begin, backward_end; /* nodes that gv_differentiate made; 0, 0 before it */
     char path[GV_PATH_MAX];
     size_t path_len, level[GV_PATH_DEPTH];

@@ -58,6 +58,17 @@ void gv_leave(gv_graph *g);
 const char *gv_path(const gv_graph *g);
 void gv_mark(gv_graph *g, const char *label);
 
+/* The blocks that builders marked ("block"), numbered in the order they were made; gv_block_of: the one that a module or tensor stands in, -1: none. */
+int gv_block_count(const gv_graph *g);
+int gv_block_of(const gv_graph *g, const char *name);
+
+/* Sequences of tokens are marked by asking: each block of a transformer asks for its input first of all, with its path entered, and behind
+ * the last block comes gv_blocks_end. Without a method that changes tokens both are x; with one, x may grow behind the `front` class tokens by
+ * gv_tokens_added, which positions given inside of blocks leave out, and gv_blocks_end is as long as it was before. */
+gv_val gv_block_tokens(gv_graph *g, gv_val x, int front);
+gv_val gv_blocks_end(gv_graph *g, gv_val x);
+int64_t gv_tokens_added(const gv_graph *g);
+
 gv_val gv_input(gv_graph *g, const char *name, gv_class c, const int64_t *shape, int ndim);
 /* A trained tensor / a kept one (running statistics, counters), class STAT unless said. init is one of
  *   "zeros" "ones" "constant V" "normal STD" "trunc_normal STD" (cut at -2 and 2, as timm's trunc_normal_) "uniform LO HI"

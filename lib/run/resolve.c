@@ -4,6 +4,7 @@
 #include "common/threads.h"
 #include "json/json.h"
 #include "run/run.h"
+#include "session/session.h"
 #include "weights/weights.h"
 #include <cpuid.h>
 #include <inttypes.h>
@@ -144,6 +145,8 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
         code = classes(r, err);
     if (code == GV_OK)
         code = encoder(r, err);
+    if (code == GV_OK)
+        code = gv_adapter_resolve(&r->c, err);
     if (code == GV_OK && r->data.set->train_policy)
         code = gv_resolve_augmentation(r, arena, err);
     return code;

@@ -76,6 +76,21 @@ static int class_names(gv_config *c, const char *dir, gv_err *err)
     return r < 0 ? r : err->code;
 }
 
+/* A run that began with an adapter (--peft.adapter) has its fields since, and its tensors in the checkpoints: the folder is not wanted again. */
+static int adapter_fields(gv_config *c, const char *dir, gv_err *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/resolved_config.json", dir);
+    if (!c->peft.adapter || !gv_file_exists(path))
+        return GV_OK;
+    json_t *j = gv_json_read(path, 64 << 20, err), *fields = json_object_get(j, "peft"), *part = fields ? json_pack("{s:O}", "peft", fields) : NULL;
+    int r = part ? gv_config_load_json(c, part, path, err) : j ? GV_OK : err->code;
+    c->peft.adapter = NULL;
+    json_decref(part);
+    json_decref(j);
+    return r;
+}
+
 int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int argc, char **argv, gv_arena *arena, gv_err *err)
 {
     char path[4200];
@@ -87,6 +102,8 @@ int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int arg
         r = gv_config_load(c, path, err);
     if (r == GV_OK)
         r = class_names(c, dir, err);
+    if (r == GV_OK)
+        r = adapter_fields(c, dir, err);
     if (r == GV_OK)
         r = gv_config_parse(c, cmd, argc, argv, err);
     return r;

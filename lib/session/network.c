@@ -171,6 +171,9 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
     if (!net->method)
         return gv_fail(err, GV_EUSAGE, "the method '%s' is not built yet", c->peft.method->name);
     net->method_params = c->peft.params;
+    int r = gv_peft_prepare(net->method, net->method_params, g, err);
+    if (r < 0)
+        return r;
     gv_loss_inputs l;
     gv_val x = input(net, f, batch, what, &l.lam, &l.perm, err);
     gv_features features = encode(net, c, x, err);
@@ -228,7 +231,7 @@ void gv_network_count(const gv_network *net, int64_t *all, int64_t *trained)
             continue;
         int64_t n = gv_shape_count(p->shape, p->ndim);
         *all += n;
-        if (gv_peft_trainable(net->method, net->method_params, p->name, p->mark))
+        if (gv_peft_trainable(net->method, net->method_params, net->graph, p))
             *trained += n;
     }
 }

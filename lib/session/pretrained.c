@@ -25,9 +25,9 @@ static const char *published_name(const char *name, const char *classifier, gv_a
 }
 
 /* A model that the Python library peft has wrapped: base_model.model.<module>.base_layer.weight, <module>.lora_A.default.weight. */
-static const char *unwrapped_name(const char *name, gv_arena *arena, gv_err *err)
+const char *gv_adapter_name(const char *name, gv_arena *arena, gv_err *err)
 {
-    static const char *const wraps[][2] = { { "base_model.model.", "" }, { ".base_layer.", "." }, { "_A.default.", "_A." }, { "_B.default.", "_B." } };
+    static const char *const wraps[][2] = { { "base_model.model.", "" }, { ".base_layer.", "." }, { "_A.default.", "_A." }, { "_B.default.", "_B." }, { "_magnitude_vector.default.weight", "_magnitude_vector" } };
     for (size_t i = 0; name && i < GV_COUNT(wraps); i++) {
         const char *at = strstr(name, wraps[i][0]);
         if (at)
@@ -49,7 +49,7 @@ static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, s
         const gv_named *from = gv_weights_at(w, i);
         bool alias = false;
         const char *name = original ? published_name(from->name, classifier, arena, &alias, err) : from->name;
-        name = unwrapped_name(name, arena, err);
+        name = gv_adapter_name(name, arena, err);
         if (!name)
             return NULL;
         if (alias)
@@ -71,8 +71,10 @@ static bool has_head(const gv_network *net)
     return false;
 }
 
-/* started: the file is what a training begins with, and adapters may be new. */
-static int load(gv_network *net, gv_store *s, const char *path, bool allow_head, bool started, gv_buf *note, gv_err *err)
+/* STRICT: a checkpoint. ENCODER: without its head. START: what a training begins with; adapters may be new. ADAPTER: adapters alone. */
+typedef enum purpose { STRICT, ENCODER, START, ADAPTER } purpose;
+
+static int load(gv_network *net, gv_store *s, const char *path, purpose why, gv_buf *note, gv_err *err)
 {
     gv_weights *w;
     int r = gv_weights_open(&w, path, err);
@@ -84,15 +86,16 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
     r = t ? gv_convert_dinov2(t, n, &converted, &n, &net->arena, err) : err->code;
     gv_load_options o = gv_model_load_options(net->encoder ? &net->model : NULL);
     o.classifier = net->classifier;
-    o.allow_head = allow_head;
-    o.allow_new = started;
+    o.allow_head = why != STRICT;
+    o.allow_new = why == START;
+    o.adapters_alone = why == ADAPTER;
     gv_load_report report = { 0 };
     if (r == GV_OK)
         r = gv_model_load(s, net->graph, converted, n, &o, &report, err);
     if (r < 0)
         gv_fail_in(err, "'%s'", path);
     else if (note && report.loaded) /* stored features have no encoder */
-        r = gv_buf_printf(note, err, "weights      %d tensors of '%s'%s%s%s", report.loaded, path, !has_head(net) ? "" : report.head_kept ? "; the head is new" : "; its classifier is taken", *report.note ? "; " : "", report.note);
+        r = gv_buf_printf(note, err, why == ADAPTER ? "\nadapter      %d tensors of '%s'%s%s%s" : "weights      %d tensors of '%s'%s%s%s", report.loaded, path, !has_head(net) ? "" : report.head_kept ? "; the head is new" : "; its classifier is taken", *report.note ? "; " : "", report.note);
     gv_arena_rewind(&net->arena, mark);
     gv_weights_close(w);
     return r;
@@ -101,13 +104,13 @@ static int load(gv_network *net, gv_store *s, const char *path, bool allow_head,
 int gv_checkpoint_load(gv_network *net, gv_store *s, const char *path, gv_err *err)
 {
     int r = gv_store_init(s, net->graph, 0, err);
-    return r == GV_OK ? load(net, s, path, false, false, NULL, err) : r;
+    return r == GV_OK ? load(net, s, path, STRICT, NULL, err) : r;
 }
 
 int gv_checkpoint_load_encoder(gv_network *net, gv_store *s, const char *path, gv_buf *note, gv_err *err)
 {
     int r = gv_store_init(s, net->graph, 0, err);
-    return r == GV_OK ? load(net, s, path, true, false, note, err) : r;
+    return r == GV_OK ? load(net, s, path, ENCODER, note, err) : r;
 }
 
 int gv_pretrained_find(const gv_config *c, const gv_model_ref *model, bool fetch, gv_arena *arena, const char **path, gv_err *err)
@@ -140,6 +143,13 @@ int gv_network_init(gv_network *net, gv_store *s, const gv_config *c, uint64_t s
     if (r < 0)
         return r;
     if (path)
-        return load(net, s, path, true, true, note, err);
-    return note ? gv_buf_printf(note, err, "weights      initial ones, drawn from seed %" PRIu64, seed) : GV_OK;
+        r = load(net, s, path, START, note, err);
+    else if (note)
+        r = gv_buf_printf(note, err, "weights      initial ones, drawn from seed %" PRIu64, seed);
+    char file[GV_ADAPTER_PATH];
+    if (r == GV_OK && c->peft.adapter)
+        r = gv_adapter_file(c->peft.adapter, file, err);
+    if (r == GV_OK && c->peft.adapter)
+        r = load(net, s, file, ADAPTER, note, err);
+    return r == GV_OK ? gv_peft_settle(net->method, net->method_params, net->graph, s, err) : r;
 }

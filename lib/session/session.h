@@ -77,6 +77,12 @@ int gv_checkpoint_write_pt(const gv_network *net, gv_store *s, const gv_optimize
 /* The folder of an adapter as the Python library peft keeps it (adapter_model.safetensors, adapter_config.json): what trains. Nothing is
  * written for a method without adapters. */
 int gv_adapter_write(const gv_network *net, gv_store *s, const char *dir, gv_err *err) GV_MUST_USE;
+/* --peft.adapter: method, fields and targets that nobody typed, from the folder's files. GV_EUSAGE: what is missing, or not built. */
+int gv_adapter_resolve(gv_config *c, gv_err *err) GV_MUST_USE;
+enum { GV_ADAPTER_PATH = 4400 };
+int gv_adapter_file(const char *dir, char path[GV_ADAPTER_PATH], gv_err *err) GV_MUST_USE;
+/* The name here of a tensor of a model that the library has wrapped. NULL: memory is out. */
+const char *gv_adapter_name(const char *name, gv_arena *arena, gv_err *err);
 /* --training.write_gradients: the gradients in the store, with the logits and loss that gave them, as a safetensors file. */
 int gv_gradients_write(gv_store *s, const gv_plan *plan, const char *path, gv_err *err) GV_MUST_USE;
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */

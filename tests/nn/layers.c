@@ -193,7 +193,7 @@ static void probing(void)
     for (int i = 0; r == GV_OK && i < gv_param_count(g); i++)
         trained += gv_param_at(g, i)->trained ? (!strncmp(gv_param_at(g, i)->name, "fc.", 3) ? 1 : 100) : 0;
     ok(r == GV_OK && before > 20 && trained == 2, "linear_probing trains fc.weight and fc.bias%s", err.text);
-    ok(gv_peft_find("full_finetuning") && gv_peft_trainable(gv_peft_find("full_finetuning"), NULL, "conv1.weight", NULL) && !gv_peft_find("adalora"), "the methods that are built");
+    ok(gv_peft_find("full_finetuning") && gv_peft_trainable(gv_peft_find("full_finetuning"), NULL, g, gv_param_at(g, 0)) && !gv_peft_find("adalora"), "the methods that are built");
 }
 
 int main(void)

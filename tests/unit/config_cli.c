@@ -168,7 +168,6 @@ static void test_checks(void)
     ok(refused_by(gv_config_check, "--data.dataset cifar10 --data.data_root_dir d --training.precision fp64 --training.backend onednn", "reference"), "double on oneDNN");
     ok(refused_by(gv_config_check_built, "--optimizer.name Muon", "'--optimizer.name' is 'Muon', which is not built yet; built are SGD, Adam, AdamW"), "an optimizer that is not built");
     ok(refused_by(gv_config_check_built, "peft:ada-lora-config", "'--peft.method' is 'adalora'"), "a method that is not built");
-    ok(refused_by(gv_config_check_built, "--peft.method lora --peft.use_dora", "'--peft.use_dora' is not built yet"), "a part of a method that is not built");
     ok(refused_by(gv_config_check_built, "--logger.backend wandb", "'--logger.backend' is 'wandb'"), "a typed logger");
     ok(refused_by(gv_config_check_built, "--logger.also tensorboard", "'--logger.also' is 'tensorboard'"), "a word of a list");
     ok(refused_by(gv_config_check_built, "--training.precision fp16", "built are no, bf16, fp64"), "a precision");

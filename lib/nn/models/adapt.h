@@ -27,6 +27,7 @@ typedef struct gv_load_options {
     const char *classifier;    /* module of the head; NULL: none */
     bool allow_head;           /* a head of another shape, or one that only the graph or only the file has, is left out */
     bool allow_new;            /* adapters (the mark "adapter") that the file has not stay as initialised */
+    bool adapters_alone;       /* the other way round: all adapters must be there, and other parameters that are not keep their values */
     int pos_prefix;            /* tokens in front of the grid in pos_embed; -1: there is no pos_embed */
     int64_t grid[2];           /* the graph's patch grid; 0 0: square */
     const char *unused_prefix; /* tensors of this prefix have no use; NULL: none */

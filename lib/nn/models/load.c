@@ -169,7 +169,8 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
         return GV_OK;
     const gv_load_tensor *t = source(j, p->name);
     if (!t) {
-        if (!may_be_absent(j, p->name) && !(j->o->allow_new && p->mark && !strcmp(p->mark, "adapter")))
+        bool adapter = p->mark && !strcmp(p->mark, "adapter");
+        if (!may_be_absent(j, p->name) && !(adapter ? j->o->allow_new : j->o->adapters_alone))
             listed(&j->missing, p->name, "");
         return GV_OK;
     }

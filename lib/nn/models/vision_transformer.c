@@ -217,6 +217,7 @@ static gv_val block(gv_graph *g, const variant *v, const gv_model_options *o, gv
 {
     static const char init[] = "trunc_normal 0.02";
     gv_mark(g, "block");
+    x = gv_block_tokens(g, x, !v->no_class);
     gv_val y = gv_layer_norm(g, x, "norm1", .eps = v->eps);
     y = gv_attention(g, y, "attn", .heads = v->heads, .no_qkv_bias = v->no_qkv_bias, .qk_norm = o->qk_norm, .scale_norm = v->scale_norm,
                      .attn_drop = o->attn_drop_rate, .proj_drop = o->proj_drop_rate, .eps = v->eps, .init = init);
@@ -249,6 +250,7 @@ static gv_features build(gv_graph *g, const void *variant_, const gv_model_optio
         x = block(g, v, o, x, o->drop_path_rate * i / (v->depth - 1));
         gv_leave(g);
     }
+    x = gv_blocks_end(g, x);
     f.value = v->no_norm || v->fc_norm ? x : gv_layer_norm(g, x, "norm", .eps = v->eps);
     return f;
 }

@@ -1,9 +1,9 @@
 /* full_finetuning: every parameter trains. */
 #include "nn/peft/peft.h"
 
-static bool trainable(const void *params, const char *name, const char *mark)
+static bool trainable(const void *params, const gv_graph *g, const gv_param_info *p)
 {
-    (void)params, (void)name, (void)mark;
+    (void)params, (void)g, (void)p;
     return true;
 }
 

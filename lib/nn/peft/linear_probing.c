@@ -3,9 +3,9 @@
  * PyTorch's model.train() does with requires_grad off. */
 #include "nn/peft/peft.h"
 
-static bool trainable(const void *params, const char *name, const char *mark)
+static bool trainable(const void *params, const gv_graph *g, const gv_param_info *p)
 {
-    (void)params, (void)name, (void)mark;
+    (void)params, (void)g, (void)p;
     return false; /* the classifier is added for every method */
 }
 

@@ -16,9 +16,22 @@ const gv_peft *gv_peft_find(const char *name)
     return NULL;
 }
 
-bool gv_peft_trainable(const gv_peft *method, const void *params, const char *name, const char *mark)
+const gv_peft *gv_peft_of_type(const char *type)
 {
-    return (mark && (!strcmp(mark, "classifier") || !strcmp(mark, "adapter"))) || method->trainable(params, name, mark);
+    for (size_t i = 0; i < GV_COUNT(methods); i++)
+        if (methods[i]->files && !strcmp(methods[i]->files->type, type))
+            return methods[i];
+    return NULL;
+}
+
+bool gv_peft_has_mark(const char *mark, const char *label)
+{
+    return mark && !strcmp(mark, label);
+}
+
+bool gv_peft_trainable(const gv_peft *method, const void *params, const gv_graph *g, const gv_param_info *p)
+{
+    return !p->buffer && (gv_peft_has_mark(p->mark, "classifier") || gv_peft_has_mark(p->mark, "adapter") || method->trainable(params, g, p));
 }
 
 bool gv_peft_trains(const char *name, void *choice)
@@ -27,16 +40,31 @@ bool gv_peft_trains(const char *name, void *choice)
     for (int i = 0; i < gv_param_count(c->graph); i++) {
         const gv_param_info *p = gv_param_at(c->graph, i);
         if (!strcmp(p->name, name))
-            return !p->buffer && gv_peft_trainable(c->method, c->params, name, p->mark);
+            return gv_peft_trainable(c->method, c->params, c->graph, p);
     }
     return false;
 }
 
-int gv_peft_adapt(const gv_peft *method, const void *params, gv_graph *g, gv_err *err)
+/* A graph that fails under a method has failed for the caller too. */
+static int failed(int r, const gv_graph *g, gv_err *err)
 {
-    int r = method->adapt && !gv_graph_error(g) ? method->adapt(params, g, err) : GV_OK;
     const gv_err *e = gv_graph_error(g);
     return r == GV_OK && e ? gv_fail(err, e->code, "%s", e->text) : r;
+}
+
+int gv_peft_prepare(const gv_peft *method, const void *params, gv_graph *g, gv_err *err)
+{
+    return failed(method->prepare && !gv_graph_error(g) ? method->prepare(params, g, err) : GV_OK, g, err);
+}
+
+int gv_peft_adapt(const gv_peft *method, const void *params, gv_graph *g, gv_err *err)
+{
+    return failed(method->adapt && !gv_graph_error(g) ? method->adapt(params, g, err) : GV_OK, g, err);
+}
+
+int gv_peft_settle(const gv_peft *method, const void *params, const gv_graph *g, gv_store *s, gv_err *err)
+{
+    return method->settle ? method->settle(params, g, s, err) : GV_OK;
 }
 
 /* `module` is `target`, or ends in it behind a dot. */
@@ -49,7 +77,7 @@ bool gv_peft_targets(const gv_strs *targets, const char *module, const char *mar
 {
     static const char *const parts[] = { "q_proj", "k_proj", "v_proj" };
     size_t n = strlen(module);
-    bool fused = mark && !strcmp(mark, "attention") && ends_in(module, n, "qkv", 3);
+    bool fused = gv_peft_has_mark(mark, "attention") && ends_in(module, n, "qkv", 3);
     for (size_t i = 0; i < targets->n; i++) {
         const char *t = targets->v[i];
         size_t m = strlen(t);
