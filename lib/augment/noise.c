@@ -16,10 +16,10 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
 {
     const struct noise *o = params;
     double z[GV_RNG_MANY];
-    if (gv_rng_uniform(rng) >= o->p)
-        return GV_OK;
-    float sigma = (float)gv_rng_range(rng, o->sigma_min, o->sigma_max);
     int r = gv_sample_to_float(x, scratch, err);
+    if (gv_rng_uniform(rng) >= o->p)
+        return r;
+    float sigma = (float)gv_rng_range(rng, o->sigma_min, o->sigma_max);
     int64_t n = r < 0 ? 0 : gv_shape_count(x->shape, x->ndim);
     for (int64_t at = 0; at < n; at += GV_RNG_MANY) { /* two uniform numbers are one whole call of Philox, so that blocks can follow */
         gv_rng_normals(rng, z);

@@ -1,6 +1,7 @@
 /* spatial: the patch in the middle of a sample, turned by an angle an axis with chance p_rotation and scaled with chance p_scale, linear between
- * voxels, 0 outside. With neither it is cut out as it is. A scale above 1 shrinks what is seen. dummy_2d: the slices of a volume, anisotropic
- * where its patch's longest side is more than three times the first, are turned and scaled in their plane alone.
+ * voxels, 0 outside. With neither it is cut out as it is (as float32 where a chance is above 0). A scale above 1 shrinks what is seen.
+ * dummy_2d: the slices of a volume are turned and scaled in their plane alone; anisotropic: where the longest side of the patch is more than three
+ * times the first.
  * Draws: rotation, scaling; where rotated, an angle an axis, then where p_axis is below 1 whether each is kept; where scaled, whether axes share
  * the scale, then it or one an axis.
  * Source: batchgeneratorsv2 transforms/spatial/spatial.py without elastic deformation; nnU-Net's ANISO_THRESHOLD (3cb4f07) as behaviour. */
@@ -48,8 +49,10 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
     for (int a = 0; a < axes; a++)
         size[a] = o->size.v[o->size.n == 1 ? 0 : a];
     bool in_plane = gv_dummy_2d(o->dummy_2d, axes, size);
-    if (!draw_matrix(o, in_plane ? 2 : axes, rng, m))
-        return gv_sample_center(x, size, scratch, err);
+    if (!draw_matrix(o, in_plane ? 2 : axes, rng, m)) {
+        int r = gv_sample_center(x, size, scratch, err);
+        return r < 0 || (o->p_rotation <= 0 && o->p_scale <= 0) ? r : gv_sample_to_float(x, scratch, err); /* a stream has one type */
+    }
     return gv_sample_affine(x, m, in_plane, size, scratch, err);
 }
 

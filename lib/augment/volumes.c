@@ -8,9 +8,9 @@ enum { ANISOTROPIC = 3 }; /* nnU-Net's ANISO_THRESHOLD */
 
 int gv_augment_channels(gv_sample *x, double p, double p_channel, gv_channel_change *change, const void *params, gv_rng *rng, gv_arena *scratch, gv_err *err)
 {
+    int r = gv_sample_to_float(x, scratch, err); /* changed or not: a stream has one type */
     if (gv_rng_uniform(rng) >= p)
-        return GV_OK;
-    int r = gv_sample_to_float(x, scratch, err);
+        return r;
     int64_t channels = x->shape[x->ndim - 1];
     for (int64_t c = 0; c < channels && r == GV_OK; c++) {
         gv_volume v;

@@ -8,7 +8,7 @@
 /* One channel changed; what it draws comes from rng. */
 typedef int gv_channel_change(const void *params, gv_volume *v, gv_rng *rng, gv_arena *scratch, gv_err *err);
 
-/* With chance p: the sample as float32, and each channel with chance p_channel through change. Draws: p, then for each channel its
+/* The sample as float32; with chance p each channel with chance p_channel through change. Draws: p, then for each channel its
  * chance followed by what change draws. */
 int gv_augment_channels(gv_sample *x, double p, double p_channel, gv_channel_change *change, const void *params, gv_rng *rng, gv_arena *scratch, gv_err *err) GV_MUST_USE;
 

@@ -1,6 +1,6 @@
 /* volume_affine: a patch through a volume, turned and scaled about the middle of both, in one pass over the patch's rows.
- * Along a row the place in the volume moves by a constant step. The part of a row whose eight (four in a plane) neighbours all exist is a plain
- * loop of loads by index; the rest of what touches the volume goes voxel by voxel, and everything else is 0.
+ * Along a row the place in the volume moves by a constant step. The part of a row whose eight (four in a plane) neighbours all exist goes
+ * through plain loops, a few hundred numbers at a time; the rest of what touches the volume goes voxel by voxel, and everything else is 0.
  * Source: batchgeneratorsv2 transforms/spatial/spatial.py as behaviour; PyTorch's grid_sample (bilinear, zeros, align_corners False). */
 #include "sample/volume.h"
 #include <math.h>
@@ -34,64 +34,98 @@ struct row {
     int64_t n[3], stride[3];
 };
 
-GV_HOT static void sample_row3(const float *restrict in, const struct row *r, int from, int to, float *restrict out)
+enum { CHUNK = 128 };
+
+/* Two voxels next to each other along the last axis. */
+typedef struct pair { float lo, hi; } pair;
+
+/* Where CHUNK places of a row lie: the index of the voxel before each, and the parts of a voxel behind it. */
+GV_HOT static void find_places(const struct row *r, int from, int n, int *restrict index, float (*restrict part)[CHUNK])
 {
-    float az = r->at[0], ay = r->at[1], ax = r->at[2], bz = r->by[0], by = r->by[1], bx = r->by[2];
-    int sz = (int)r->stride[0], sy = (int)r->stride[1], sx = (int)r->stride[2];
-    for (int i = from; i < to; i++) {
-        float z = az + bz * (float)i, y = ay + by * (float)i, x = ax + bx * (float)i;
-        int iz = (int)z, iy = (int)y, ix = (int)x, k = iz * sz + iy * sy + ix * sx;
-        float fz = z - (float)iz, fy = y - (float)iy, fx = x - (float)ix;
-        float a = in[k], b = in[k + sx], c = in[k + sy], d = in[k + sy + sx];
-        float e = in[k + sz], f = in[k + sz + sx], g = in[k + sz + sy], h = in[k + sz + sy + sx];
-        a += fx * (b - a);
-        c += fx * (d - c);
-        e += fx * (f - e);
-        g += fx * (h - g);
-        a += fy * (c - a);
-        e += fy * (g - e);
-        out[i] = a + fz * (e - a);
+    for (int i = 0; i < n; i++)
+        index[i] = 0;
+    for (int a = 0; a < r->axes; a++) {
+        float at = r->at[a], by = r->by[a];
+        int stride = (int)r->stride[a];
+        for (int i = 0; i < n; i++) {
+            float p = at + by * (float)(from + i);
+            int whole = (int)p;
+            index[i] += whole * stride;
+            part[a][i] = p - (float)whole;
+        }
     }
 }
 
-GV_HOT static void sample_row2(const float *restrict in, const struct row *r, int from, int to, float *restrict out)
+/* Loads by index, a pair at a time: much faster than gathering in vector registers on processors that gather word by word. */
+static void fetch_pairs(const float *in, const int *index, int n, int next, pair *out)
 {
-    float ay = r->at[0], ax = r->at[1], by = r->by[0], bx = r->by[1];
-    int sy = (int)r->stride[0], sx = (int)r->stride[1];
-    for (int i = from; i < to; i++) {
-        float y = ay + by * (float)i, x = ax + bx * (float)i;
-        int iy = (int)y, ix = (int)x, k = iy * sy + ix * sx;
-        float fy = y - (float)iy, fx = x - (float)ix;
-        float a = in[k], b = in[k + sx], c = in[k + sy], d = in[k + sy + sx];
-        a += fx * (b - a);
-        c += fx * (d - c);
-        out[i] = a + fy * (c - a);
+    if (next == 1) /* eight bytes at once */
+        for (int i = 0; i < n; i++)
+            memcpy(&out[i], in + index[i], sizeof *out);
+    else
+        for (int i = 0; i < n; i++)
+            out[i] = (pair){ in[index[i]], in[index[i] + next] };
+}
+
+#define ALONG(p, k) (p[k][i].lo + x[i] * (p[k][i].hi - p[k][i].lo))
+
+GV_HOT static void mix3(pair (*restrict p)[CHUNK], const float *restrict z, const float *restrict y, const float *restrict x, int n, float *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        float a = ALONG(p, 0), b = ALONG(p, 1), c = ALONG(p, 2), d = ALONG(p, 3);
+        a += y[i] * (b - a);
+        c += y[i] * (d - c);
+        out[i] = a + z[i] * (c - a);
     }
 }
 
-/* Where neighbours are missing they count as 0. */
+GV_HOT static void mix2(pair (*restrict p)[CHUNK], const float *restrict y, const float *restrict x, int n, float *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        float a = ALONG(p, 0), b = ALONG(p, 1);
+        out[i] = a + y[i] * (b - a);
+    }
+}
+
+/* The places from … to of a row, all neighbours of which exist. Everything is loaded before anything is mixed: what was just written in small
+ * pieces cannot be read in large ones at once. */
+static void sample_row(const float *in, const struct row *r, int from, int to, float *out)
+{
+    int index[CHUNK], last = r->axes - 1;
+    float part[3][CHUNK];
+    pair pairs[4][CHUNK];
+    for (; from < to; from += CHUNK) {
+        int n = to - from < CHUNK ? to - from : CHUNK;
+        find_places(r, from, n, index, part);
+        for (int k = 0; k < 1 << last; k++) /* bit a of k: one step along axis last - 1 - a */
+            fetch_pairs(in + (k & 1 ? r->stride[last - 1] : 0) + (k & 2 ? r->stride[0] : 0), index, n, (int)r->stride[last], pairs[k]);
+        if (last == 2)
+            mix3(pairs, part[0], part[1], part[2], n, out + from);
+        else
+            mix2(pairs, part[0], part[1], n, out + from);
+    }
+}
+
+/* Where neighbours are missing they count as 0: one that is there is read in their stead, with weight 0. */
 static float sample_one(const float *in, const struct row *r, int i)
 {
-    double sum = 0;
-    int64_t first[3];
-    float part[3];
+    float w[3][2], v = 0;
+    int64_t k[3][2];
     for (int a = 0; a < r->axes; a++) {
-        float p = r->at[a] + r->by[a] * (float)i, whole = floorf(p);
-        first[a] = (int64_t)whole;
-        part[a] = p - whole;
+        float p = r->at[a] + r->by[a] * (float)i;
+        int64_t lo = (int64_t)(p + 1) - 1; /* p is above -1 */
+        w[a][0] = lo < 0 ? 0 : 1 - (p - (float)lo);
+        w[a][1] = lo + 1 < r->n[a] ? p - (float)lo : 0;
+        k[a][0] = (lo < 0 ? 0 : lo) * r->stride[a];
+        k[a][1] = (lo + 1 < r->n[a] ? lo + 1 : lo) * r->stride[a];
     }
-    for (int corner = 0; corner < 1 << r->axes; corner++) {
-        double w = 1;
-        int64_t k = 0;
-        for (int a = 0; a < r->axes; a++) {
-            int up = corner >> a & 1;
-            int64_t j = first[a] + up;
-            w *= j < 0 || j >= r->n[a] ? 0 : up ? (double)part[a] : 1 - (double)part[a];
-            k += w ? j * r->stride[a] : 0;
-        }
-        sum += w ? w * (double)in[k] : 0;
+    if (r->axes == 2)
+        return w[0][0] * (w[1][0] * in[k[0][0] + k[1][0]] + w[1][1] * in[k[0][0] + k[1][1]]) + w[0][1] * (w[1][0] * in[k[0][1] + k[1][0]] + w[1][1] * in[k[0][1] + k[1][1]]);
+    for (int c = 0; c < 4; c++) {
+        const float *p = in + k[0][c >> 1] + k[1][c & 1];
+        v += w[0][c >> 1] * w[1][c & 1] * (w[2][0] * p[k[2][0]] + w[2][1] * p[k[2][1]]);
     }
-    return (float)sum;
+    return v;
 }
 
 /* Narrows from … to to the places with lo <= p < hi (lo < p where open): p moves one way, so its ends tell. */
@@ -110,10 +144,24 @@ static void narrow(float at, float by, float lo, float hi, bool open, int *from,
 #undef INSIDE
 }
 
-/* One row of n numbers of one channel. */
+static bool all_inside(const struct row *r, int n)
+{
+    bool good = true;
+    for (int a = 0; a < r->axes; a++) {
+        float p = r->at[a], q = r->at[a] + r->by[a] * (float)(n - 1), end = (float)(r->n[a] - 1);
+        good = good & (p >= 0) & (q >= 0) & (p < end) & (q < end);
+    }
+    return good;
+}
+
+/* A row of n places, of one channel. */
 static void fill_row(const float *in, const struct row *r, int n, float *out)
 {
     int touch[2] = { 0, n }, whole[2];
+    if (all_inside(r, n)) {
+        sample_row(in, r, 0, n, out);
+        return;
+    }
     for (int a = 0; a < r->axes; a++)
         narrow(r->at[a], r->by[a], -1, (float)r->n[a], true, &touch[0], &touch[1]);
     whole[0] = touch[0];
@@ -124,7 +172,7 @@ static void fill_row(const float *in, const struct row *r, int n, float *out)
     memset(out + touch[1], 0, (size_t)(n - touch[1]) * sizeof *out);
     for (int i = touch[0]; i < touch[1]; i++) {
         if (i == whole[0] && whole[1] > whole[0]) {
-            (r->axes == 3 ? sample_row3 : sample_row2)(in, r, whole[0], whole[1], out);
+            sample_row(in, r, whole[0], whole[1], out);
             i = whole[1] - 1;
         } else
             out[i] = sample_one(in, r, i);
@@ -139,35 +187,49 @@ struct affine {
     float *row;            /* room for one */
 };
 
+/* Where the row (z,y) of the patch lies; in a plane z does not count. */
+static void aim(const struct affine *o, int64_t z, int64_t y, struct row *r)
+{
+    int last = o->axes - 1;
+    double from[3] = { 0 };
+    if (last == 2)
+        from[0] = (double)z - (double)(o->size[0] - 1) / 2;
+    from[last - 1] = (double)y - (double)(o->size[last - 1] - 1) / 2;
+    from[last] = -(double)(o->size[last] - 1) / 2;
+    for (int a = 0; a <= last; a++) {
+        double p = (double)(o->n[a] - 1) / 2;
+        for (int b = 0; b <= last; b++)
+            p += o->m[a * o->axes + b] * from[b];
+        r->at[a] = (float)p;
+    }
+}
+
+static void fill_part(const struct affine *o, const float *in, const struct row *r, int n, float *out)
+{
+    for (int64_t c = 0; c < o->channels; c++) {
+        float *part = o->channels == 1 ? out : o->row;
+        fill_row(in + c, r, n, part);
+        for (int64_t i = 0; i < n && part != out; i++)
+            out[i * o->channels + c] = part[i];
+    }
+}
+
 /* A block of the volume to a block of the patch. */
 static void fill_block(const struct affine *o, const float *in, float *out)
 {
-    int64_t rows = 1, width = o->size[o->axes - 1];
+    int last = o->axes - 1;
+    int64_t depth = last == 2 ? o->size[0] : 1, height = o->size[last - 1], width = o->size[last];
     struct row r = { .axes = o->axes };
-    for (int64_t a = o->axes - 1, s = o->channels; a >= 0; s *= o->n[a--]) {
+    for (int64_t a = last, s = o->channels; a >= 0; s *= o->n[a--]) {
         r.n[a] = o->n[a];
         r.stride[a] = s;
-        r.by[a] = (float)o->m[a * o->axes + o->axes - 1];
-        rows *= a < o->axes - 1 ? o->size[a] : 1;
+        r.by[a] = (float)o->m[a * o->axes + last];
     }
-    for (int64_t k = 0; k < rows; k++, out += width * o->channels) {
-        double from[3] = { 0 };
-        for (int64_t a = o->axes - 2, rest = k; a >= 0; rest /= o->size[a--])
-            from[a] = (double)(rest % o->size[a]) - (double)(o->size[a] - 1) / 2;
-        from[o->axes - 1] = -(double)(width - 1) / 2;
-        for (int a = 0; a < o->axes; a++) {
-            double p = (double)(o->n[a] - 1) / 2;
-            for (int b = 0; b < o->axes; b++)
-                p += o->m[a * o->axes + b] * from[b];
-            r.at[a] = (float)p;
+    for (int64_t z = 0; z < depth; z++)
+        for (int64_t y = 0; y < height; y++, out += width * o->channels) {
+            aim(o, z, y, &r);
+            fill_part(o, in, &r, (int)width, out);
         }
-        for (int64_t c = 0; c < o->channels; c++) {
-            float *to = o->channels == 1 ? out : o->row;
-            fill_row(in + c, &r, (int)width, to);
-            for (int64_t i = 0; i < width && to != out; i++)
-                out[i * o->channels + c] = to[i];
-        }
-    }
 }
 
 int gv_sample_affine(gv_sample *x, const double *m, bool in_plane, const int64_t *size, gv_arena *arena, gv_err *err)

@@ -50,7 +50,7 @@ GV_HOT static void take_value(const struct median *o, int64_t at, const int16_t 
                 const int16_t *k = o->key + at + z * o->plane + y * o->row + x;
                 const float *v = o->value + at + z * o->plane + y * o->row + x;
                 for (int i = 0; i < LANES; i++)
-                    best[i] = k[i] == t[i] && !(v[i] >= best[i]) ? v[i] : best[i];
+                    best[i] = ((k[i] == t[i]) & !(v[i] >= best[i])) ? v[i] : best[i];
             }
     memcpy(out, best, sizeof best);
 }
