@@ -69,7 +69,7 @@ PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
 	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them'
-	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input step conv3d ops)'
+	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input patch step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
 	@echo 'make man       check the pages'
 	@echo 'make install   programs and pages below $$(DESTDIR)$$(PREFIX)'

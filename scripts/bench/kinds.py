@@ -318,4 +318,21 @@ class Large(Work):
         return {"step_ms": rounds[-1][0]["ms"], "losses": rounds[-1][0]["losses"]}, []
 
 
-KINDS = {"step": Steps, "features": Steps, "run": Run, "first": First, "help": Help, "jpeg": Jpeg, "strands": Strands, "stages": Stages, "hop": Hop, "large": Large}
+class Patch(Work):
+    """Processor seconds a patch, the mean over many: the heavy transforms are rare. Each round has draws of its own."""
+    count, m = 100, 0
+
+    def ours(self):
+        self.n += 1
+        x = run(["taskset", "-c", "0", os.path.join(self.a.build, "tests/bench/patch"), "--count", str(4 * self.count), "--seed", str(self.n)])[-1]
+        return {"value": x["value"], "median": x["median"]}
+
+    def peer(self):
+        self.m += 1
+        return run(["taskset", "-c", "0", self.a.python, RUNS, "patch", "--count", str(4 if self.a.short else self.count), "--seed", str(self.m)])[0]
+
+    def more(self, rounds):
+        return {"by_median_patch": round(statistics.median(r[1]["median"] / r[0]["median"] for r in rounds), 4)}, []
+
+
+KINDS = {"step": Steps, "features": Steps, "run": Run, "first": First, "help": Help, "jpeg": Jpeg, "strands": Strands, "stages": Stages, "hop": Hop, "large": Large, "patch": Patch}

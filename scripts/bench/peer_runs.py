@@ -237,15 +237,81 @@ def jpeg(a):
     print(json.dumps({"value": n / (time.process_time() - began), "images": n}))
 
 
+def da5(side):
+    """batchgeneratorsv2's transforms with the numbers of default_nnunet_DA5."""
+    import numpy as np
+    from batchgeneratorsv2.transforms.intensity.brightness import BrightnessAdditiveTransform
+    from batchgeneratorsv2.transforms.intensity.contrast import BGContrast, ContrastTransform
+    from batchgeneratorsv2.transforms.intensity.gamma import GammaTransform
+    from batchgeneratorsv2.transforms.intensity.gaussian_noise import GaussianNoiseTransform
+    from batchgeneratorsv2.transforms.local.brightness_gradient import BrightnessGradientAdditiveTransform
+    from batchgeneratorsv2.transforms.local.local_gamma import LocalGammaTransform
+    from batchgeneratorsv2.transforms.noise.blank_rectangle import BlankRectangleTransform
+    from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
+    from batchgeneratorsv2.transforms.noise.median_filter import MedianFilterTransform
+    from batchgeneratorsv2.transforms.noise.sharpen import SharpeningTransform
+    from batchgeneratorsv2.transforms.spatial.low_resolution import SimulateLowResolutionTransform
+    from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
+    from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
+    from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
+    from batchgeneratorsv2.transforms.spatial.transpose import TransposeAxesTransform
+    from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+    from batchgeneratorsv2.transforms.utils.random import OneOfTransform, RandomTransform as R
+    uniform = np.random.uniform
+
+    def scale(shape, d):
+        return np.exp(uniform(np.log(shape[d] // 6), np.log(shape[d])))
+
+    def either(a, b):
+        return lambda *_: uniform(*a) if uniform() < 0.5 else uniform(*b)
+
+    def contrast(keep):
+        return R(ContrastTransform(BGContrast((0.5, 2)), keep, False, 0.5), 0.2)
+
+    def gamma():
+        return R(GammaTransform(BGContrast((0.7, 1.5)), 1, False, 1, 1), 0.1)
+    local = {"scale": scale, "loc": (-0.5, 1.5), "same_for_all_channels": False, "p_per_channel": 0.5}
+    return ComposeTransforms([
+        SpatialTransform((side,) * 3, 0, False, p_rotation=0.4, rotation=(-0.5, 0.5), p_scaling=0.2, scaling=(0.7, 1.43), p_synchronize_scaling_across_axes=1),
+        R(Rot90Transform(1, (0, 1, 2, 3), {0, 1, 2}), 0.5), R(TransposeAxesTransform({0, 1, 2}), 0.5),
+        OneOfTransform([R(MedianFilterTransform((2, 8), 0, 0.5), 0.2), R(GaussianBlurTransform((0.3, 1.5), False, True, 0.5), 0.2)]),
+        R(GaussianNoiseTransform((0, 0.1), 1, True), 0.1), R(BrightnessAdditiveTransform(0, 0.5, False, 0.5), 0.1), OneOfTransform([contrast(True), contrast(False)]),
+        R(SimulateLowResolutionTransform((0.25, 1), False, True, None, None, 0.5), 0.15), gamma(), gamma(), MirrorTransform((0, 1, 2)),
+        R(BlankRectangleTransform([[max(1, side // 10), side // 3]] * 3, lambda t: float(t.mean()), (1, 5), False, 0.5), 0.4),
+        R(BrightnessGradientAdditiveTransform(max_strength=either((-5, -1), (1, 5)), mean_centered=False, **local), 0.3),
+        R(LocalGammaTransform(gamma=either((0.01, 0.8), (1.5, 4)), **local), 0.3), R(SharpeningTransform((0.1, 1), 0, 0.5), 0.2)])
+
+
+def patch(a):
+    """Patches of 128^3 from a volume of 144^3: seconds each, and how often each transform took part."""
+    import numpy as np
+    import torch
+    torch.set_num_threads(1)
+    torch.manual_seed(a.seed)
+    np.random.seed(a.seed)
+    z, y, x = np.meshgrid(*[np.arange(144)] * 3, indexing="ij")
+    ball = (z % 48 - 24) ** 2 + (y % 40 - 20) ** 2 + (x % 56 - 28) ** 2 < 225
+    volume = torch.from_numpy((np.where(ball, 1.5, -0.5) + 0.3 * np.random.randn(144, 144, 144)).astype(np.float32)[None])
+    t, took = da5(128), []
+    for i in range(a.count + 1):
+        image = volume.clone()
+        began = time.process_time()
+        out = t(image=image)["image"]
+        took.append(time.process_time() - began)
+        if tuple(out.shape) != (1, 128, 128, 128):
+            raise SystemExit(f"a patch of {tuple(out.shape)}")
+    print(json.dumps({"value": sum(took[1:]) / a.count, "median": float(np.median(took[1:])), "count": a.count}))
+
+
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("kind", choices=["photographs", "features", "fashion", "probe", "lora", "resnet50", "first", "jpeg"])
+    p.add_argument("kind", choices=["photographs", "features", "fashion", "probe", "lora", "resnet50", "first", "jpeg", "patch"])
     p.add_argument("--folder")
     p.add_argument("--out", default="/dev/null")
     p.add_argument("--precision", default="no")
     p.add_argument("--memory", action="store_true")
     p.add_argument("--randaugment", action="store_true")
-    for name, value in ("batch", 32), ("count", None), ("epochs", 1), ("steps", 0), ("threads", 2):
+    for name, value in ("batch", 32), ("count", None), ("epochs", 1), ("steps", 0), ("threads", 2), ("seed", 1):
         p.add_argument("--" + name, type=int, default=value)
     a = p.parse_args()
     got = globals()[a.kind](a)

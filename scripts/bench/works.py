@@ -47,6 +47,7 @@ WORKS.update({
     "help": {"kind": "help", "goal": ("value", "<=", 10), "unit": "ms", "what": "glovita_train --help"},
     "jpeg-rrc": {"kind": "jpeg", "policy": "baseline", "goal": ("ratio", ">=", 2.5), "unit": "img/s", "what": "JPEG of 500 px, decoded, random resized crop, flip, 224 px uint8 in the batch; one core; peer: Pillow and torchvision"},
     "jpeg-randaugment": {"kind": "jpeg", "policy": "randaugment", "goal": ("ratio", ">=", 2.5), "unit": "img/s", "what": "the same with RandAugment; peer: the same operations in Pillow"},
+    "patch-da5": {"kind": "patch", "goal": ("speed", ">=", 10), "unit": "s", "what": "a patch of 128^3 by default_nnunet_DA5 from a float volume of 144^3, one core; peer: batchgeneratorsv2 with the same numbers, one thread"},
     "two-strands": {"kind": "strands", "goal": ("ratio", ">=", 1.9), "unit": "img/s", "what": "two strands of the JPEG path by the clock; peer: one"},
     "hop": {"kind": "hop", "goal": ("ratio", ">=", 0.9), "unit": "GB/s", "what": "one hop of 150 kB records, digest included; peer: a bare pipe whose ends read every byte once"},
     "four-stages": {"kind": "stages", "goal": ("ratio", ">=", 0.95), "unit": "img/s", "what": "the JPEG path with four stages more that pass records on; peer: without them"},
