@@ -32,6 +32,15 @@ ifneq ($(DNNL_ROOT),)
 B        := $(B)-dnnl
 endif
 
+# c-blosc2 (.b2nd files) is optional: the system's, or a copy (Debian 12: that of the Python package, .../site-packages/blosc2).
+BLOSC2_ROOT ?=
+BLOSC2   := $(if $(BLOSC2_ROOT)$(call pkg,libs,blosc2),-DGV_HAVE_BLOSC2)
+BLOSC2_CFLAGS := $(BLOSC2) $(if $(BLOSC2_ROOT),-I$(BLOSC2_ROOT)/include,$(call pkg,cflags,blosc2))
+BLOSC2_LIBS := $(if $(BLOSC2),$(if $(BLOSC2_ROOT),-L$(BLOSC2_ROOT)/lib -Wl$(comma)-rpath$(comma)$(abspath $(BLOSC2_ROOT))/lib) -lblosc2)
+ifneq ($(BLOSC2_ROOT),)
+B        := $(B)-blosc2
+endif
+
 CPPFLAGS += -Ilib -I. -D_GNU_SOURCE -DGV_VERSION='"$(VERSION)"' -include lib/common/banned.h
 CFLAGS   += -std=gnu11 $(OPT) $(WARN) -fno-math-errno -ffp-contract=off -fopenmp-simd -ffunction-sections -fdata-sections -fstack-protector-strong -pthread
 # No --gc-sections: GNU ld 2.40 aborts on debug information that takes the address of a GV_HOT function in a dropped section.
@@ -64,7 +73,7 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 CPPFLAGS += $(DNNL_CFLAGS)
 PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
-PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate
+PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate $(BLOSC2_LIBS)
 
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
@@ -74,7 +83,7 @@ help:
 	@echo 'make man       check the pages'
 	@echo 'make install   programs and pages below $$(DESTDIR)$$(PREFIX)'
 	@echo 'make clean     remove build/ and bin/'
-	@echo 'Options: PROVE_JOBS=N runs N tests at a time (2); SAN=address,undefined builds with sanitizers; DNNL_ROOT=DIR takes oneDNN from there; V=1 shows commands'
+	@echo 'Options: PROVE_JOBS=N runs N tests at a time (2); SAN=address,undefined builds with sanitizers; DNNL_ROOT=DIR takes oneDNN from there; BLOSC2_ROOT=DIR c-blosc2; V=1 shows commands'
 
 Q := $(if $(V),,@)
 
@@ -91,11 +100,14 @@ $(B)/lib/common/%.o: CPPFLAGS += -DGV_MAY_MALLOC
 # xxhash.h, compiled in, has a function that would allocate; it is not called.
 $(B)/lib/stream/hash.o $(B)/lib/stream/hash_avx2.o $(B)/lib/stream/hash_avx512.o: CPPFLAGS += -DGV_MAY_MALLOC
 
+# c-blosc2's headers have inline functions that allocate; they are not called.
+$(B)/formats/b2nd.o: CPPFLAGS += $(BLOSC2_CFLAGS) -DGV_MAY_MALLOC
+
 # msgpack-c has inline functions that allocate; its header comes before the ban.
 $(B)/lib/stream/%.o: CPPFLAGS += -DGV_WANTS_MSGPACK
 
 # The flags are part of the objects: a change of them rebuilds (WERROR does not: the same bytes come out).
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS)
+FLAGS := $(CC) $(CPPFLAGS) $(BLOSC2_CFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS)
 $(B)/flags: force
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@

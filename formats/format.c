@@ -38,26 +38,35 @@ const gv_format *gv_format_sniff(const uint8_t *p, size_t n)
 
 bool gv_format_suffix(const char *path)
 {
-    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
-    for (size_t i = 0; dot && all[i]; i++)
+    size_t n = strlen(path);
+    for (size_t i = 0; all[i]; i++)
         for (const char *const *s = all[i]->suffixes; *s; s++)
-            if (!strcasecmp(*s, dot))
+            if (n > strlen(*s) && !strcasecmp(path + n - strlen(*s), *s)) /* ".nii.gz" has two dots */
                 return true;
     return false;
 }
 
+/* "512 x 512 x 300 x 1". */
+static const char *shape_text(const gv_sample *s, char to[GV_MAX_DIMS * 24])
+{
+    size_t at = 0;
+    for (int i = 0; i < s->ndim; i++)
+        at += (size_t)snprintf(to + at, 24, "%s%" PRId64, i ? " x " : "", s->shape[i]);
+    return to;
+}
+
 int gv_shape_check(const gv_sample *s, size_t max_output, gv_err *err)
 {
-    int64_t c = s->shape[s->ndim - 1];
+    char text[GV_MAX_DIMS * 24] = "";
+    int64_t c = s->shape[s->ndim - 1], most = s->ndim > 3 ? GV_MAX_SIDE : GV_MAX_CHANNELS; /* the channels of a volume may be times */
     for (int i = 0; i < s->ndim - 1; i++)
         if (s->shape[i] < 1 || s->shape[i] > GV_MAX_SIDE)
             return gv_fail(err, GV_EDATA, "the header claims a side of %" PRId64 "; 1 to %d are read", s->shape[i], GV_MAX_SIDE);
-    if (c < 1 || c > GV_MAX_CHANNELS)
-        return gv_fail(err, GV_EDATA, "the header claims %" PRId64 " samples per pixel; 1 to %d are read", c, GV_MAX_CHANNELS);
+    if (c < 1 || c > most)
+        return gv_fail(err, GV_EDATA, "the header claims %" PRId64 " samples per pixel; 1 to %" PRId64 " are read", c, most);
     size_t bytes = gv_sample_bytes(s);
     if (!bytes || bytes > max_output)
-        return gv_fail(err, GV_EDATA, "the header claims %" PRId64 " x %" PRId64 " pixels of %" PRId64 " x %zu bytes; at most %zu MiB are decoded",
-                       s->ndim > 2 ? s->shape[s->ndim - 3] : 1, s->ndim > 1 ? s->shape[s->ndim - 2] : 1, c, gv_dtype_of(s->dtype)->size, max_output >> 20);
+        return gv_fail(err, GV_EDATA, "the header claims %s values of %zu bytes; at most %zu MiB are decoded", shape_text(s, text), gv_dtype_of(s->dtype)->size, max_output >> 20);
     return GV_OK;
 }
 
@@ -107,7 +116,9 @@ int gv_decode_bytes(gv_bytes b, gv_sample *out, gv_arena *arena, const gv_decode
     size_t max = o->max_output ? o->max_output : GV_MAX_OUTPUT;
     const gv_format *f = gv_format_sniff(b.p, b.n);
     if (!f)
-        return gv_fail(err, GV_EDATA, "the first bytes are those of no known format (jpeg, png, tiff, bmp, gif, webp, npy)");
+        return gv_fail(err, GV_EDATA, "the first bytes are those of no known format of images (jpeg, png, tiff, bmp, gif, webp, npy)");
+    if (!f->decode)
+        return gv_fail(err, GV_EDATA, "a %s file holds a volume, not an image (data.dataset generic_3d_dataset reads it)", f->name);
     gv_sample shape = { 0 }, x = { 0 };
     int r = f->header(b.p, b.n, &shape, err);
     if (r < 0 || (r = gv_shape_check(&shape, max, err)) < 0)

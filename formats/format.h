@@ -37,6 +37,9 @@ typedef struct gv_decode_options {
 
 enum { GV_MAX_INPUT = 512 << 20, GV_MAX_OUTPUT = 1 << 30 };
 
+struct gv_scan;
+struct gv_scan_options;
+
 typedef struct gv_format {
     const char *name, *summary;
     const char *const *suffixes; /* ".jpg" …, NULL-terminated, lower case */
@@ -49,6 +52,9 @@ typedef struct gv_format {
     /* The most bytes of pixels (after conversion) that a byte of file can hold, a bit generously; 0: no such bound. A file
      * below it is refused before memory is taken. */
     int64_t ratio;
+    /* The same as a volume [D,H,W,C] with what the file says of its place (formats/scan.h); NULL: it holds none. A format of
+     * volumes alone has neither header nor decode. */
+    int (*volume)(const uint8_t *p, size_t n, const struct gv_scan_options *o, struct gv_scan *out, gv_arena *arena, gv_err *err);
     /* A whole file of it, appended; NULL when only read. */
     int (*encode)(const gv_sample *x, gv_buf *out, gv_err *err);
 } gv_format;
@@ -73,7 +79,7 @@ int gv_bytes_load(const char *path, gv_bytes *b, size_t max_input, gv_arena *are
 int gv_decode_bytes(gv_bytes b, gv_sample *out, gv_arena *arena, const gv_decode_options *o, gv_err *err) GV_MUST_USE;
 int gv_decode_file(const char *path, gv_sample *out, gv_arena *arena, const gv_decode_options *o, gv_err *err) GV_MUST_USE;
 
-/* A shape within every limit: 2 to 3 spatial axes' sides, channels, bytes. Used by decoders before they take memory. */
+/* A shape within every limit: sides of the spatial axes, channels, bytes. Used by decoders before they take memory. */
 int gv_shape_check(const gv_sample *s, size_t max_output, gv_err *err) GV_MUST_USE;
 
 #endif

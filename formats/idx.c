@@ -1,15 +1,14 @@
 /* idx: MNIST's container, and reading of gzip files whole. */
 #include "formats/idx.h"
+#include "formats/gzip.h"
 #include "common/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libdeflate.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_RATIO = 1040 }; /* deflate cannot do better than 1032:1 */
 static const size_t max_bytes = (size_t)4 << 30;
 
 static int open_path(const char *path, gv_err *err)
@@ -26,54 +25,6 @@ static int regular(int fd, const char *path, size_t *n, gv_err *err)
     if (!S_ISREG(st.st_mode))
         return gv_fail(err, GV_EDATA, "'%s' is not a regular file", path);
     *n = (size_t)st.st_size;
-    return GV_OK;
-}
-
-/* One gzip member after another. The last four bytes of a member give its length modulo 2^32, which is only a first guess. */
-static int inflate(const char *path, const uint8_t *in, size_t n, size_t cap, uint8_t **data, size_t *len, gv_err *err)
-{
-    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    size_t guess = n >= 18 ? in[n - 4] | (size_t)in[n - 3] << 8 | (size_t)in[n - 2] << 16 | (size_t)in[n - 1] << 24 : 0, used = 0, done = 0;
-    uint8_t *out = NULL;
-    int r = d ? GV_OK : gv_fail(err, GV_ESYS, "out of memory for inflating '%s'", path);
-    if (r == GV_OK && guess / MAX_RATIO > n)
-        r = gv_fail(err, GV_EDATA, "'%s' is damaged or cut: its last bytes claim that %zu bytes inflate to %zu", path, n, guess);
-    else if (r == GV_OK && guess > cap)
-        r = gv_fail(err, GV_EDATA, "'%s' claims to inflate from %zu to %zu bytes; at most %zu are read", path, n, guess, cap);
-    size_t room = guess + 1;
-    if (r == GV_OK && !(out = gv_alloc(room, err)))
-        r = GV_ESYS;
-    while (r == GV_OK && used < n) {
-        size_t in_used = 0, out_used = 0;
-        enum libdeflate_result q = libdeflate_gzip_decompress_ex(d, in + used, n - used, out + done, room - done, &in_used, &out_used);
-        if (q == LIBDEFLATE_INSUFFICIENT_SPACE && room <= cap && room / 2 < n * MAX_RATIO) { /* several members, or a wrong length */
-            size_t more = room * 2 > cap ? cap + 1 : room * 2;
-            uint8_t *p = gv_alloc(more, err);
-            if (!p) {
-                r = GV_ESYS;
-                break;
-            }
-            memcpy(p, out, done);
-            gv_free(out);
-            out = p;
-            room = more;
-        } else if (q != LIBDEFLATE_SUCCESS)
-            r = q == LIBDEFLATE_INSUFFICIENT_SPACE ? gv_fail(err, GV_EDATA, "'%s' inflates to more than %zu bytes", path, cap)
-                                                   : gv_fail(err, GV_EDATA, "'%s' is damaged or cut: its gzip data of %zu bytes do not inflate", path, n);
-        else {
-            used += in_used;
-            done += out_used;
-        }
-    }
-    libdeflate_free_decompressor(d);
-    if (r == GV_OK && done > cap)
-        r = gv_fail(err, GV_EDATA, "'%s' inflates to more than %zu bytes", path, cap);
-    if (r < 0) {
-        gv_free(out);
-        return r;
-    }
-    *data = out;
-    *len = done;
     return GV_OK;
 }
 
@@ -105,8 +56,9 @@ int gv_read_gz_fd(int fd, const char *path, size_t cap, uint8_t **data, size_t *
         else
             n = (size_t)got;
     }
-    if (r == GV_OK && n >= 2 && in[0] == 0x1f && in[1] == 0x8b) {
-        r = inflate(path, in, n, cap, data, len, err);
+    if (r == GV_OK && gv_is_gzip(in, n)) {
+        if ((r = gv_gunzip(in, n, cap, data, len, err)) < 0)
+            gv_fail_in(err, "'%s'", path);
         gv_free(in);
     } else if (r == GV_OK) {
         *data = in;

@@ -1,11 +1,11 @@
-/* npy: NumPy's .npy, versions 1 to 3, C order, either byte order; any shape of up to 8 axes, kept as it is. An array of
- * shape [n] or [h,w] gets a last axis of one channel.
+/* npy: NumPy's .npy, versions 1 to 3, C or Fortran order, either byte order; any shape of up to 8 axes, kept as it is. An array of
+ * shape [n] or [h,w] gets a last axis of one channel; as a volume [D,H,W] does.
  * Source: NumPy Enhancement Proposal 1 and numpy.lib.format. */
-#include "formats/format.h"
+#include "formats/scan.h"
 #include <ctype.h>
 #include <inttypes.h>
 
-struct head { gv_sample shape; size_t at; bool swap; };
+struct head { gv_sample shape; int axes; size_t at; bool swap, fortran; }; /* axes: of the file */
 
 static bool sniff(const uint8_t *p, size_t n)
 {
@@ -40,8 +40,7 @@ static int parse(const uint8_t *p, size_t n, struct head *h, gv_err *err)
     const char *d = entry(text, "'descr'"), *f = entry(text, "'fortran_order'"), *s = entry(text, "'shape'");
     if (!d || !f || !s || *d != '\'' || *s != '(')
         return gv_fail(err, GV_EDATA, "NPY has a header without descr, fortran_order and shape");
-    if (strncmp(f, "False", 5))
-        return gv_fail(err, GV_EDATA, "NPY in Fortran order is not read");
+    h->fortran = !strncmp(f, "True", 4);
     snprintf(descr, sizeof descr, "%.*s", (int)strcspn(d + 1, "'"), d + 1);
     h->swap = descr[0] == '>';
     if (h->swap)
@@ -58,6 +57,7 @@ static int parse(const uint8_t *p, size_t n, struct head *h, gv_err *err)
         h->shape.shape[h->shape.ndim++] = v;
         s = end + strspn(end, ", L");
     }
+    h->axes = h->shape.ndim;
     if (h->shape.ndim < 3 && h->shape.ndim < GV_MAX_DIMS)
         h->shape.shape[h->shape.ndim++] = 1;
     return GV_OK;
@@ -72,32 +72,68 @@ static int header(const uint8_t *p, size_t n, gv_sample *s, gv_err *err)
     return r;
 }
 
+/* Values with the first axis fastest to ones with the last axis fastest. */
+static void from_fortran(const uint8_t *in, const gv_sample *x, int axes, size_t e)
+{
+    int64_t at[GV_MAX_DIMS] = { 0 }, stride[GV_MAX_DIMS];
+    size_t n = gv_sample_bytes(x) / e, from = 0;
+    uint8_t *out = x->data;
+    for (int64_t k = 0, s = 1; k < axes; s *= x->shape[k++])
+        stride[k] = s;
+    for (size_t i = 0; i < n; i++, out += e) {
+        memcpy(out, in + from * e, e);
+        for (int k = axes - 1; k >= 0; k--) {
+            from += (size_t)stride[k];
+            if (++at[k] < x->shape[k])
+                break;
+            from -= (size_t)(stride[k] * x->shape[k]);
+            at[k] = 0;
+        }
+    }
+}
+
+static int values(const uint8_t *p, size_t n, const struct head *h, gv_sample *s, gv_arena *arena, gv_err *err)
+{
+    gv_sample x;
+    int r = gv_sample_init(&x, h->shape.dtype, h->shape.ndim, h->shape.shape, arena, err);
+    if (r < 0)
+        return r;
+    size_t bytes = gv_sample_bytes(&x), e = gv_dtype_of(x.dtype)->size;
+    if (n - h->at < bytes)
+        return gv_fail(err, GV_EDATA, "NPY ends after %zu bytes; its header claims %zu", n, h->at + bytes);
+    if (h->fortran && h->axes > 1)
+        from_fortran(p + h->at, &x, h->axes, e);
+    else
+        memcpy(x.data, p + h->at, bytes);
+    if (h->swap)
+        gv_swap_bytes(x.data, bytes / e, e);
+    *s = x;
+    return GV_OK;
+}
+
 static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *part, size_t max_output, gv_arena *arena, gv_err *err)
 {
     struct head h;
-    gv_sample x;
     (void)part;
     (void)max_output;
     int r = parse(p, n, &h, err);
-    if (r < 0 || (r = gv_sample_init(&x, h.shape.dtype, h.shape.ndim, h.shape.shape, arena, err)) < 0)
+    return r < 0 ? r : values(p, n, &h, s, arena, err);
+}
+
+static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan *v, gv_arena *arena, gv_err *err)
+{
+    struct head h;
+    int r = parse(p, n, &h, err);
+    if (r < 0)
         return r;
-    size_t bytes = gv_sample_bytes(&x), e = gv_dtype_of(x.dtype)->size;
-    if (n - h.at < bytes)
-        return gv_fail(err, GV_EDATA, "NPY ends after %zu bytes; its header claims %zu", n, h.at + bytes);
-    memcpy(x.data, p + h.at, bytes);
-    uint8_t *q = x.data;
-    for (size_t i = 0; h.swap && e > 1 && i < bytes; i += e)
-        for (size_t k = 0; k < e / 2; k++) {
-            uint8_t t = q[i + k];
-            q[i + k] = q[i + e - 1 - k];
-            q[i + e - 1 - k] = t;
-        }
-    *s = x;
-    return GV_OK;
+    h.shape.ndim = h.axes;
+    if ((r = gv_scan_axes(&h.shape, "the array", err)) < 0 || (r = gv_shape_check(&h.shape, o->max_output, err)) < 0)
+        return r;
+    return values(p, n, &h, &v->x, arena, err);
 }
 
 const gv_format gv_format_npy = {
     .name = "npy", .summary = "NumPy array",
     .suffixes = (const char *const[]){ ".npy", NULL },
-    .sniff = sniff, .header = header, .decode = decode,
+    .sniff = sniff, .header = header, .decode = decode, .volume = volume,
 };

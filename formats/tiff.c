@@ -1,8 +1,9 @@
 /* tiff: strips and tiles, chunky and planar, grey, RGB, palette, CMYK, YCbCr in JPEG; 1 to 64 bits, whole numbers and floats.
- * 8-bit and 1-bit files give Pillow's pixels; 2 and 4 bits are scaled to 8, wider samples keep their type. The first page.
+ * 8-bit and 1-bit files give Pillow's pixels; 2 and 4 bits are scaled to 8, wider samples keep their type. The first page,
+ * or all of equal shape as a volume: pages are D; those of an ImageJ stack with channels go round through them.
  * libtiff takes no single allocation above the limit, reads from memory only, and says nothing itself.
  * Source: TIFF 6.0 specification. */
-#include "formats/format.h"
+#include "formats/scan.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <tiffio.h>
@@ -313,8 +314,98 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
     return r;
 }
 
+/* ---- volumes ---- */
+
+/* Reduced images and masks beside a page are no page. */
+static bool is_page(TIFF *t)
+{
+    uint32_t kind = 0;
+    TIFFGetFieldDefaulted(t, TIFFTAG_SUBFILETYPE, &kind);
+    return !(kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK));
+}
+
+/* "channels=2" in what ImageJ says of a stack, where its pages go round; otherwise 1. */
+static int64_t imagej_channels(TIFF *t)
+{
+    char *text = NULL;
+    if (!TIFFGetField(t, TIFFTAG_IMAGEDESCRIPTION, &text) || !text || strncmp(text, "ImageJ=", 7))
+        return 1;
+    const char *c = strstr(text, "\nchannels=");
+    long n = c ? strtol(c + 10, NULL, 10) : 1;
+    return n < 1 || n > GV_MAX_CHANNELS ? 1 : n;
+}
+
+static int64_t count_pages(TIFF *t)
+{
+    int64_t n = 0;
+    do
+        n += is_page(t);
+    while (n <= GV_MAX_SIDE && TIFFReadDirectory(t));
+    return TIFFSetDirectory(t, 0) ? n : -1;
+}
+
+/* Page i goes to slice i / k, channels from i % k of its own many on. */
+static int add_page(gv_sample *v, const gv_sample *page, int64_t i, int64_t k)
+{
+    size_t e = gv_dtype_of(v->dtype)->size, own = (size_t)page->shape[2] * e, voxel = own * (size_t)k, n = (size_t)(v->shape[1] * v->shape[2]);
+    uint8_t *to = (uint8_t *)v->data + (size_t)(i / k) * n * voxel + (size_t)(i % k) * own;
+    const uint8_t *from = page->data;
+    if (page->dtype != v->dtype || page->shape[0] != v->shape[1] || page->shape[1] != v->shape[2] || page->shape[2] * k != v->shape[3])
+        return -1;
+    if (k == 1)
+        memcpy(to, from, n * voxel);
+    else
+        for (size_t j = 0; j < n; j++)
+            memcpy(to + j * voxel, from + j * own, own);
+    return 0;
+}
+
+static int read_pages(TIFF *t, struct memory *m, size_t max_output, gv_sample *v, gv_arena *arena, gv_err *err)
+{
+    int64_t pages = count_pages(t), k = imagej_channels(t), i = 0;
+    struct page g;
+    if (m->said || pages < 1 || pages > GV_MAX_SIDE)
+        return m->said ? GV_EDATA : gv_fail(err, GV_EDATA, "TIFF has %s pages", pages < 1 ? "no" : "too many");
+    if (pages % k)
+        k = 1;
+    int r = read_page(t, &g, err);
+    if (r < 0)
+        return r;
+    *v = (gv_sample){ .dtype = g.dtype, .ndim = 4, .shape = { pages / k, g.h, g.w, g.channels * k } };
+    if ((r = gv_shape_check(v, max_output, err)) < 0 || (r = gv_sample_init(v, v->dtype, 4, v->shape, arena, err)) < 0)
+        return r;
+    while (i < pages) {
+        size_t mark = arena->used;
+        gv_sample page;
+        if (is_page(t)) {
+            if ((r = decode_page(t, m, &page, max_output, arena, err)) < 0)
+                return gv_fail_in(err, "page %" PRId64, i);
+            if (add_page(v, &page, i, k) < 0)
+                return gv_fail(err, GV_EDATA, "TIFF page %" PRId64 " is %" PRId64 " x %" PRId64 " x %" PRId64 " %s, not as the first", i, page.shape[0], page.shape[1], page.shape[2], gv_dtype_of(page.dtype)->name);
+            gv_arena_rewind(arena, mark);
+            i++;
+        }
+        if (i < pages && !TIFFReadDirectory(t))
+            break;
+    }
+    return i == pages ? GV_OK : gv_fail(err, GV_EDATA, "TIFF ends after page %" PRId64 " of %" PRId64, i, pages);
+}
+
+static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan *v, gv_arena *arena, gv_err *err)
+{
+    struct memory m = { .p = p, .n = n, .err = err };
+    TIFF *t = open_memory(&m, o->max_output);
+    if (!t)
+        return GV_EDATA;
+    int r = read_pages(t, &m, o->max_output, &v->x, arena, err);
+    if (r == GV_OK && m.dry) /* the place of a further page, say, which the library then takes for the end of the list */
+        r = gv_fail(err, GV_EDATA, "TIFF ends after %zu bytes", n);
+    TIFFClose(t);
+    return r;
+}
+
 const gv_format gv_format_tiff = {
-    .name = "tiff", .summary = "TIFF and BigTIFF, first page",
+    .name = "tiff", .summary = "TIFF and BigTIFF: the first page as an image, all as a volume",
     .suffixes = (const char *const[]){ ".tif", ".tiff", NULL },
-    .sniff = sniff, .header = header, .decode = decode,
+    .sniff = sniff, .header = header, .decode = decode, .volume = volume,
 };

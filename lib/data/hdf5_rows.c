@@ -1,5 +1,6 @@
 #include "data/hdf5.h"
 #include "data/rows.h"
+#include "formats/hdf5_set.h"
 #include <inttypes.h>
 #include <math.h>
 #include <unistd.h>
@@ -7,33 +8,9 @@
 enum { MOST_DIM = 1 << 20, MOST_ROWS = 1 << 30, CHUNK_CACHE = 64 << 20 };
 static const size_t most_bytes = (size_t)1 << 30; /* of one sample */
 
-/* A data set inside this file: a hard link, not virtual, not stored elsewhere. 0: there is none. */
 static int open_set(const gv_features_file *f, const char *file, const char *name, hid_t *out, gv_err *err)
 {
-    H5L_info_t link;
-    *out = -1;
-    if (H5Lexists(f->file, name, H5P_DEFAULT) <= 0)
-        return 0;
-    if (H5Lget_info(f->file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
-        return gv_fail(err, GV_EDATA, "'%s': '%s' is a link, which is not followed", file, name);
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    if (access >= 0)
-        H5Pset_chunk_cache(access, 12421, CHUNK_CACHE, 0.75); /* rows come in any order */
-    hid_t set = H5Dopen2(f->file, name, access < 0 ? H5P_DEFAULT : access);
-    if (access >= 0)
-        H5Pclose(access);
-    if (set < 0)
-        return gv_fail(err, GV_EDATA, "'%s': '%s' is no readable data set", file, name);
-    hid_t made = H5Dget_create_plist(set);
-    bool elsewhere = made < 0 || H5Pget_external_count(made) != 0 || H5Pget_layout(made) == H5D_VIRTUAL;
-    if (made >= 0)
-        H5Pclose(made);
-    if (elsewhere) {
-        H5Dclose(set);
-        return gv_fail(err, GV_EDATA, "'%s': '%s' lies in other files, which are not read", file, name);
-    }
-    *out = set;
-    return 1;
+    return gv_hdf5_open_set(f->file, file, name, CHUNK_CACHE, out, err); /* rows come in any order */
 }
 
 static int shape_of(hid_t set, hsize_t shape[3])
@@ -173,7 +150,7 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
     char path[64];
     hsize_t shape[3] = { 0 };
     *f = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    gv_hdf5_quiet();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 #if H5_VERSION_GE(1, 10, 7)

@@ -58,6 +58,8 @@ int gv_sample_window(gv_sample *x, const int64_t *start, const int64_t *size, gv
 int gv_sample_crop(gv_sample *x, const gv_region *r, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* Mirror along spatial axis 0 … ndim-2, in place. */
 int gv_sample_flip(gv_sample *x, int axis, gv_err *err) GV_MUST_USE;
+/* Axis k of a volume [D,H,W,C] becomes what was axis order[k], mirrored where flip[k]. New pixels in arena, unless nothing changes. */
+int gv_sample_turn(gv_sample *x, const int order[3], const bool flip[3], gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* To `channels` channels: 1 -> n repeats; 3 -> 1 is ITU-R 601 luma as Pillow computes it; 4 -> 3 and 2 -> 1 drop the last
  * (alpha, without compositing, as Pillow); other pairs are GV_EDATA. */
 int gv_sample_channels(gv_sample *x, int64_t channels, gv_arena *arena, gv_err *err) GV_MUST_USE;
@@ -81,6 +83,10 @@ extern const char *const gv_interpolation_names[]; /* "nearest" "linear" "biline
  */
 int gv_sample_resize(gv_sample *x, int64_t h, int64_t w, gv_interpolation how, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
+/* A float32 volume [D,H,W,C] on a grid of size[3] over the same field of view, by splines of order 0, 1 or 3 (see its file). New
+ * values in arena. */
+int gv_sample_resample(gv_sample *x, const int64_t size[3], int order, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
 /* y[r,c] = x at (m3 c + m4 r + m5, m0 c + m1 r + m2), the inverse map as OpenCV takes it (WARP_INVERSE_MAP), INTER_LINEAR in
  * steps of 1/32 pixel, same size. uint8 equals OpenCV 4 bit for bit; other types are computed in double, with 0 for fill. */
 int gv_sample_warp_linear(gv_sample *x, const double m[6], gv_border border, const uint8_t *fill, gv_arena *arena, gv_err *err) GV_MUST_USE;
@@ -93,6 +99,15 @@ int gv_sample_rotate_linear(gv_sample *x, double degrees, gv_border border, gv_a
 int gv_sample_warp_pillow(gv_sample *x, const double m[6], gv_interpolation how, const uint8_t *fill, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* Pillow's Image.rotate(degrees, NEAREST, expand=False, fillcolor=fill), counter-clockwise. */
 int gv_sample_rotate_pillow(gv_sample *x, double degrees, const uint8_t *fill, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
+/* ---- float32 samples of any shape, in place ---- */
+
+/* GV_EDATA, naming the first, when a float32 sample has a value that is NaN or infinite. */
+int gv_sample_finite(const gv_sample *x, gv_err *err) GV_MUST_USE;
+/* (x - mean) / max(deviation, 1e-8) of each channel; nonzero: of the values other than 0, which alone are changed. */
+int gv_sample_zscore(gv_sample *x, bool nonzero, gv_err *err) GV_MUST_USE;
+/* low to 0, high to 1, cut off outside: a radiologist's window. */
+int gv_sample_levels(gv_sample *x, double low, double high, gv_err *err) GV_MUST_USE;
 
 /* ---- colour, uint8 images, in place unless an arena is taken; Pillow's arithmetic bit for bit ---- */
 
