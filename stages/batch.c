@@ -37,7 +37,10 @@ struct fill {
     const char **id;
     int64_t *index;
     const gv_tensor **y;           /* NULL: unlabelled */
+    double *place[2];              /* spacing [3] and affine [4,4] of volumes, a row each */
+    int64_t placed[2];             /* rows that have one */
 };
+static const struct { const char *key; int64_t n; } places[] = { { "spacing", 3 }, { "affine", 16 } };
 
 struct run {
     gv_stage_ctx *st;
@@ -147,6 +150,22 @@ static int target(struct run *r, const gv_record *rec, const char *id, const gv_
     return GV_OK;
 }
 
+/* Where the sample lies, for as long as all of a batch know it. */
+static int keep_place(struct fill *f, int64_t most, const gv_record *rec, gv_err *err)
+{
+    for (size_t k = 0; k < GV_COUNT(places); k++) {
+        const gv_tensor *t = gv_get_tensor(rec, places[k].key);
+        size_t n = (size_t)places[k].n, bytes = n * sizeof(double);
+        if (!t || t->dtype != GV_F64T || t->bytes != bytes || f->placed[k] != f->n)
+            continue;
+        if (!f->place[k] && !(f->place[k] = gv_arena_alloc(f->arena, (size_t)most * bytes, err)))
+            return GV_ESYS;
+        memcpy(f->place[k] + (size_t)f->n * n, t->data, bytes);
+        f->placed[k]++;
+    }
+    return GV_OK;
+}
+
 /* One sample of `views` rows. */
 static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
 {
@@ -163,7 +182,7 @@ static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
         return gv_fail(err, GV_EDATA, "the 'x' of '%s' has %d dimensions%s", id, x->ndim, skip ? ", not the views the header tells" : "");
     (void)gv_get_i64(rec, "index", &index);
     for (int64_t i = 0; i < v; i++, f->n++) {
-        if (agree(r, id, x->dtype, x->ndim - skip, x->shape + skip, err) < 0 || target(r, rec, id, &y, err) < 0)
+        if (agree(r, id, x->dtype, x->ndim - skip, x->shape + skip, err) < 0 || target(r, rec, id, &y, err) < 0 || keep_place(f, r->size, rec, err) < 0)
             return err->code;
         size_t bytes = r->bags ? x->bytes : f->bytes;
         uint8_t *to = r->bags ? gv_arena_alloc_dirty(f->arena, bytes + 1, err) : f->x + (size_t)f->n * f->bytes;
@@ -258,6 +277,9 @@ static int put(struct run *r, struct fill *f, bool ends, gv_err *err)
     int code = r->bags ? put_bags(f, &rec, err) : gv_set_tensor(&rec, "x", f->dtype, shape, f->ndim + 1, f->x, err);
     if (code < 0 || put_targets(r, f, &rec, err) < 0 || gv_set_tensor(&rec, "index", GV_I64T, &f->n, 1, f->index, err) < 0 || gv_set(&rec, "id", ids, err) < 0)
         return err->code;
+    for (size_t k = 0; k < GV_COUNT(places); k++)
+        if (f->placed[k] == f->n && gv_set_tensor(&rec, places[k].key, GV_F64T, places[k].n == 3 ? (int64_t[]){ f->n, 3 } : (int64_t[]){ f->n, 4, 4 }, places[k].n == 3 ? 2 : 3, f->place[k], err) < 0)
+            return err->code;
     if (r->mix && put_mix(r, f, &rec, err) < 0)
         return err->code;
     if (f->skipped && gv_set_i64(&rec, "skipped", f->skipped, err) < 0)

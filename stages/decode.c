@@ -1,15 +1,18 @@
 /* decode: open what sample records name and decode it. A sample that cannot be decoded goes on as an error record.
  *
  * Images become uint8 (or uint16) [H,W,C] with model.encoder.input_channels channels, gray repeated; rows of IDX and CIFAR
- * files the same; videos clips [T,H,W,C], or [V,T,H,W,C] with several to a sample, as the header's `clips` says; rows of HDF5 files float32 [D] or [N,D]. With the augmentation that follows (--split, data.augmentation) a
- * leading crop is drawn from the size in the file's header and only that part of a JPEG is decoded: then `region` and `full`
- * tell augment so, and its output is the same bytes. */
+ * files the same; rows of HDF5 files float32 [D] or [N,D]. Videos become clips [T,H,W,C], or [V,T,H,W,C] with several to a sample,
+ * as the header's `clips` says. Volumes become float32 [D,H,W,C], turned, resampled and normalised as the header's `volume` says, with
+ * `spacing` [3] and `affine` [4,4] where the file knows them. For images, with the augmentation that follows (--split,
+ * data.augmentation), a leading crop is drawn from the size in the file's header and only that part of a JPEG is decoded: then `region`
+ * and `full` tell augment so, and its output is the same bytes. */
 #include "augment/augment.h"
 #include "common/file.h"
 #include "data/clips.h"
 #include "data/data.h"
 #include "data/open.h"
 #include "data/rows.h"
+#include "data/scan.h"
 #include "formats/format.h"
 #include "data/policy.h"
 #include "stage/stage.h"
@@ -33,10 +36,12 @@ struct run {
     gv_roots roots;
     gv_pipeline *policy; /* NULL: everything is decoded */
     int64_t channels;
+    size_t most;         /* bytes of one sample */
     uint64_t seed;
-    bool videos;
+    bool videos, volumes;
     gv_clip_plan clips;
-    gv_arena big;        /* videos: reset per record, as scratch is */
+    gv_scan_plan plan;
+    gv_arena big;        /* videos and volumes: reset per record, as scratch is */
     struct { char *name; gv_rows *rows; uint64_t used; } open[OPEN_ROWS]; /* containers, kept open */
     uint64_t clock;
 };
@@ -116,26 +121,69 @@ static int high_bytes(gv_sample *x, gv_arena *arena, gv_err *err)
     return GV_OK;
 }
 
-static int decode_file(struct run *r, const gv_record *rec, const char *path, gv_sample *x, gv_decode_info *info, gv_err *err)
+/* The bytes of a file, in the arena; decoders may look past the end in whole words. */
+static int file_bytes(const struct run *r, const char *path, size_t most, gv_arena *arena, gv_bytes *b, gv_err *err)
 {
-    struct place p = { .r = r };
     struct stat st;
-    int fd = gv_roots_open(&r->roots, path, GV_MAX_INPUT, err);
+    int fd = gv_roots_open(&r->roots, path, most, err);
     if (fd < 0)
         return fd;
-    uint8_t *bytes = fstat(fd, &st) == 0 ? gv_arena_alloc_dirty(&r->st->scratch, (size_t)st.st_size + 64, err) : NULL;
+    uint8_t *bytes = fstat(fd, &st) == 0 ? gv_arena_alloc_dirty(arena, (size_t)st.st_size + 64, err) : NULL;
     int64_t n = bytes ? gv_read_full(fd, bytes, (size_t)st.st_size, err) : -1;
     close(fd);
     if (n < 0)
         return gv_fail_in(err, "cannot read '%s'", path);
     memset(bytes + n, 0, 64);
+    *b = (gv_bytes){ bytes, (size_t)n };
+    return GV_OK;
+}
+
+static int decode_image(struct run *r, const gv_record *rec, const char *path, gv_sample *x, gv_decode_info *info, gv_err *err)
+{
+    struct place p = { .r = r };
+    gv_bytes b;
+    if (file_bytes(r, path, GV_MAX_INPUT, &r->st->scratch, &b, err) < 0)
+        return err->code;
     (void)gv_get_i64(rec, "epoch", &p.epoch);
     (void)gv_get_i64(rec, "index", &p.index);
     (void)gv_get_i64(rec, "draw", &p.draw);
-    gv_decode_options o = { .channels = r->channels, .crop = r->policy ? leading_crop : NULL, .crop_arg = &p, .info = info };
-    if (gv_decode_bytes((gv_bytes){ bytes, (size_t)n }, x, &r->st->scratch, &o, err) < 0)
+    gv_decode_options o = { .channels = r->channels, .max_output = r->most, .crop = r->policy ? leading_crop : NULL, .crop_arg = &p, .info = info };
+    if (gv_decode_bytes(b, x, &r->st->scratch, &o, err) < 0)
         return gv_fail_in(err, "cannot decode '%s'", path);
     return x->dtype == GV_U16 && r->st->config->data.eight_bit ? high_bytes(x, &r->st->scratch, err) : GV_OK;
+}
+
+static int decode_volume(struct run *r, gv_record *rec, const char *path, gv_sample *x, gv_err *err)
+{
+    gv_bytes b;
+    gv_scan v;
+    gv_arena_reset(&r->big);
+    if (file_bytes(r, path, r->most + (64 << 20), &r->big, &b, err) < 0)
+        return err->code;
+    double side[3];
+    int beside = gv_scan_beside(&r->roots, path, side, err);
+    if (beside < 0)
+        return beside;
+    if (gv_scan_load(&r->plan, b, beside ? side : NULL, r->channels, r->most, &v, &r->big, err) < 0)
+        return gv_fail_in(err, "cannot decode '%s'", path);
+    *x = v.x;
+    if (!v.placed)
+        return GV_OK;
+    double *n = gv_arena_alloc(&r->big, 19 * sizeof *n, err); /* spacing, then the matrix with its last row */
+    if (!n)
+        return GV_ESYS;
+    memcpy(n, v.spacing, sizeof v.spacing);
+    memcpy(n + 3, v.affine, sizeof v.affine);
+    n[18] = 1;
+    if (gv_set_tensor(rec, "spacing", GV_F64T, (int64_t[]){ 3 }, 1, n, err) < 0 || !v.turned)
+        return err->code;
+    return gv_set_tensor(rec, "affine", GV_F64T, (int64_t[]){ 4, 4 }, 2, n + 3, err);
+}
+
+static int decode_clips(struct run *r, gv_record *rec, gv_sample *x, gv_err *err)
+{
+    gv_arena_reset(&r->big);
+    return gv_clip_load(&r->clips, &r->roots, rec, r->seed, r->channels, x, &r->big, err);
 }
 
 static int decode(struct run *r, gv_record *rec, gv_err *err)
@@ -146,12 +194,9 @@ static int decode(struct run *r, gv_record *rec, gv_err *err)
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
     if (!path && !file)
         return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    if (r->videos && path) {
-        gv_arena_reset(&r->big);
-        if (gv_clip_load(&r->clips, &r->roots, rec, r->seed, r->channels, &x, &r->big, err) < 0)
-            return err->code;
-    } else if ((path ? decode_file(r, rec, path, &x, &info, err) : decode_row(r, rec, file, &x, err)) < 0)
-        return err->code;
+    int code = !path ? decode_row(r, rec, file, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
+    if (code < 0)
+        return code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)
         gv_unset(rec, gone[i]);
     rec->kind = GV_TENSOR;
@@ -182,6 +227,15 @@ static int open_roots(struct run *r, gv_err *err)
     return GV_OK;
 }
 
+/* Memory for what is larger than an image: addresses alone until used. */
+static int start_big(struct run *r, size_t room, gv_err *err)
+{
+#ifdef GV_SANITIZED
+    room = (size_t)256 << 20; /* poisoning costs an eighth of it */
+#endif
+    return gv_arena_init(&r->big, "big", room, err);
+}
+
 /* Videos: the header tells how their clips lie, and batch how many make one sample. */
 static int start_videos(struct run *r, bool train, gv_err *err)
 {
@@ -191,12 +245,18 @@ static int start_videos(struct run *r, bool train, gv_err *err)
     r->videos = true;
     if (r->clips.views > 1 && gv_writer_fact(r->st->out, "views", gv_item_i64(r->clips.views), err) < 0)
         return err->code;
-#ifdef GV_SANITIZED
-    size_t room = (size_t)256 << 20; /* poisoning costs an eighth of it */
-#else
-    size_t room = (size_t)4 << 30; /* frames, and frames of other channels; addresses alone until used */
-#endif
-    return gv_arena_init(&r->big, "clips", room, err);
+    return start_big(r, (size_t)4 << 30, err); /* frames, and frames of other channels */
+}
+
+static int start_volumes(struct run *r, gv_err *err)
+{
+    const gv_record *h = gv_reader_header(r->st->in);
+    const char *content = gv_get_text(h, "content");
+    if (!content || strcmp(content, "volume"))
+        return GV_OK;
+    r->volumes = true;
+    int code = gv_scan_plan_read(&r->plan, h, err); /* below: file, its values, floats, and one more for each axis that is resampled */
+    return code < 0 ? code : start_big(r, 9 * r->most + ((size_t)256 << 20), err);
 }
 
 static int loop(struct run *r, gv_err *err)
@@ -221,10 +281,13 @@ static int run(gv_stage_ctx *st, gv_err *err)
     const struct decode *o = st->params;
     bool train = o->split == 0;
     r.channels = gv_config_encoder(st->config).input_channels;
+    r.most = (size_t)st->config->data.max_sample << 20;
     int code = open_roots(&r, err);
     if (code == GV_OK)
         code = start_videos(&r, train, err);
-    if (code == GV_OK && !r.videos && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
+    if (code == GV_OK)
+        code = start_volumes(&r, err);
+    if (code == GV_OK && !r.videos && !r.volumes && (train ? st->config->augmentation.train_policy : st->config->augmentation.test_policy) && gv_config_typed(st->config, train ? "data.augmentation.train_policy" : "data.augmentation.test_policy"))
         code = gv_stage_policy(st->config, gv_reader_header(st->in), train, &r.policy, &st->run, err);
     if (code == GV_OK)
         code = gv_stage_start(st, err);

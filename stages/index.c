@@ -5,6 +5,7 @@
 #include "common/rng.h"
 #include "data/clips.h"
 #include "data/data.h"
+#include "data/scan.h"
 #include "stage/stage.h"
 #include <inttypes.h>
 
@@ -124,6 +125,9 @@ static int facts(gv_stage_ctx *st, const struct run *r, gv_err *err)
         if (clips.type == GV_NIL || gv_writer_fact(w, "clips", clips, err) < 0)
             return err->code;
     }
+    gv_item plan = { .type = GV_NIL };
+    if (d->volume && ((plan = gv_scan_plan_item(d->volume, &st->run, err)).type == GV_NIL || gv_writer_fact(w, "volume", plan, err) < 0))
+        return err->code;
     if (d->native_size && gv_writer_fact(w, "native_size", gv_item_i64(d->native_size), err) < 0)
         return err->code;
     if (d->feature_dim && gv_writer_fact(w, "feature_dim", gv_item_i64(d->feature_dim), err) < 0)

@@ -35,6 +35,7 @@ struct gv_data_config {
     bool stratified;
     const char *group_column;
     bool approximate_decode, eight_bit;
+    int64_t max_sample;        /* MiB */
     const char *command;
     gv_dict dataset_kwargs;
 };

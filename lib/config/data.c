@@ -15,6 +15,7 @@ static const gv_field fields[] = {
     GV_OPT_STR(struct gv_data_config, group_column, "column (or key) that names a group, such as a patient: drawn folds never split a group"),
     GV_BOOL(struct gv_data_config, approximate_decode, false, "decode JPEGs at a reduced scale where the policy shrinks them: faster, other pixels"),
     GV_BOOL(struct gv_data_config, eight_bit, false, "bring 16-bit images to 8 bits (their high byte), for folders that mix both; otherwise they keep their 16"),
+    GV_I64(struct gv_data_config, max_sample, 1024, 1, 4095, "MiB", "largest sample that is decoded: what a file claims above it is refused, whatever memory there is"),
     GV_OPT_STR(struct gv_data_config, command, "with dataset 'command': the program and its arguments that write sample records"),
     GV_DICT(struct gv_data_config, dataset_kwargs, "further arguments of the data set; an unknown key is an error"),
     GV_END

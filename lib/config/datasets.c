@@ -26,12 +26,6 @@ static const gv_variant chestxray14 = {
     .defaults = chest_defaults, .required = root_dir, .built = false,
 };
 
-static const char *const volume_defaults[] = { "augmentation.train_policy", "default_nnunet", "augmentation.test_policy", "shared_default_3d", NULL };
-static const gv_variant generic_3d_dataset = {
-    .name = "generic_3d_dataset", .class_name = "Generic3DDatasetConfig", .summary = "volumes (.b2nd) with dataset.json, labels.json and splits.json",
-    .defaults = volume_defaults, .required = root_dir, .built = false,
-};
-
 #define GV_DATASET(n) extern const gv_variant gv_dataset_variant_##n;
 #include "data/datasets.def"
 #undef GV_DATASET
@@ -40,5 +34,5 @@ const gv_variant *const gv_datasets[] = {
 #include "data/datasets.def"
 #undef GV_DATASET
     &imagenet, &pcam, &rxrx1, &neudet, &zooscannet, &aid,
-    &chestxray14, &resisc45, &flowers102, &fgvc_aircraft, &diabetic_retina, &generic_3d_dataset, NULL
+    &chestxray14, &resisc45, &flowers102, &fgvc_aircraft, &diabetic_retina, NULL
 };

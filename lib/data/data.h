@@ -49,6 +49,7 @@ typedef struct gv_data {
     int64_t length;               /* frames of a clip, points of a series, as they are decoded; 0: they differ, or there are none */
     const struct gv_clip_plan *clips; /* videos: [2], of training and of testing; NULL: no videos */
     int64_t feature_dim;          /* D of vectors and bags, else 0 */
+    const struct gv_scan_plan *volume; /* how volumes are read; NULL: as decode does without being told */
     int64_t skipped;              /* listed but without file or label, where strict is off */
     /* Folds. */
     bool fixed;                   /* comes with a validation split of its own: no folds can be drawn */

@@ -41,11 +41,9 @@ static char *normal(const char *path, gv_arena *a, gv_err *err)
 
 static bool allowed(const gv_generic *g, const char *path)
 {
-    const char *suffix = path + gv_suffix_at(path);
-    for (size_t i = 0; i < g->o->allowed_exts.n; i++)
-        if (!strcasecmp(g->o->allowed_exts.v[i], suffix))
-            return *suffix;
-    return false;
+    bool is;
+    gv_suffix_at(g, path, &is);
+    return is;
 }
 
 /* ---- ids to paths ---- */
@@ -73,7 +71,7 @@ static bool is_file(const gv_generic *g, const char *path)
 /* base as it is, or with each suffix. 1 and the path in `out`, 0 no such file. */
 static int with_suffixes(const gv_generic *g, const char *base, char out[PATH])
 {
-    bool suffixed = base[gv_suffix_at(base)] || gv_content_find(g->d->content)->folders;
+    bool suffixed = base[gv_suffix_at(g, base, NULL)] || gv_content_find(g->d->content)->folders;
     if (suffixed && snprintf(out, PATH, "%s", base) < PATH && is_file(g, out))
         return 1;
     if (allowed(g, base))

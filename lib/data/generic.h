@@ -65,7 +65,8 @@ int gv_generic_classes_set(gv_generic *g, const char **names, size_t n, const ch
 
 /* `path` below the directory `dir` ("" is the root): what follows "dir/", or NULL. */
 const char *gv_below(const char *dir, const char *path);
-/* Where the suffix of the last component begins (at its dot), or the end: ".hidden" and "name." have none. */
-size_t gv_suffix_at(const char *path);
+/* Where the suffix of the last component begins: at one of the allowed endings (".nii.gz"), else at its last dot, else at the end:
+ * ".hidden" and "name." have none. allowed: it is one of those endings, in any case; may be NULL. */
+size_t gv_suffix_at(const gv_generic *g, const char *path, bool *allowed);
 
 #endif

@@ -1,6 +1,6 @@
 /* Labels of data sets made of files: class folders, a JSON object, or a CSV table, and the many names a sample may have there.
  *
- * JSON: {"a.png": 3} for classes; a class name; a list of num_classes numbers for several outputs or labels; or an object
+ * JSON: {"a.png": 3} for classes; a class name; a list of num_classes numbers for several outputs or labels, or with a single 1 for a class; or an object
  * {"label": 3, "patient": "p7"} whose keys are data.label_column and data.group_column. CSV: columns path_column,
  * label_column (several, comma-separated, for several outputs), group_column. Classes are whole numbers, or names: then their
  * sorted order, or class_names, gives the index.
@@ -21,12 +21,20 @@ const char *gv_below(const char *dir, const char *path)
     return !strncmp(dir, path, n) && path[n] == '/' ? path + n + 1 : NULL;
 }
 
-size_t gv_suffix_at(const char *path)
+size_t gv_suffix_at(const gv_generic *g, const char *path, bool *allowed)
 {
-    const char *base = strrchr(path, '/'), *dot;
+    const char *base = strrchr(path, '/'), *dot, *end = path + strlen(path);
     base = base ? base + 1 : path;
-    dot = strrchr(base, '.');
-    return dot && dot > base && dot[1] ? (size_t)(dot - path) : strlen(path);
+    size_t longest = 0;
+    for (size_t i = 0; i < g->o->allowed_exts.n; i++) {
+        size_t n = strlen(g->o->allowed_exts.v[i]);
+        if (n > longest && (size_t)(end - base) > n && !strcasecmp(end - n, g->o->allowed_exts.v[i]))
+            longest = n;
+    }
+    if (allowed)
+        *allowed = longest;
+    dot = longest ? end - longest : strrchr(base, '.');
+    return dot && dot > base && dot[1] ? (size_t)(dot - path) : (size_t)(end - path);
 }
 
 static bool whole_number(const char *s, int64_t *out)
@@ -75,6 +83,27 @@ static int bad_label(const gv_generic *g, const char *key, const char *what, gv_
     return gv_fail(err, GV_EDATA, "'%s/%s': the label of '%s' %s", g->root, g->o->labels_file, key, what);
 }
 
+/* [0, 0, 1, 0]: the class is where the one stands. */
+static int one_hot(gv_generic *g, const char *key, const json_t *v, gv_generic_label *l, gv_err *err)
+{
+    size_t i, ones = 0;
+    json_t *x;
+    json_array_foreach(v, i, x) {
+        double f = json_is_boolean(x) ? json_is_true(x) : json_number_value(x);
+        if ((!json_is_number(x) && !json_is_boolean(x)) || (f != 0 && f != 1))
+            return bad_label(g, key, "is not a list of 0 and 1", err);
+        if (f == 1) {
+            ones++;
+            l->number = (int64_t)i;
+        }
+    }
+    if ((int64_t)json_array_size(v) != g->d->num_classes)
+        return gv_fail(err, GV_EUSAGE, "'%s/%s': the label of '%s' is a list of %zu; data.num_classes is %" PRId64, g->root, g->o->labels_file, key, json_array_size(v), g->d->num_classes);
+    if (ones != 1)
+        return gv_fail(err, GV_EUSAGE, "'%s/%s': the label of '%s' names %zu classes, not one (data.subtask multilabel takes any number)", g->root, g->o->labels_file, key, ones);
+    return GV_OK;
+}
+
 /* A number, a text or a list of them, by the target. */
 static int json_label(gv_generic *g, const char *key, const json_t *v, gv_generic_label *l, gv_err *err)
 {
@@ -82,6 +111,8 @@ static int json_label(gv_generic *g, const char *key, const json_t *v, gv_generi
     if (d->target == GV_TARGET_CLASS) {
         if (json_is_string(v))
             return (l->text = gv_arena_strdup(g->arena, json_string_value(v), err)) ? GV_OK : GV_ESYS;
+        if (json_is_array(v))
+            return one_hot(g, key, v, l, err);
         double n = json_number_value(v);
         if (!json_is_number(v) || n != floor(n) || fabs(n) > 1e15)
             return bad_label(g, key, "is neither a whole number nor a class name", err);
@@ -322,7 +353,7 @@ static bool try(const gv_generic *g, const char *key, int64_t *index)
         return false;
     if (gv_textmap_get(&g->labels, key, index))
         return true;
-    size_t n = gv_suffix_at(key);
+    size_t n = gv_suffix_at(g, key, NULL);
     if (!key[n] || n >= sizeof cut)
         return false;
     memcpy(cut, key, n);
