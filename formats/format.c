@@ -118,7 +118,7 @@ int gv_decode_bytes(gv_bytes b, gv_sample *out, gv_arena *arena, const gv_decode
     if (!f)
         return gv_fail(err, GV_EDATA, "the first bytes are those of no known format of images (jpeg, png, tiff, bmp, gif, webp, npy)");
     if (!f->decode)
-        return gv_fail(err, GV_EDATA, "a %s file holds a volume, not an image (data.dataset generic_3d_dataset reads it)", f->name);
+        return gv_fail(err, GV_EDATA, "a %s file holds a %s, not an image (data.dataset %s reads it)", f->name, f->volume ? "volume" : "series", f->volume ? "generic_3d_dataset" : "generic_timeseries_dataset");
     gv_sample shape = { 0 }, x = { 0 };
     int r = f->header(b.p, b.n, &shape, err);
     if (r < 0 || (r = gv_shape_check(&shape, max, err)) < 0)

@@ -39,6 +39,8 @@ enum { GV_MAX_INPUT = 512 << 20, GV_MAX_OUTPUT = 1 << 30 };
 
 struct gv_scan;
 struct gv_scan_options;
+struct gv_series;
+struct gv_series_options;
 
 typedef struct gv_format {
     const char *name, *summary;
@@ -55,6 +57,8 @@ typedef struct gv_format {
     /* The same as a volume [D,H,W,C] with what the file says of its place (formats/scan.h); NULL: it holds none. A format of
      * volumes alone has neither header nor decode. */
     int (*volume)(const uint8_t *p, size_t n, const struct gv_scan_options *o, struct gv_scan *out, gv_arena *arena, gv_err *err);
+    /* The same as a series [T,C] (formats/series.h); NULL: it holds none. A format of series alone has neither header nor decode. */
+    int (*series)(const uint8_t *p, size_t n, const struct gv_series_options *o, struct gv_series *out, gv_arena *arena, gv_err *err);
     /* A whole file of it, appended; NULL when only read. */
     int (*encode)(const gv_sample *x, gv_buf *out, gv_err *err);
 } gv_format;

@@ -5,6 +5,7 @@
  * Source: HDF5 File Format Specification 3.0, by the HDF5 library. */
 #include "formats/hdf5_set.h"
 #include "formats/scan.h"
+#include "formats/series.h"
 #include <inttypes.h>
 
 enum { CACHE = 16 << 20, MOST_LINKS = 4096 };
@@ -27,7 +28,7 @@ static hid_t open_image(const uint8_t *p, size_t n)
 
 /* ---- which data set ---- */
 
-struct search { hid_t file; char name[256], other[256]; int found, links; };
+struct search { hid_t file; int fewest, most; char name[256], other[256]; int found, links; };
 
 static herr_t look(hid_t group, const char *name, const H5L_info_t *info, void *arg)
 {
@@ -40,23 +41,24 @@ static herr_t look(hid_t group, const char *name, const H5L_info_t *info, void *
     if (info->type != H5L_TYPE_HARD || gv_hdf5_open_set(s->file, "", name, CACHE, &set, NULL) <= 0)
         return 0;
     int axes = gv_hdf5_shape(set, shape);
-    if ((axes == 3 || axes == 4) && gv_hdf5_dtype(set) >= 0)
+    if (axes >= s->fewest && axes <= s->most && gv_hdf5_dtype(set) >= 0)
         snprintf(s->found++ ? s->other : s->name, sizeof s->name, "%s", name);
     H5Dclose(set);
     return 0;
 }
 
-static int open_volume(hid_t file, const char *want, hid_t *set, gv_err *err)
+/* fewest to most: axes that it may have. */
+static int open_numbers(hid_t file, const char *want, int fewest, int most, hid_t *set, gv_err *err)
 {
-    struct search s = { .file = file };
+    struct search s = { .file = file, .fewest = fewest, .most = most };
     if (want) {
         int r = gv_hdf5_open_set(file, "the file", want, CACHE, set, err);
         return r ? r : gv_fail(err, GV_EDATA, "HDF5 has no data set '%s' (data.hdf5_dataset)", want);
     }
     H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, look, &s);
     if (s.found != 1)
-        return s.found ? gv_fail(err, GV_EDATA, "HDF5 has %d data sets of 3 or 4 axes, '%s' and '%s' among them (data.hdf5_dataset names one)", s.found, s.name, s.other)
-                       : gv_fail(err, GV_EDATA, "HDF5 has no data set of numbers with 3 or 4 axes (data.hdf5_dataset names one of a group)");
+        return s.found ? gv_fail(err, GV_EDATA, "HDF5 has %d data sets of %d or %d axes, '%s' and '%s' among them (data.hdf5_dataset names one)", s.found, fewest, most, s.name, s.other)
+                       : gv_fail(err, GV_EDATA, "HDF5 has no data set of numbers with %d or %d axes (data.hdf5_dataset names one of a group)", fewest, most);
     return gv_hdf5_open_set(file, "the file", s.name, CACHE, set, err);
 }
 
@@ -108,9 +110,37 @@ static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan 
     hid_t file = open_image(p, n), set = -1;
     if (file < 0)
         return gv_fail(err, GV_EDATA, "HDF5 file of %zu bytes is cut or damaged", n);
-    int r = open_volume(file, o->dataset, &set, err);
+    int r = open_numbers(file, o->dataset, 3, 4, &set, err);
     if (r > 0)
         r = read_set(set, o->max_output, v, arena, err);
+    if (set >= 0)
+        H5Dclose(set);
+    H5Fclose(file);
+    return r;
+}
+
+/* A series [T,C] or [T]; with a chosen data set as it says, else the only one of 1 or 2 axes. */
+static int series(const uint8_t *p, size_t n, const gv_series_options *o, gv_series *out, gv_arena *arena, gv_err *err)
+{
+    hid_t file = open_image(p, n), set = -1;
+    gv_sample x = { 0 };
+    if (file < 0)
+        return gv_fail(err, GV_EDATA, "HDF5 file of %zu bytes is cut or damaged", n);
+    int r = open_numbers(file, o->dataset, 1, 2, &set, err), type = r > 0 ? gv_hdf5_dtype(set) : -1;
+    x.ndim = r > 0 ? gv_hdf5_shape(set, x.shape) : 0;
+    if (r > 0 && (type < 0 || x.ndim < 1 || x.ndim > 2))
+        r = gv_fail(err, GV_EDATA, "the HDF5 data set is no array of numbers with 1 or 2 axes");
+    if (r > 0) {
+        bool turn = x.ndim == 2 && o->channels_first;
+        r = gv_series_shape(x.shape[turn], x.ndim == 1 ? 1 : x.shape[!turn], o->max_output, err);
+    }
+    x.dtype = (gv_dtype)(type < 0 ? GV_F32T : type);
+    if (r == GV_OK)
+        r = gv_sample_init(&x, x.dtype, x.ndim, x.shape, arena, err);
+    if (r == GV_OK && H5Dread(set, gv_hdf5_native(x.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, x.data) < 0)
+        r = gv_fail(err, GV_EDATA, "the values of the HDF5 data set cannot be read (cut, damaged, or packed by a filter that is not here)");
+    if (r == GV_OK)
+        r = gv_series_array(&x, o, &out->x, arena, err);
     if (set >= 0)
         H5Dclose(set);
     H5Fclose(file);
@@ -120,5 +150,5 @@ static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan 
 const gv_format gv_format_hdf5 = {
     .name = "hdf5", .summary = "HDF5, one data set",
     .suffixes = (const char *const[]){ ".h5", ".hdf5", NULL },
-    .sniff = sniff, .volume = volume,
+    .sniff = sniff, .volume = volume, .series = series,
 };

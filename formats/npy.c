@@ -2,6 +2,7 @@
  * shape [n] or [h,w] gets a last axis of one channel; as a volume [D,H,W] does.
  * Source: NumPy Enhancement Proposal 1 and numpy.lib.format. */
 #include "formats/scan.h"
+#include "formats/series.h"
 #include <ctype.h>
 #include <inttypes.h>
 
@@ -132,8 +133,21 @@ static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan 
     return values(p, n, &h, &v->x, arena, err);
 }
 
+/* [T,C], or [T]; both have got an axis of one channel. */
+static int series(const uint8_t *p, size_t n, const gv_series_options *o, gv_series *out, gv_arena *arena, gv_err *err)
+{
+    gv_sample shape, a;
+    int r = header(p, n, &shape, err);
+    if (r == GV_OK && gv_sample_bytes(&shape) > n)
+        r = gv_fail(err, GV_EDATA, "NPY of %zu bytes cannot hold the values its header claims", n);
+    if (r < 0 || (r = decode(p, n, &a, NULL, n, arena, err)) < 0)
+        return r;
+    a.ndim -= a.ndim == 3 && a.shape[2] == 1;
+    return gv_series_array(&a, o, &out->x, arena, err);
+}
+
 const gv_format gv_format_npy = {
     .name = "npy", .summary = "NumPy array",
     .suffixes = (const char *const[]){ ".npy", NULL },
-    .sniff = sniff, .header = header, .decode = decode, .volume = volume,
+    .sniff = sniff, .header = header, .decode = decode, .volume = volume, .series = series,
 };

@@ -33,6 +33,7 @@ static const gv_field fields[] = {
 
 struct run {
     gv_stage_ctx *st;
+    const gv_dataset *set; /* NULL: none was named */
     gv_roots roots;
     gv_pipeline *policy; /* NULL: everything is decoded */
     int64_t channels;
@@ -73,7 +74,7 @@ static int rows_of(struct run *r, const char *file, gv_rows **out, gv_err *err)
         return GV_ESYS;
     }
     memcpy(r->open[at].name, file, n);
-    if (gv_rows_open(&r->open[at].rows, fd, file, err) < 0) {
+    if ((r->set && r->set->rows ? r->set->rows(r->st->config, fd, file, &r->open[at].rows, err) : gv_rows_open(&r->open[at].rows, fd, file, err)) < 0) {
         gv_free(r->open[at].name);
         r->open[at].name = NULL;
         return err->code;
@@ -186,6 +187,15 @@ static int decode_clips(struct run *r, gv_record *rec, gv_sample *x, gv_err *err
     return gv_clip_load(&r->clips, &r->roots, rec, r->seed, r->channels, x, &r->big, err);
 }
 
+/* What the data set itself makes of a file. */
+static int decode_own(struct run *r, gv_record *rec, const char *path, gv_sample *x, gv_err *err)
+{
+    gv_bytes b;
+    if (file_bytes(r, path, GV_MAX_INPUT, &r->st->scratch, &b, err) < 0)
+        return err->code;
+    return r->set->decode(r->st->config, b.p, b.n, rec, x, &r->st->scratch, err) < 0 ? gv_fail_in(err, "cannot decode '%s'", path) : GV_OK;
+}
+
 static int decode(struct run *r, gv_record *rec, gv_err *err)
 {
     static const char *const gone[] = { "path", "file", "row" };
@@ -194,7 +204,7 @@ static int decode(struct run *r, gv_record *rec, gv_err *err)
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
     if (!path && !file)
         return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    int code = !path ? decode_row(r, rec, file, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
+    int code = !path ? decode_row(r, rec, file, &x, err) : r->set && r->set->decode ? decode_own(r, rec, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
     if (code < 0)
         return code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)
@@ -282,6 +292,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     bool train = o->split == 0;
     r.channels = gv_config_encoder(st->config).input_channels;
     r.most = (size_t)st->config->data.max_sample << 20;
+    r.set = st->config->data.dataset ? gv_dataset_find(st->config->data.dataset->name) : NULL;
     int code = open_roots(&r, err);
     if (code == GV_OK)
         code = start_videos(&r, train, err);

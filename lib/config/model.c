@@ -1,6 +1,7 @@
 /* model: encoder, aggregation of its features, head. */
 #include "config/internal.h"
 #include "nn/models/slowfast.h"
+#include "nn/models/timeseries.h"
 
 const char *const gv_aggregations[] = { "cls_token", "avg", "sum", "mean_all", "joint", NULL };
 
@@ -105,11 +106,30 @@ static const gv_variant primus = {
     .fields = primus_fields, .params_size = sizeof(struct gv_primus_encoder), .required = primus_required, .built = false,
 };
 
+#define S struct gv_timeseries_encoder
+ENCODER(timeseries, "TimeseriesEncoderConfig", "networks for series", true,
+    GV_STR(S, type, "inception_time", "resnet1d, inception_time or patch_transformer"),
+    GV_I64(S, input_channels, 1, 1, 1 << 16, "channel", "channels of the series; a data set of series tells it where it is not given"),
+    GV_OPT_STR(S, weights, "start from this .safetensors, .pt or .pth file"),
+    GV_OPT_INTS(S, widths, 1, 1 << 16, "channel", "resnet1d: channels of each block (64 128 128)"),
+    GV_OPT_INTS(S, kernels, 1, 1 << 16, "point", "resnet1d, inception_time: kernels of a block's convolutions (8 5 3; 40 20 10)"),
+    GV_OPT_I64(S, width, 1, 1 << 16, "channel", "inception_time: channels of each branch (32); patch_transformer: of a token (128)"),
+    GV_OPT_I64(S, depth, 1, 1024, "block", "inception_time: modules (6); patch_transformer: blocks (3)"),
+    GV_OPT_I64(S, patch_length, 1, 1 << 24, "point", "patch_transformer: points of a patch (16)"),
+    GV_OPT_I64(S, patch_stride, 1, 1 << 24, "point", "patch_transformer: from one patch to the next (8)"),
+    GV_OPT_I64(S, heads, 1, 1024, "", "patch_transformer: heads of attention (16)"),
+    GV_OPT_I64(S, hidden, 1, 1 << 20, "", "patch_transformer: width between a block's two linear layers (256)"),
+    GV_OPT_F64(S, dropout, 0, GV_BELOW_1, "probability", "patch_transformer: dropout (0.2)"),
+    GV_BOOL(S, residual, true, "inception_time: shortcuts around every three modules"),
+    GV_BOOL(S, bottleneck, true, "inception_time: a 1x1 convolution in front of a module's long ones"),
+    GV_BOOL(S, class_token, false, "patch_transformer: a class token, for model.feature_aggregation_method cls_token"),
+    GV_BOOL(S, mix_channels, false, "patch_transformer: a token holds all channels, instead of each channel going through the network by itself"));
+
 ENCODER(precomputed, "PrecomputedEncoderConfig", "features as they are stored", true,
     GV_OPT_I64(struct gv_precomputed_encoder, feature_dim, 1, 1 << 24, "", "length of a stored feature; None: from the files"));
 
 static const gv_variant *const encoders[] = {
-    &timm, &transformer, &torchvision, &torchvision_video, &pytorchvideo, &dinov2, &dinov3, &residual_encoder, &primus, &precomputed, NULL
+    &timm, &transformer, &torchvision, &torchvision_video, &pytorchvideo, &dinov2, &dinov3, &residual_encoder, &primus, &timeseries, &precomputed, NULL
 };
 static const gv_union encoder_union = {
     .field = "encoder_type", .help = "family of the encoder", .variants = encoders, .def = "timm",

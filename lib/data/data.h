@@ -48,6 +48,7 @@ typedef struct gv_data {
     const char *content;          /* the kind of its samples, see gv_content; set->content unless open says otherwise */
     int64_t length;               /* frames of a clip, points of a series, as they are decoded; 0: they differ, or there are none */
     const struct gv_clip_plan *clips; /* videos: [2], of training and of testing; NULL: no videos */
+    int64_t channels;             /* of a series, where `prepare` has told; 0: not known */
     int64_t feature_dim;          /* D of vectors and bags, else 0 */
     const struct gv_scan_plan *volume; /* how volumes are read; NULL: as decode does without being told */
     int64_t skipped;              /* listed but without file or label, where strict is off */
@@ -85,6 +86,10 @@ typedef struct gv_data_want {
 
 typedef struct gv_archive { const char *url, *md5, *path; } gv_archive; /* path: where the file belongs */
 
+struct gv_record; /* stream/stream.h */
+struct gv_sample; /* sample/sample.h */
+struct gv_rows;   /* data/rows.h */
+
 typedef struct gv_dataset {
     const char *name;
     const char *content;       /* see gv_content; NULL: open tells */
@@ -93,6 +98,15 @@ typedef struct gv_dataset {
     const struct gv_policy *policies; /* of its own, looked through before the shared ones, ends with { .name = NULL }; NULL: none, or those of policies.def */
     /* Fill `out` (cleared; split[].n is -1): splits, labels, facts. Folds and fractions come afterwards. */
     int (*open)(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *out, gv_err *err);
+    /* Samples that are more than an image: the bytes of a file (64 zeros stand behind them) as x, with what else the record should say; and the
+     * container of `file` and `row` (fd is taken over). NULL: images; a container by its first bytes. */
+    int (*decode)(const gv_config *c, const uint8_t *p, size_t n, struct gv_record *rec, struct gv_sample *x, gv_arena *arena, gv_err *err);
+    int (*rows)(const gv_config *c, int fd, const char *name, struct gv_rows **out, gv_err *err);
+    const char *const *decode_fields; /* "data.length": of its own fields, those that decoding needs; NULL: none */
+    /* The driver, once the listing is open: what must be learned from the samples becomes fields; names of those (of data) in `learned`,
+     * which inference takes from the run. NULL: nothing. */
+    int (*prepare)(gv_config *c, gv_data *d, gv_arena *arena, gv_err *err);
+    const char *const *learned;
     /* Published files that are not there yet, or NULL when it has none; see gv_dataset_missing. */
     int (*missing)(const gv_config *c, gv_arena *arena, const gv_archive **list, size_t *n, gv_err *err);
 } gv_dataset;

@@ -120,15 +120,19 @@ static int read_list(gv_generic *g, int split, const json_t *ids, gv_split *out,
             r = err->code;
             break;
         }
-        if (!resolve(g, split, e.id, path)) {
+        if (g->rows ? !gv_textmap_get(&g->rows->of_id, e.id, &e.row) : !resolve(g, split, e.id, path)) {
             g->d->skipped++;
             if (!g->o->strict)
                 continue;
+            if (g->rows) {
+                r = gv_fail(err, GV_EUSAGE, "'%s' of split '%s' is not in '%s/%s' (data.no_strict leaves it out)", e.id, g->split_name[split], g->root, g->rows->path);
+                break;
+            }
             r = gv_fail(err, GV_EUSAGE, "no file for '%s' of split '%s': looked in '%s', '%s' and '%s/%s'%s", e.id, g->split_name[split], g->root, g->images_full, g->images_full, g->split_name[split],
                 allowed(g, e.id) ? " (data.no_strict leaves it out)" : ", with each of data.allowed_exts (data.no_strict leaves it out)");
             break;
         }
-        if (!(e.path = !strcmp(path, e.id) ? e.id : gv_arena_strdup(g->arena, path, err)))
+        if (!(e.path = g->rows ? g->rows->path : !strcmp(path, e.id) ? e.id : gv_arena_strdup(g->arena, path, err)))
             r = GV_ESYS;
         else
             r = gv_generic_label_find(g, split, e.path, e.id, &e, err);
@@ -514,12 +518,19 @@ static int find_images(gv_generic *g, gv_err *err)
 
 int gv_generic_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *d, gv_err *err)
 {
-    gv_generic g = { .c = c, .o = c->data.params, .want = want, .arena = arena, .d = d };
+    return gv_generic_open_rows(c, want, NULL, arena, d, err);
+}
+
+int gv_generic_open_rows(const gv_config *c, const gv_data_want *want, const gv_generic_rows *rows, gv_arena *arena, gv_data *d, gv_err *err)
+{
+    gv_generic g = { .c = c, .o = c->data.params, .want = want, .rows = rows, .arena = arena, .d = d };
     const char *root = gv_data_root(c, err);
     if (!root)
         return err->code;
     if (c->data.num_classes == GV_NONE_I64)
         return gv_fail(err, GV_EUSAGE, "data.num_classes is not given (--data.num_classes N)");
+    if (rows && (g.o->split_source == GV_SPLITS_SUBDIRS || g.o->label_source == GV_LABELS_FOLDER))
+        return gv_fail(err, GV_EUSAGE, "'%s' holds all samples: folders give neither splits (data.split_source splits_json) nor labels (data.label_source json or csv)", rows->path);
     d->num_classes = c->data.num_classes;
     d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : GV_TARGET_CLASS;
     d->root = g.root = root;

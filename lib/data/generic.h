@@ -38,10 +38,15 @@ extern const char *const gv_split_sources[], *const gv_label_sources[];
 
 int gv_generic_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *d, gv_err *err) GV_MUST_USE; /* gv_dataset.open */
 
+/* Samples that are rows of one file: its path below the root, and the row of each id. */
+typedef struct gv_generic_rows { const char *path; gv_textmap of_id; } gv_generic_rows;
+int gv_generic_open_rows(const gv_config *c, const gv_data_want *want, const gv_generic_rows *rows, gv_arena *arena, gv_data *d, gv_err *err) GV_MUST_USE;
+
 typedef struct gv_generic {
     const gv_config *c;
     const gv_generic_fields *o;
     const gv_data_want *want;
+    const gv_generic_rows *rows; /* NULL: a file each */
     gv_arena *arena;
     gv_data *d;
     const char *root, *images, *images_full; /* images: that folder without "./", "" for the root itself, may be absolute */

@@ -54,6 +54,18 @@ int gv_rows_open(gv_rows **out, int fd, const char *name, gv_err *err)
     return gv_fail(err, GV_EDATA, "'%s' is no container of rows that is known here (IDX, CIFAR, HDF5)", name);
 }
 
+int gv_rows_wrap(gv_rows **out, const gv_container *kind, void *state, int64_t rows, const char *name, gv_err *err)
+{
+    gv_rows *f = *out = gv_alloc(sizeof *f, err);
+    if (!f)
+        return GV_ESYS;
+    f->kind = kind;
+    f->state = state;
+    f->rows = rows;
+    snprintf(f->name, sizeof f->name, "%s", name);
+    return GV_OK;
+}
+
 int64_t gv_rows_count(const gv_rows *f) { return f->rows; }
 
 int gv_rows_read(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)

@@ -25,6 +25,8 @@ typedef struct gv_container {
 } gv_container;
 
 int gv_rows_open(gv_rows **f, int fd, const char *name, gv_err *err) GV_MUST_USE;
+/* Rows by a container that is on no list. */
+int gv_rows_wrap(gv_rows **f, const gv_container *kind, void *state, int64_t rows, const char *name, gv_err *err) GV_MUST_USE;
 int64_t gv_rows_count(const gv_rows *f);
 /* GV_EDATA for a row that is not there. The sample lives in the arena. */
 int gv_rows_read(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;

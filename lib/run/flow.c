@@ -24,6 +24,18 @@ static int stage(gv_pipeline_plan *p, const gv_config *c, const char *name, cons
     return r < 0 ? r : n;
 }
 
+/* The decoder, with the fields of the data set's own that it needs. */
+static int decoder(gv_pipeline_plan *p, const gv_config *c, const gv_dataset *set, const char *label, bool train, gv_err *err)
+{
+    const char *blocks[64] = { NULL };
+    size_t n = 0;
+    for (; decode_blocks[train][n]; n++)
+        blocks[n] = decode_blocks[train][n];
+    for (const char *const *f = set ? set->decode_fields : NULL; f && *f && n + 1 < GV_COUNT(blocks); f++)
+        blocks[n++] = *f;
+    return stage(p, c, "decode", label, blocks, err);
+}
+
 static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int i, int n, gv_err *err)
 {
     char label[64], text[64];
@@ -47,10 +59,10 @@ static int strand(gv_pipeline_plan *p, const gv_config *c, const gv_flow *f, int
     if (n > 1 && gv_pipe_option(p, a, "--shard", text, err) < 0)
         return err->code;
     snprintf(label, sizeof label, "%s/decode%s%.0d", f->label, n > 1 ? " " : "", n > 1 ? i + 1 : 0);
-    int b = stage(p, c, "decode", label, decode_blocks[train], err);
+    const gv_dataset *set = c->data.dataset ? gv_dataset_find(c->data.dataset->name) : NULL;
+    int b = decoder(p, c, set, label, train, err);
     if (b < 0 || gv_pipe_option(p, b, "--split", f->augment, err) < 0 || gv_pipe_connect(p, a, b, NULL, err) < 0)
         return err->code;
-    const gv_dataset *set = c->data.dataset ? gv_dataset_find(c->data.dataset->name) : NULL;
     if (!set || !set->train_policy)
         return b; /* stored features are not changed */
     snprintf(label, sizeof label, "%s/augment%s%.0d", f->label, n > 1 ? " " : "", n > 1 ? i + 1 : 0);

@@ -131,6 +131,20 @@ static int encoder(gv_resolved *r, gv_err *err)
     return GV_OK;
 }
 
+/* What is learned from the samples: fields of the data set, and the channels of the network. */
+static int prepare(gv_resolved *r, gv_arena *arena, gv_err *err)
+{
+    char n[24];
+    int code = r->data.set->prepare(&r->c, &r->data, arena, err);
+    if (code < 0 || !r->data.channels || gv_config_encoder(&r->c).stored)
+        return code;
+    snprintf(n, sizeof n, "%" PRId64, r->data.channels);
+    if (!gv_config_typed(&r->c, "model.encoder.input_channels"))
+        return set(&r->c, "model.encoder.input_channels", n, err);
+    int64_t typed = gv_config_encoder(&r->c).input_channels;
+    return typed == r->data.channels ? GV_OK : gv_fail(err, GV_EUSAGE, "'--model.encoder.input_channels' is %" PRId64 ", but the samples have %s channels", typed, n);
+}
+
 int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err)
 {
     memset(r, 0, sizeof *r);
@@ -139,6 +153,8 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
         code = fetch_missing(&r->c, arena, err);
     if (code == GV_OK)
         code = gv_data_open(&r->c, want, arena, &r->data, err);
+    if (code == GV_OK && r->data.set->prepare)
+        code = prepare(r, arena, err);
     if (code == GV_OK)
         code = machine(r, err);
     if (code == GV_OK)

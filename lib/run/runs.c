@@ -54,26 +54,47 @@ int gv_runs_find(const char *exp_dir, const char *fold, const char *name, gv_fou
     return err->code;
 }
 
-/* The classes of the run, which other data need not hold all of. */
-static int class_names(gv_config *c, const char *dir, gv_err *err)
+/* A text, a number, or a list of them as words; NULL (n 0) for anything else. */
+static const char **words_of(const json_t *j, size_t *n, gv_arena *arena, gv_err *err)
 {
-    char path[4200];
+    bool list = json_is_array(j);
+    *n = list ? json_array_size(j) : 1;
+    const char **word = gv_arena_alloc(arena, (*n + 1) * sizeof *word, err);
+    for (size_t i = 0; word && i < *n; i++) {
+        const json_t *v = list ? json_array_get(j, i) : j;
+        word[i] = json_is_string(v) ? gv_arena_strdup(arena, json_string_value(v), err) : json_is_integer(v) ? gv_arena_printf(arena, err, "%" JSON_INTEGER_FORMAT, json_integer_value(v)) :
+                  json_is_real(v) ? gv_arena_printf(arena, err, "%.17g", json_real_value(v)) : NULL;
+        if (!word[i])
+            *n = 0;
+    }
+    return word;
+}
+
+/* What a run learned from its data and other data need not tell: the classes, and what the data set names. */
+static int learned(gv_config *c, const char *dir, gv_err *err)
+{
+    char path[4200], field[128];
+    const gv_dataset *set = c->data.dataset ? gv_dataset_find(c->data.dataset->name) : NULL;
+    const char *names[16] = { "class_names" };
+    size_t k = 1;
     snprintf(path, sizeof path, "%s/resolved_config.json", dir);
-    if (!gv_file_exists(path) || !c->data.dataset || !c->data.dataset->fields || !gv_field_find(c->data.dataset->fields, "class_names", 11))
+    for (const char *const *l = set ? set->learned : NULL; l && *l && k < GV_COUNT(names); l++)
+        names[k++] = *l;
+    if (!gv_file_exists(path) || !c->data.dataset || !c->data.dataset->fields)
         return GV_OK;
-    json_t *j = gv_json_read(path, 64 << 20, err), *names = json_object_get(json_object_get(j, "data"), "class_names");
-    size_t n = json_array_size(names);
+    json_t *j = gv_json_read(path, 64 << 20, err);
     int r = j ? GV_OK : err->code;
-    if (n) {
-        const char **word = gv_arena_alloc(c->arena, n * sizeof *word, err);
-        for (size_t i = 0; word && i < n; i++)
-            if (!json_is_string(json_array_get(names, i)) || !(word[i] = gv_arena_strdup(c->arena, json_string_value(json_array_get(names, i)), err)))
-                word = NULL;
-        if (err->code == GV_OK && word)
-            r = gv_config_set(c, "data.class_names", word, n, false, err);
+    for (size_t i = 0; i < k && r == GV_OK; i++) {
+        const json_t *v = json_object_get(json_object_get(j, "data"), names[i]);
+        size_t n;
+        if (!v || json_is_null(v) || !gv_field_find(c->data.dataset->fields, names[i], strlen(names[i])))
+            continue;
+        const char **word = words_of(v, &n, c->arena, err);
+        snprintf(field, sizeof field, "data.%s", names[i]);
+        r = err->code ? err->code : n ? gv_config_set(c, field, word, n, false, err) : GV_OK;
     }
     json_decref(j);
-    return r < 0 ? r : err->code;
+    return r;
 }
 
 /* A run that began with an adapter (--peft.adapter) has its fields since, and its tensors in the checkpoints: the folder is not wanted again. */
@@ -101,7 +122,7 @@ int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int arg
     if (r == GV_OK)
         r = gv_config_load(c, path, err);
     if (r == GV_OK)
-        r = class_names(c, dir, err);
+        r = learned(c, dir, err);
     if (r == GV_OK)
         r = adapter_fields(c, dir, err);
     if (r == GV_OK)

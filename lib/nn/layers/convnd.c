@@ -18,7 +18,9 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
         w.kernel[i] = shape[2 + i] = o->kernel[i];
         w.stride[i] = o->stride[i] > 0 ? o->stride[i] : 1;
         w.dilation[i] = o->dilation[i] > 0 ? o->dilation[i] : 1;
-        w.pad[i] = w.pad_end[i] = o->padding[i];
+        int64_t around = w.dilation[i] * (o->kernel[i] - 1); /* zeros for `same` */
+        w.pad[i] = o->same ? around / 2 : o->padding[i];
+        w.pad_end[i] = o->same ? around - w.pad[i] : o->padding[i];
         fan_in *= o->kernel[i];
     }
     gv_val weight = gv_param(g, "weight", shape, 2 + o->dims, o->init ? o->init : "kaiming_uniform_a5");

@@ -29,8 +29,9 @@ gv_val gv_layer_build(gv_graph *g, const gv_layer *layer, gv_val x, const char *
 const gv_layer *gv_layer_find(const char *name);
 
 /* x [N,s…,C] -> [N,s'…,out]; weight [out,C/groups,k…], bias [out]. dims 1 to 3; entries of kernel, stride, padding, dilation
- * beyond dims are not read; a stride, dilation or groups of 0 is 1. init, bias_init: NULL is torch's default. */
-struct gv_convnd { int dims; int64_t out, kernel[3], stride[3], padding[3], dilation[3], groups; bool bias; const char *init, *bias_init; };
+ * beyond dims are not read; a stride, dilation or groups of 0 is 1. init, bias_init: NULL is torch's default. same: padding is what keeps
+ * the size at stride 1, with an even kernel one zero more behind than in front (TensorFlow's SAME, PyTorch's padding="same"). */
+struct gv_convnd { int dims; int64_t out, kernel[3], stride[3], padding[3], dilation[3], groups; bool bias, same; const char *init, *bias_init; };
 #define gv_convnd(g, x, name, ...) gv_layer_build(g, &gv_layer_convnd, x, name, &(struct gv_convnd){ __VA_ARGS__ })
 
 /* The same for two equal dimensions: x [N,H,W,C] -> [N,H',W',out]. */
