@@ -2,7 +2,7 @@
  *
  * A batch never crosses an epoch; `next` is the place of the sample after it, so a resumed run starts its index there, and
  * `ends_epoch` marks the last one of an epoch. x [N,…] has the type and shape of its samples; bags [n,D] are padded to the
- * longest, with `mask` [N,n]; views [V,…] become V rows each. What is done with error records is decided here alone. */
+ * longest, with `mask` [N,n] and, where all bags tell them, `coords` [N,n,2]; views [V,…] become V rows each. What is done with error records is decided here alone. */
 #include "common/log.h"
 #include "common/rng.h"
 #include "data/data.h"
@@ -34,6 +34,7 @@ struct fill {
     uint8_t *x;
     const uint8_t **bag;           /* bags: each in its own length */
     int64_t *length;
+    const int64_t **coords;        /* bags: [length,2], NULL where there are none */
     const char **id;
     int64_t *index;
     const gv_tensor **y;           /* NULL: unlabelled */
@@ -76,7 +77,8 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     f->y = gv_arena_alloc(f->arena, n * sizeof *f->y, err);
     f->bag = gv_arena_alloc(f->arena, n * sizeof *f->bag, err);
     f->length = gv_arena_alloc(f->arena, n * sizeof *f->length, err);
-    return f->id && f->index && f->y && f->bag && f->length ? GV_OK : GV_ESYS;
+    f->coords = gv_arena_alloc(f->arena, n * sizeof *f->coords, err);
+    return f->id && f->index && f->y && f->bag && f->length && f->coords ? GV_OK : GV_ESYS;
 }
 
 /* The shape of the rows, from the first sample; others must be the same (bags: but for their length). */
@@ -166,6 +168,22 @@ static int keep_place(struct fill *f, int64_t most, const gv_record *rec, gv_err
     return GV_OK;
 }
 
+/* Places of a bag's instances, kept beside it. */
+static int add_coords(struct fill *f, const gv_record *rec, int64_t n, gv_err *err)
+{
+    const gv_tensor *c = gv_get_tensor(rec, "coords");
+    if (!c)
+        return GV_OK;
+    if (c->ndim != 2 || c->shape[0] != n || c->shape[1] != 2 || c->dtype != GV_I64T)
+        return gv_fail(err, GV_EDATA, "the 'coords' of '%s' are not int64 [%" PRId64 ",2]", f->id[f->n], n);
+    int64_t *v = gv_arena_alloc_dirty(f->arena, c->bytes + 1, err);
+    if (!v)
+        return GV_ESYS;
+    memcpy(v, c->data, c->bytes);
+    f->coords[f->n] = v;
+    return GV_OK;
+}
+
 /* One sample of `views` rows. */
 static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
 {
@@ -192,6 +210,8 @@ static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
             memcpy(to, (const uint8_t *)x->data + (size_t)i * bytes, bytes);
         f->bag[f->n] = to;
         f->length[f->n] = r->bags ? x->shape[0] : 0;
+        if (r->bags && add_coords(f, rec, x->shape[0], err) < 0)
+            return err->code;
         f->index[f->n] = index;
         f->y[f->n] = y;
     }
@@ -224,6 +244,20 @@ static int put_targets(struct run *r, struct fill *f, gv_record *rec, gv_err *er
     return gv_set_tensor(rec, "y", one->dtype, shape, one->ndim ? 2 : 1, y, err);
 }
 
+/* Coordinates of all bags, where all of them have some: [N,longest,2]. */
+static int put_coords(struct fill *f, gv_record *rec, int64_t longest, gv_err *err)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        if (!f->coords[i])
+            return GV_OK;
+    int64_t shape[3] = { f->n, longest, 2 }, *to = gv_arena_alloc(f->arena, (size_t)(f->n * longest) * 16, err);
+    if (!to)
+        return GV_ESYS;
+    for (int64_t i = 0; i < f->n; i++)
+        memcpy(to + i * longest * 2, f->coords[i], (size_t)f->length[i] * 16);
+    return gv_set_tensor(rec, "coords", GV_I64T, shape, 3, to, err);
+}
+
 /* Bags of different lengths as one block, zeros behind the shorter ones. */
 static int put_bags(struct fill *f, gv_record *rec, gv_err *err)
 {
@@ -242,7 +276,7 @@ static int put_bags(struct fill *f, gv_record *rec, gv_err *err)
         memcpy(x + (size_t)(i * longest) * row, f->bag[i], (size_t)f->length[i] * row);
         memset(mask + i * longest, 1, (size_t)f->length[i]);
     }
-    if (gv_set_tensor(rec, "x", f->dtype, shape, f->ndim + 1, x, err) < 0)
+    if (gv_set_tensor(rec, "x", f->dtype, shape, f->ndim + 1, x, err) < 0 || put_coords(f, rec, longest, err) < 0)
         return err->code;
     return gv_set_tensor(rec, "mask", GV_U8, shape, 2, mask, err);
 }

@@ -1,7 +1,8 @@
 /* decode: open what sample records name and decode it. A sample that cannot be decoded goes on as an error record.
  *
  * Images become uint8 (or uint16) [H,W,C] with model.encoder.input_channels channels, gray repeated; rows of IDX and CIFAR
- * files the same; rows of HDF5 files float32 [D] or [N,D]. Videos become clips [T,H,W,C], or [V,T,H,W,C] with several to a sample,
+ * files the same; rows of HDF5 files float32 [D] or [N,D]; files of features (HDF5, torch) that are a bag each [N,D], with the places
+ * of the instances in `coords` [N,2] where the file tells them. Videos become clips [T,H,W,C], or [V,T,H,W,C] with several to a sample,
  * as the header's `clips` says. Volumes become float32 [D,H,W,C], turned, resampled and normalised as the header's `volume` says, with
  * `spacing` [3] and `affine` [4,4] where the file knows them. For images, with the augmentation that follows (--split,
  * data.augmentation), a leading crop is drawn from the size in the file's header and only that part of a JPEG is decoded: then `region`
@@ -38,6 +39,7 @@ struct run {
     gv_pipeline *policy; /* NULL: everything is decoded */
     int64_t channels;
     size_t most;         /* bytes of one sample */
+    bool bags;           /* files are bags of features */
     uint64_t seed;
     bool videos, volumes;
     gv_clip_plan clips;
@@ -84,7 +86,32 @@ static int rows_of(struct run *r, const char *file, gv_rows **out, gv_err *err)
     return GV_OK;
 }
 
-static int decode_row(struct run *r, const gv_record *rec, const char *file, gv_sample *x, gv_err *err)
+/* Where the instances of a bag come from, beside them in the record. */
+static int coords_of(struct run *r, gv_record *rec, gv_rows *rows, int64_t row, gv_err *err)
+{
+    gv_sample c;
+    int have = gv_rows_coords(rows, row, &c, &r->st->scratch, err);
+    return have > 0 ? gv_set_tensor(rec, "coords", c.dtype, c.shape, c.ndim, c.data, err) : have;
+}
+
+/* A file that is a bag. */
+static int decode_bag(struct run *r, gv_record *rec, const char *path, gv_sample *x, gv_err *err)
+{
+    gv_rows *rows;
+    int fd = gv_roots_open(&r->roots, path, 0, err);
+    if (fd < 0)
+        return fd;
+    int code = gv_rows_open(&rows, fd, path, err);
+    if (code < 0)
+        return code;
+    code = gv_rows_bag(rows, x, &r->st->scratch, err);
+    if (code == GV_OK)
+        code = coords_of(r, rec, rows, -1, err);
+    gv_rows_close(rows);
+    return code < 0 ? gv_fail_in(err, "cannot read the bag '%s'", path) : code;
+}
+
+static int decode_row(struct run *r, gv_record *rec, const char *file, gv_sample *x, gv_err *err)
 {
     int64_t row;
     gv_rows *rows = NULL;
@@ -93,6 +120,8 @@ static int decode_row(struct run *r, const gv_record *rec, const char *file, gv_
     if (rows_of(r, file, &rows, err) < 0)
         return err->code;
     if (gv_rows_read(rows, row, x, &r->st->scratch, err) < 0)
+        return gv_fail_in(err, "row %" PRId64 " of '%s'", row, file);
+    if (coords_of(r, rec, rows, row, err) < 0)
         return gv_fail_in(err, "row %" PRId64 " of '%s'", row, file);
     if (x->ndim == 3 && x->dtype == GV_U8)
         return gv_sample_channels(x, r->channels, &r->st->scratch, err);
@@ -204,7 +233,7 @@ static int decode(struct run *r, gv_record *rec, gv_err *err)
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
     if (!path && !file)
         return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    int code = !path ? decode_row(r, rec, file, &x, err) : r->set && r->set->decode ? decode_own(r, rec, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
+    int code = !path ? decode_row(r, rec, file, &x, err) : r->bags ? decode_bag(r, rec, path, &x, err) : r->set && r->set->decode ? decode_own(r, rec, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
     if (code < 0)
         return code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)
@@ -293,6 +322,8 @@ static int run(gv_stage_ctx *st, gv_err *err)
     r.channels = gv_config_encoder(st->config).input_channels;
     r.most = (size_t)st->config->data.max_sample << 20;
     r.set = st->config->data.dataset ? gv_dataset_find(st->config->data.dataset->name) : NULL;
+    const gv_content *content = gv_content_find(gv_get_text(gv_reader_header(st->in), "content"));
+    r.bags = content && content->ragged;
     int code = open_roots(&r, err);
     if (code == GV_OK)
         code = start_videos(&r, train, err);

@@ -3,12 +3,13 @@
 #include "common/log.h"
 #include "json/json.h"
 #include "metric/cases.h"
+#include "stage/bag_scores.h"
 #include "stage/stage.h"
 #include <inttypes.h>
 
 struct eval {
     gv_strs input;
-    const char *json, *csv, *predictions, *results;
+    const char *json, *csv, *predictions, *results, *attention;
 };
 
 static const gv_field fields[] = {
@@ -16,6 +17,7 @@ static const gv_field fields[] = {
     GV_OPT_STR(struct eval, json, "where the metrics go, as JSON; None: stdout"),
     GV_OPT_STR(struct eval, csv, "write a table: case, label, answer and probabilities, one row a case"),
     GV_OPT_STR(struct eval, predictions, "write preds, labels, probs and case_ids as JSON"),
+    GV_OPT_STR(struct eval, attention, "write the attention of bags, which 'glovita-forward --attention' gives: id, instance, x, y, score, one row an instance"),
     GV_OPT_STR(struct eval, results, "write what glovita-plot draws: the confusion matrix, or true and predicted numbers"),
     GV_END
 };
@@ -32,6 +34,7 @@ typedef struct state {
     gv_cases *cases;
     int64_t failed, labelled, predicted, uneven;
     gv_metric_set *metrics;
+    gv_bag_scores attention;
 } state;
 
 /* ---- reading ---- */
@@ -140,8 +143,12 @@ static int read_input(state *w, int input, const char *path, gv_err *err)
             index = -1;
         snprintf(row, sizeof row, "%" PRIu64, index >= 0 ? (uint64_t)index : gv_reader_records(in) - 1);
         id = id ? id : gv_get_text(&rec, "path") ? gv_get_text(&rec, "path") : row;
-        if (rec.kind != GV_ERROR_RECORD)
+        if (rec.kind != GV_ERROR_RECORD) {
             r = add_prediction(w, input, &rec, id, index, err);
+            w->attention.names = w->names;
+            if (r >= 0 && w->o->attention)
+                r = gv_bag_scores_add(&w->attention, id, &rec, err);
+        }
         else if (!w->classes && w->st->config->data.num_classes == GV_NONE_I64 && !gv_get_i64(gv_reader_header(in), "num_classes", &w->classes))
             r = gv_fail(err, GV_EDATA, "the first record is an error and nothing tells the number of classes (give --data.num_classes)");
         else {
@@ -231,16 +238,6 @@ static int write_metrics(state *w, gv_err *err)
 
 /* ---- tables ---- */
 
-static int csv_text(gv_buf *b, const char *s, gv_err *err)
-{
-    if (!strpbrk(s, ",\"\r\n"))
-        return gv_buf_printf(b, err, "%s", s);
-    int r = gv_buf_add(b, "\"", 1, err);
-    for (; r == GV_OK && *s; s++)
-        r = gv_buf_add(b, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1, err);
-    return r == GV_OK ? gv_buf_add(b, "\"", 1, err) : r;
-}
-
 /* ",prefix_NAME" for every class. */
 static int csv_columns(state *w, gv_buf *b, const char *prefix, gv_err *err)
 {
@@ -252,7 +249,7 @@ static int csv_columns(state *w, gv_buf *b, const char *prefix, gv_err *err)
         else
             snprintf(name, sizeof name, "%s_%" PRId64, prefix, k);
         r = gv_buf_add(b, ",", 1, err);
-        r = r == GV_OK ? csv_text(b, name, err) : r;
+        r = r == GV_OK ? gv_csv_text(b, name, err) : r;
     }
     return r;
 }
@@ -270,7 +267,7 @@ static int csv_row(state *w, gv_buf *b, const gv_case *v, double *p, gv_err *err
 {
     bool one = w->subtask == GV_METRIC_MULTICLASS, labels = w->subtask == GV_METRIC_MULTILABEL;
     int64_t k = w->classes;
-    int r = csv_text(b, v->id, err);
+    int r = gv_csv_text(b, v->id, err);
     if (v->predictions)
         gv_case_answer(w->cases, v, p);
     if (one) {
@@ -287,7 +284,7 @@ static int csv_row(state *w, gv_buf *b, const gv_case *v, double *p, gv_err *err
     if (!v->predictions && v->reason) {
         gv_buf why = { 0 };
         r |= gv_buf_printf(&why, err, "%s: %s", v->stage, v->reason);
-        r |= r == GV_OK ? csv_text(b, why.data, err) : r;
+        r |= r == GV_OK ? gv_csv_text(b, why.data, err) : r;
         gv_buf_release(&why);
     }
     r |= gv_buf_add(b, "\n", 1, err);
@@ -452,7 +449,10 @@ static int run(gv_stage_ctx *st, gv_err *err)
 {
     state w = { .st = st, .o = st->params, .subtask = -1 };
     w.inputs = w.o->input.n ? (int)w.o->input.n : 1;
-    int r = GV_OK;
+    int r = w.o->attention && w.inputs > 1 ? gv_fail(err, GV_EUSAGE, "'--attention' is that of one input, not of %d", w.inputs) : GV_OK;
+    if (r == GV_OK && w.o->attention)
+        r = gv_bag_scores_open(&w.attention, w.o->attention, err);
+    bool attention = r == GV_OK && w.o->attention;
     for (int i = 0; r == GV_OK && i < w.inputs; i++)
         r = read_input(&w, i, w.o->input.n ? w.o->input.v[i] : NULL, err);
     if (r == GV_OK && !w.cases)
@@ -471,6 +471,8 @@ static int run(gv_stage_ctx *st, gv_err *err)
         r = write_results(&w, err);
     if (r == GV_OK)
         r = write_metrics(&w, err);
+    if (attention && gv_bag_scores_close(&w.attention, r == GV_OK, err) < 0)
+        r = err->code;
     gv_metric_set_close(w.metrics);
     gv_cases_close(w.cases);
     return r;

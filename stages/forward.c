@@ -9,12 +9,13 @@
 
 struct forward {
     const char *checkpoint;
-    bool features, profile;
+    bool features, attention, profile;
 };
 
 static const gv_field fields[] = {
     GV_OPT_STR(struct forward, checkpoint, "weights of the whole network (.safetensors, .pt); without it the encoder's pretrained ones"),
     GV_BOOL(struct forward, features, false, "write the pooled features instead of predictions"),
+    GV_BOOL(struct forward, attention, false, "with each prediction the attention of a bag's instances [branches,n], and their coords [n,2]"),
     GV_BOOL(struct forward, profile, false, "time every node of the network's graph and print a table at the end"),
     GV_END,
 };
@@ -82,6 +83,26 @@ static int put_target(gv_record *out, const gv_tensor *y, int64_t i, gv_err *err
     return gv_set_tensor(out, "y", y->dtype, y->shape + 1, y->ndim - 1, (const char *)y->data + (size_t)i * row, err);
 }
 
+/* Row i of `data` [.., branches, wide] without what stands behind the bag's n instances, as floats. */
+static int put_attention(state *w, gv_record *out, const gv_record *rec, const gv_batch *b, int64_t i, int64_t row, const gv_stored *a, gv_err *err)
+{
+    const gv_tensor *mask = gv_get_tensor(rec, "mask"), *coords = gv_get_tensor(rec, "coords");
+    int64_t branches = a->shape[1], wide = a->shape[2], have = b->x->shape[1], n = 0, shape[2] = { branches, 0 };
+    for (int64_t k = 0; k < have; k++)
+        n += mask ? ((const uint8_t *)mask->data)[i * have + k] != 0 : 1;
+    float *v = gv_arena_alloc_dirty(&w->st->batch, (size_t)(branches * n) * sizeof *v + 1, err);
+    if (!v)
+        return GV_ESYS;
+    size_t size = gv_dtype_of(a->dtype)->size;
+    for (int64_t k = 0; k < branches; k++)
+        gv_to_f32(a->dtype, (const char *)a->data + (size_t)((row * branches + k) * wide) * size, v + k * n, (size_t)n);
+    shape[1] = n;
+    int r = gv_set_tensor(out, "attention", GV_F32T, shape, 2, v, err);
+    if (r == GV_OK && coords && coords->dtype == GV_I64T && coords->ndim == 3 && coords->shape[0] == b->n && coords->shape[1] == have && coords->shape[2] == 2)
+        r = gv_set_tensor(out, "coords", GV_I64T, (int64_t[]){ n, 2 }, 2, (const int64_t *)coords->data + i * have * 2, err);
+    return r;
+}
+
 /* The plan's rows are samples [first, first + n) of the batch. */
 static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t first, int64_t n, const gv_plan *plan, gv_err *err)
 {
@@ -98,6 +119,9 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t f
         data = f;
     }
     const gv_tensor *index = gv_get_tensor(rec, "index");
+    const gv_stored *attention = w->o->attention ? gv_plan_output(plan, "attention") : NULL;
+    if (w->o->attention && (!attention || attention->ndim != 3 || !b->length))
+        return gv_fail(err, GV_EUSAGE, "'--attention': the head '%s' gives no attention over the instances of a bag", w->st->config->model.head->name);
     bool has_epoch = gv_get_i64(rec, "epoch", &epoch);
     for (int64_t i = first; i < first + n; i++) {
         gv_record out;
@@ -111,6 +135,8 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t f
             r = put_target(&out, b->y, i, err);
         if (r == GV_OK)
             r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)((i - first) * width) * gv_dtype_of(t)->size, err);
+        if (r == GV_OK && attention)
+            r = put_attention(w, &out, rec, b, i, i - first, attention, err);
         if (r == GV_OK)
             r = gv_put(w->st->out, &out, err);
         if (r < 0)

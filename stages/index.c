@@ -1,5 +1,9 @@
 /* index: list the samples of a split in the order they are used, epoch after epoch, or every n-th of them.
  *
+ * Balanced (dataloading.balanced_sampling, of the training split where it is shuffled): an epoch draws as many samples as there are, with
+ * replacement: a class, each with the same chance, then one of its samples. `draw` counts the earlier occurrences of a sample in its epoch, so
+ * that it is augmented anew.
+ *
  * The order of an epoch is a permutation drawn from (seed, epoch) alone, so a strand (--shard i/n: the positions with
  * pos mod n = i) and a resumed run (--start epoch:pos) continue the same sequence without reading what came before. */
 #include "common/rng.h"
@@ -26,7 +30,7 @@ static const gv_field fields[] = {
     GV_END
 };
 
-struct run { const gv_data *d; const struct index *o; int64_t n, count, shard, shards, epoch, pos; bool shuffle; uint64_t seed; };
+struct run { const gv_data *d; const struct index *o; int64_t n, count, shard, shards, epoch, pos; bool shuffle, balanced; uint64_t seed; };
 
 static bool two(const char *text, char between, int64_t *a, int64_t *b)
 {
@@ -65,14 +69,14 @@ static int set_target(gv_record *rec, const gv_data *d, const gv_entry *e, uint8
     return gv_set_tensor(rec, "y", GV_U8, &d->num_classes, 1, bits, err);
 }
 
-static int put(gv_stage_ctx *st, const struct run *r, int64_t epoch, int64_t pos, int64_t index, uint8_t *bits, gv_err *err)
+static int put(gv_stage_ctx *st, const struct run *r, int64_t epoch, int64_t pos, int64_t index, int64_t draw, uint8_t *bits, gv_err *err)
 {
     gv_record rec;
     int split;
     const gv_entry *e = entry_of(r, index, &split);
     gv_record_init(&rec, GV_SAMPLE);
     if (gv_set_i64(&rec, "epoch", epoch, err) < 0 || gv_set_i64(&rec, "pos", pos, err) < 0 || gv_set_i64(&rec, "index", index, err) < 0 ||
-        gv_set_i64(&rec, "draw", 0, err) < 0 || gv_set_text(&rec, "id", e->id, err) < 0)
+        gv_set_i64(&rec, "draw", draw, err) < 0 || gv_set_text(&rec, "id", e->id, err) < 0)
         return err->code;
     if (e->row < 0 ? gv_set_text(&rec, "path", e->path, err) < 0 : gv_set_text(&rec, "file", e->path, err) < 0 || gv_set_i64(&rec, "row", e->row, err) < 0)
         return err->code;
@@ -84,22 +88,71 @@ static int put(gv_stage_ctx *st, const struct run *r, int64_t epoch, int64_t pos
     return GV_OK;
 }
 
+/* Samples by class: those of class c are by_class[first[c]] … by_class[first[c + 1] - 1]; only classes with samples are counted. */
+struct classes { int64_t n, *first, *by_class; };
+
+static int sort_classes(gv_stage_ctx *st, const struct run *r, struct classes *k, gv_err *err)
+{
+    int64_t all = r->d->num_classes, *at = gv_arena_alloc(&st->run, (size_t)(all + 2) * sizeof *at, err);
+    int split;
+    k->first = at ? gv_arena_alloc(&st->run, (size_t)(all + 2) * sizeof *k->first, err) : NULL;
+    k->by_class = k->first ? gv_arena_alloc(&st->run, (size_t)r->n * sizeof *k->by_class + 1, err) : NULL;
+    if (!k->by_class)
+        return GV_ESYS;
+    for (int64_t i = 0; i < r->n; i++) {
+        int64_t y = entry_of(r, i, &split)->label;
+        if (y >= 0)
+            at[y + 1]++;
+    }
+    for (int64_t c = 0; c < all; c++)
+        at[c + 1] += at[c];
+    for (int64_t c = 0; c < all; c++)
+        if (at[c + 1] > at[c])
+            k->first[k->n++] = at[c];
+    k->first[k->n] = at[all];
+    for (int64_t i = 0; i < r->n; i++) {
+        int64_t y = entry_of(r, i, &split)->label;
+        if (y >= 0)
+            k->by_class[at[y]++] = i;
+    }
+    return k->n ? GV_OK : gv_fail(err, GV_EUSAGE, "'--dataloading.balanced_sampling': no sample has a class");
+}
+
+/* One epoch's draws; a position's depends on (seed, epoch, position) alone. */
+static void draw_epoch(const struct run *r, const struct classes *k, int64_t epoch, int64_t *order, int64_t *draw, int64_t *seen)
+{
+    memset(seen, 0, (size_t)r->n * sizeof *seen);
+    for (int64_t pos = 0; pos < r->count; pos++) {
+        gv_rng rng;
+        gv_rng_init(&rng, r->seed, GV_RNG_BALANCE, (uint64_t)pos, (uint32_t)epoch, 0);
+        int64_t c = (int64_t)gv_rng_below(&rng, (uint64_t)k->n), size = k->first[c + 1] - k->first[c];
+        order[pos] = k->by_class[k->first[c] + (int64_t)gv_rng_below(&rng, (uint64_t)size)];
+        draw[pos] = seen[order[pos]]++;
+    }
+}
+
 static int list(gv_stage_ctx *st, const struct run *r, gv_err *err)
 {
     int64_t *order = gv_arena_alloc(&st->run, (size_t)r->n * sizeof *order + 1, err), pos = r->pos;
+    int64_t *draw = gv_arena_alloc(&st->run, (size_t)r->n * sizeof *draw + 1, err), *seen = gv_arena_alloc(&st->run, (size_t)r->n * sizeof *seen + 1, err);
     uint8_t *bits = gv_arena_alloc(&st->run, (size_t)r->d->num_classes + 1, err);
-    if (!order || !bits)
+    struct classes k = { 0 };
+    if (!order || !bits || !draw || !seen)
         return GV_ESYS;
+    if (r->balanced && sort_classes(st, r, &k, err) < 0)
+        return err->code;
     for (int64_t i = 0; i < r->n; i++)
         order[i] = i;
     for (int64_t e = 0; e < r->o->epochs; e++, pos = 0) {
-        if (r->shuffle) {
+        if (r->balanced)
+            draw_epoch(r, &k, r->epoch + e, order, draw, seen);
+        else if (r->shuffle) {
             gv_rng rng;
             gv_rng_init(&rng, r->seed, GV_RNG_SHUFFLE, (uint64_t)(r->epoch + e), 0, 0);
             gv_rng_permutation(&rng, order, r->n);
         }
         for (pos += (r->shard - pos % r->shards + r->shards) % r->shards; pos < r->count; pos += r->shards)
-            if (put(st, r, r->epoch + e, pos, order[pos], bits, err) < 0)
+            if (put(st, r, r->epoch + e, pos, order[pos], draw[pos], bits, err) < 0)
                 return err->code;
     }
     return GV_OK;
@@ -153,6 +206,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     if (o->shuffle && o->no_shuffle)
         return gv_fail(err, GV_EUSAGE, "'--shuffle' and '--no_shuffle' contradict each other");
     r.shuffle = o->shuffle || (!o->no_shuffle && (o->split == GV_SPLIT_TRAIN ? c->dataloading.shuffle_train : c->dataloading.shuffle_eval));
+    r.balanced = r.shuffle && o->split == GV_SPLIT_TRAIN && c->dataloading.balanced_sampling;
     unsigned want = o->split == ALL ? 7 : 1u << o->split;
     if (gv_arena_init(&arena, "listing", 16ull << 30, err) < 0 || gv_data_open(c, &(gv_data_want){ want, o->unlabelled }, &arena, &d, err) < 0)
         goto out;
@@ -174,7 +228,7 @@ out:
     return err->code;
 }
 
-static const char *const blocks[] = { "data", "training.seed", "training.cv_folds", "dataloading.shuffle_train", "dataloading.shuffle_eval", NULL };
+static const char *const blocks[] = { "data", "training.seed", "training.cv_folds", "dataloading.shuffle_train", "dataloading.shuffle_eval", "dataloading.balanced_sampling", NULL };
 
 const gv_stage gv_this_stage = {
     .name = "index", .summary = "list the samples of a split in their order",

@@ -47,7 +47,7 @@ static int adapt_head(gv_config *c, gv_err *err)
 int gv_config_settle(gv_config *c, gv_err *err)
 {
     static const char *const regression[] = { "regression" }, *const task[] = { "Regression" }, *const one[] = { "1" }, *const metrics[] = { "mse", "mae" },
-        *const precomputed[] = { "precomputed" };
+        *const precomputed[] = { "precomputed" }, *const clam[] = { "clam" };
     int r = GV_OK;
     if (c->data.subtask == GV_SUBTASK_REGRESSION && gv_config_typed(c, "data.subtask"))
         r = set_default(c, "data.task", task, 1, err);
@@ -57,8 +57,11 @@ int gv_config_settle(gv_config *c, gv_err *err)
         r = r == GV_OK ? set_default(c, "task.metrics", metrics, 2, err) : r;
         r = r == GV_OK ? set_default(c, "model.head.head_type", regression, 1, err) : r;
     }
-    if (r == GV_OK && is_variant(c->data.dataset, "precomputed_features"))
+    bool slides = is_variant(c->data.dataset, "clam_dataset");
+    if (r == GV_OK && (slides || is_variant(c->data.dataset, "precomputed_features")))
         r = set_default(c, "model.encoder.encoder_type", precomputed, 1, err);
+    if (r == GV_OK && slides)
+        r = set_default(c, "model.head.head_type", clam, 1, err);
     if (r == GV_OK)
         r = adapt_head(c, err);
     if (r == GV_OK && c->data.task == GV_TASK_REGRESSION && is_variant(c->model.head, "regression") && c->data.num_classes != GV_NONE_I64) {
@@ -139,8 +142,19 @@ static int check_lists(const gv_config *c, gv_err *err)
     return GV_OK;
 }
 
+/* Options that ask how often a class occurs. */
+static int check_balance(const gv_config *c, gv_err *err)
+{
+    if (c->data.subtask == GV_SUBTASK_MULTICLASS || !(c->task.class_weights.n || c->dataloading.balanced_sampling))
+        return GV_OK;
+    return gv_fail(err, GV_EUSAGE, "'--%s' is for samples of one class each, not for data.subtask %s", c->task.class_weights.n ? "task.class_weights" : "dataloading.balanced_sampling",
+                   c->data.subtask == GV_SUBTASK_MULTILABEL ? "multilabel" : "regression");
+}
+
 static int check_task(const gv_config *c, gv_err *err)
 {
+    if (check_balance(c, err) < 0)
+        return err->code;
     const struct gv_data_config *d = &c->data;
     bool regression = d->task == GV_TASK_REGRESSION;
     if (regression && d->subtask != GV_SUBTASK_REGRESSION)
@@ -152,7 +166,7 @@ static int check_task(const gv_config *c, gv_err *err)
 
 static int check_model(const gv_config *c, gv_err *err)
 {
-    bool regression = c->data.task == GV_TASK_REGRESSION, stored = is_variant(c->data.dataset, "precomputed_features");
+    bool regression = c->data.task == GV_TASK_REGRESSION, stored = is_variant(c->data.dataset, "precomputed_features") || is_variant(c->data.dataset, "clam_dataset");
     if (!gv_takes(c->command, &gv_block_head, NULL) || !c->data.dataset)
         return GV_OK;
     if (!regression && is_variant(c->model.head, "regression")) /* the other way round is the same linear layer */

@@ -41,6 +41,7 @@ static const gv_field infer_fields[] = {
     GV_ENUM(I, checkpoint, GV_LOAD_LAST, loads, "which checkpoint"),
     GV_ENUM(I, split, GV_SPLIT_TEST, splits, "which split"),
     GV_OPT_STR(I, pred_output, "write predictions and case ids here (.csv or .json; other endings: both)"),
+    GV_OPT_STR(I, attention, "write the attention of a bag head here, a CSV file: id, instance, x, y, score, one row an instance"),
     ENGINE_ROWS(I), GV_END
 };
 static const char *const infer_blocks[] = { "data", "data.augmentation", "dataloading", NULL };

@@ -53,7 +53,7 @@ struct gv_dataloading_config {
     bool pin_memory, persistent_workers;
     int64_t prefetch_factor;
     double timeout;
-    bool drop_last_train, drop_last_eval, shuffle_train, shuffle_eval, use_worker_init_fn;
+    bool drop_last_train, drop_last_eval, shuffle_train, shuffle_eval, balanced_sampling, use_worker_init_fn;
 };
 
 enum { GV_AGGREGATE_CLS_TOKEN, GV_AGGREGATE_AVG, GV_AGGREGATE_SUM, GV_AGGREGATE_MEAN_ALL, GV_AGGREGATE_JOINT };
@@ -130,6 +130,7 @@ struct gv_task_config {
     gv_strs metrics;
     int metric_computation_mode, result_plot;
     double label_smoothing;
+    gv_strs class_weights; /* "auto", or a number a class */
     bool mixup;
     double mixup_alpha;
 };
@@ -175,7 +176,7 @@ struct gv_infer_options {
     gv_strs metrics;
     const char *fold;
     int checkpoint, split; /* GV_LOAD_*, GV_SPLIT_* */
-    const char *pred_output;
+    const char *pred_output, *attention;
     int compute_precision, on_error, backend;
     int64_t threads;
 };

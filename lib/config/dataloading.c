@@ -14,6 +14,7 @@ static const gv_field fields[] = {
     GV_BOOL(D, drop_last_eval, false, "leave out the last validation or test batch when it is short"),
     GV_BOOL(D, shuffle_train, true, "draw a new order of the training samples in every epoch"),
     GV_BOOL(D, shuffle_eval, false, "shuffle validation and test samples too"),
+    GV_BOOL(D, balanced_sampling, false, "an epoch draws as many training samples as there are, with replacement, each class with the same chance"),
     GV_BOOL(D, use_worker_init_fn, true, "accepted for compatibility: random numbers never depend on the worker"),
     GV_END
 };

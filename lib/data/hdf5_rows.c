@@ -149,7 +149,7 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
 {
     char path[64];
     hsize_t shape[3] = { 0 };
-    *f = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
+    *f = (gv_features_file){ .file = -1, .features = -1, .coords = -1, .half = -1 };
     gv_hdf5_quiet();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -185,38 +185,95 @@ void gv_features_close(gv_features_file *f)
         H5Tclose(f->half);
     if (f->features >= 0)
         H5Dclose(f->features);
+    if (f->coords >= 0)
+        H5Dclose(f->coords);
     if (f->file >= 0)
         H5Fclose(f->file);
     gv_free(f->begin);
-    *f = (gv_features_file){ .file = -1, .features = -1, .half = -1 };
+    *f = (gv_features_file){ .file = -1, .features = -1, .coords = -1, .half = -1 };
 }
 
-int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+/* A part of a data set of two axes, or (bag >= 0) of one of its bags, as numbers of `type`. */
+static int read_part(hid_t set, int64_t bag, int64_t from, int64_t n, int64_t width, hid_t type, void *to, gv_err *err)
 {
-    int64_t from = f->begin ? f->begin[row] : row, n = f->begin ? f->begin[row + 1] - from : f->bags ? f->fixed : 1;
-    hsize_t start[3] = { (hsize_t)from, 0, 0 }, count[3] = { f->fixed ? 1 : (hsize_t)n, f->fixed ? (hsize_t)n : (hsize_t)f->dim, (hsize_t)f->dim };
-    size_t bytes;
-    if (gv_mul_size((size_t)n, (size_t)f->dim * 4, &bytes) < 0 || bytes > most_bytes)
-        return gv_fail(err, GV_EDATA, "a bag of %" PRId64 " x %" PRId64 " numbers; at most 1 GiB is read", n, f->dim);
-    *out = (gv_sample){ .dtype = GV_F32T, .ndim = f->bags ? 2 : 1, .shape = { f->bags ? n : f->dim, f->dim } };
-    if (!(out->data = gv_arena_alloc_dirty(arena, bytes + 1, err)))
-        return GV_ESYS;
-    if (!n)
-        return GV_OK;
-    void *to = f->half >= 0 ? gv_arena_alloc_dirty(arena, bytes / 2, err) : out->data;
-    if (!to)
-        return GV_ESYS;
-    hid_t space = H5Dget_space(f->features), mem = H5Screate_simple(f->fixed ? 3 : 2, count, NULL);
-    int bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 || H5Dread(f->features, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, mem, space, H5P_DEFAULT, to) < 0;
+    hsize_t start[3] = { (hsize_t)bag, (hsize_t)from, 0 }, count[3] = { 1, (hsize_t)n, (hsize_t)width };
+    int skip = bag < 0;
+    hid_t space = H5Dget_space(set), mem = H5Screate_simple(3 - skip, count + skip, NULL);
+    bool bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start + skip, NULL, count + skip, NULL) < 0 || H5Dread(set, type, mem, space, H5P_DEFAULT, to) < 0;
     if (space >= 0)
         H5Sclose(space);
     if (mem >= 0)
         H5Sclose(mem);
-    if (bad)
-        return gv_fail(err, GV_EDATA, "its numbers cannot be read");
-    if (f->half >= 0)
+    return bad ? gv_fail(err, GV_EDATA, "its numbers cannot be read") : GV_OK;
+}
+
+/* Where the instances of a row lie: in bag *bag (-1: the file has one axis of instances), from *from, *n of them. */
+static int place_of(const gv_features_file *f, int64_t row, int64_t *bag, int64_t *from, int64_t *n, gv_err *err)
+{
+    *bag = f->fixed ? row : -1;
+    *from = f->fixed ? 0 : f->begin ? f->begin[row] : row;
+    *n = f->fixed ? f->fixed : f->begin ? f->begin[row + 1] - *from : 1;
+    return *n ? GV_OK : gv_fail(err, GV_EDATA, "the bag has no instance");
+}
+
+static int read_instances(const gv_features_file *f, int64_t bag, int64_t from, int64_t n, bool as_bag, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    size_t bytes;
+    if (gv_mul_size((size_t)n, (size_t)f->dim * 4, &bytes) < 0 || bytes > most_bytes)
+        return gv_fail(err, GV_EDATA, "a bag of %" PRId64 " x %" PRId64 " numbers; at most 1 GiB is read", n, f->dim);
+    *out = (gv_sample){ .dtype = GV_F32T, .ndim = as_bag ? 2 : 1, .shape = { as_bag ? n : f->dim, f->dim } };
+    if (!(out->data = gv_arena_alloc_dirty(arena, bytes + 1, err)))
+        return GV_ESYS;
+    void *to = f->half >= 0 ? gv_arena_alloc_dirty(arena, bytes / 2, err) : out->data;
+    if (!to)
+        return GV_ESYS;
+    int r = read_part(f->features, bag, from, n, f->dim, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, to, err);
+    if (r == GV_OK && f->half >= 0)
         gv_to_f32(GV_F16, to, out->data, (size_t)(n * f->dim));
-    return GV_OK;
+    return r;
+}
+
+int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    int64_t bag, from, n;
+    int r = place_of(f, row, &bag, &from, &n, err);
+    return r < 0 ? r : read_instances(f, bag, from, n, f->bags, out, arena, err);
+}
+
+int gv_features_bag(const gv_features_file *f, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    bool one = f->fixed && f->rows == 1;
+    if (f->bags && !one)
+        return gv_fail(err, GV_EDATA, "it holds %" PRId64 " bags where it should be one (precomputed_features reads such files)", f->rows);
+    if (!f->rows)
+        return gv_fail(err, GV_EDATA, "the bag has no instance");
+    return read_instances(f, one ? 0 : -1, 0, one ? f->fixed : f->rows, true, out, arena, err);
+}
+
+int gv_features_coords(gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    hsize_t shape[3] = { 0, 0, 0 };
+    int64_t bag = -1, from = 0, n = f->fixed ? f->fixed : f->rows;
+    if (f->coords == -1) {
+        int r = open_set(f, "features", "coords", &f->coords, err);
+        if (r < 0)
+            return r;
+        if (!r)
+            f->coords = -2;
+    }
+    if (f->coords < 0 || (row >= 0 && !f->bags))
+        return 0;
+    if (row >= 0 && place_of(f, row, &bag, &from, &n, err) < 0)
+        return err->code;
+    int dims = shape_of(f->coords, shape);
+    bag = dims == 3 ? (bag < 0 ? 0 : bag) : -1;
+    hsize_t *last = shape + (dims == 3);
+    if (dims < 2 || last[1] != 2 || (hsize_t)(from + n) > last[0] || (dims == 3 && (hsize_t)bag >= shape[0]) || ((dims == 3) != (f->fixed > 0) && f->rows > 1))
+        return gv_fail(err, GV_EDATA, "'coords' has %d dimensions (%llu, %llu, %llu); two numbers for each instance are wanted", dims, (unsigned long long)shape[0], (unsigned long long)shape[1], (unsigned long long)shape[2]);
+    *out = (gv_sample){ .dtype = GV_I64T, .ndim = 2, .shape = { n, 2 }, .data = gv_arena_alloc_dirty(arena, (size_t)n * 16, err) };
+    if (!out->data)
+        return GV_ESYS;
+    return read_part(f->coords, bag, from, n, 2, H5T_NATIVE_INT64, out->data, err) < 0 ? err->code : 1;
 }
 
 /* ---- the container ---- */
@@ -249,6 +306,16 @@ static int read_row(void *state, int64_t row, gv_sample *out, gv_arena *arena, g
     return gv_features_read(state, row, out, arena, err);
 }
 
+static int read_bag(void *state, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    return gv_features_bag(state, out, arena, err);
+}
+
+static int read_coords(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    return gv_features_coords(state, row, out, arena, err);
+}
+
 static void close_rows(void *state)
 {
     gv_features_close(state);
@@ -256,4 +323,4 @@ static void close_rows(void *state)
 }
 
 extern const gv_container gv_container_hdf5;
-const gv_container gv_container_hdf5 = { .name = "hdf5", .sniff = sniff, .open = open_rows, .read = read_row, .close = close_rows };
+const gv_container gv_container_hdf5 = { .name = "hdf5", .sniff = sniff, .open = open_rows, .read = read_row, .bag = read_bag, .coords = read_coords, .close = close_rows };

@@ -51,7 +51,7 @@ int gv_rows_open(gv_rows **out, int fd, const char *name, gv_err *err)
         return GV_OK;
     }
     close(fd);
-    return gv_fail(err, GV_EDATA, "'%s' is no container of rows that is known here (IDX, CIFAR, HDF5)", name);
+    return gv_fail(err, GV_EDATA, "'%s' is no container of rows that is known here (IDX, CIFAR, HDF5, torch)", name);
 }
 
 int gv_rows_wrap(gv_rows **out, const gv_container *kind, void *state, int64_t rows, const char *name, gv_err *err)
@@ -73,6 +73,16 @@ int gv_rows_read(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_er
     if (row < 0 || row >= f->rows)
         return gv_fail(err, GV_EDATA, "row %" PRId64 " is not in '%s', which has %" PRId64, row, f->name, f->rows);
     return f->kind->read(f->state, row, out, arena, err);
+}
+
+int gv_rows_bag(gv_rows *f, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    return f->kind->bag ? f->kind->bag(f->state, out, arena, err) : gv_fail(err, GV_EDATA, "'%s' (%s) is no bag of features", f->name, f->kind->name);
+}
+
+int gv_rows_coords(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
+{
+    return f->kind->coords ? f->kind->coords(f->state, row, out, arena, err) : 0;
 }
 
 void gv_rows_close(gv_rows *f)

@@ -21,6 +21,10 @@ typedef struct gv_container {
     bool (*sniff)(const char *name, const unsigned char *head, size_t n, int64_t size);
     int (*open)(int fd, const char *name, void **state, int64_t *rows, gv_err *err); /* takes fd over, in failure too */
     int (*read)(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err);
+    /* All of the file as one bag [n,D]; NULL: it is no bag. */
+    int (*bag)(void *state, gv_sample *out, gv_arena *arena, gv_err *err);
+    /* Places of a row's instances, int64 [n,2] (row -1: of the file's): 1, or 0 when it tells none; NULL: never. */
+    int (*coords)(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err);
     void (*close)(void *state);
 } gv_container;
 
@@ -30,6 +34,8 @@ int gv_rows_wrap(gv_rows **f, const gv_container *kind, void *state, int64_t row
 int64_t gv_rows_count(const gv_rows *f);
 /* GV_EDATA for a row that is not there. The sample lives in the arena. */
 int gv_rows_read(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
+int gv_rows_bag(gv_rows *f, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
+int gv_rows_coords(gv_rows *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 void gv_rows_close(gv_rows *f);
 
 #endif

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 /* The blocks each stage takes; what is at its default is not printed. */
-static const char *const index_blocks[] = { "data", "training.seed", "training.cv_folds", NULL };
+static const char *const index_blocks[] = { "data", "training.seed", "training.cv_folds", "dataloading.balanced_sampling", NULL };
 /* decode draws the leading crop of the policy, augment draws it again: both need the same. */
 static const char *const decode_blocks[2][10] = {
     { "data.dataset", "data.data_root_dir", "data.approximate_decode", "data.eight_bit", "data.max_sample", "data.augmentation.test_policy", "data.augmentation.test_kwargs", "model.encoder.input_channels", "training.seed", NULL },

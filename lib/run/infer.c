@@ -98,6 +98,12 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
     code = eval_words(p, e, &r[0].c, o, base, err);
     for (size_t k = 0; k < n && code == GV_OK; k++)
         code = gv_pipe_connect(p, forward[k], e, n > 1 ? "--input" : NULL, err);
+    if (code == GV_OK && o->attention && n > 1)
+        code = gv_fail(err, GV_EUSAGE, "'--attention' is that of one run, and there are %zu folds (--fold NAME)", n);
+    if (code == GV_OK && o->attention)
+        code = gv_pipe_option(p, forward[0], "--attention", NULL, err);
+    if (code == GV_OK && o->attention)
+        code = gv_pipe_option(p, e, "--attention", o->attention, err);
     return code == GV_OK ? gv_pipe_option(p, e, "--json", metrics, err) : code;
 }
 

@@ -145,6 +145,31 @@ static int prepare(gv_resolved *r, gv_arena *arena, gv_err *err)
     return typed == r->data.channels ? GV_OK : gv_fail(err, GV_EUSAGE, "'--model.encoder.input_channels' is %" PRId64 ", but the samples have %s channels", typed, n);
 }
 
+/* task.class_weights auto: the share that each class of the training split would have if all had the same, over the one it has. */
+static int class_weights(gv_resolved *r, const gv_data_want *want, gv_arena *arena, gv_err *err)
+{
+    gv_config *c = &r->c;
+    const gv_strs *words = &c->task.class_weights;
+    int64_t k = r->data.num_classes, total = 0, present = 0;
+    if (words->n != 1 || strcmp(words->v[0], "auto") || !(want->splits & 1u << GV_SPLIT_TRAIN))
+        return GV_OK;
+    int64_t *counts = gv_data_counts(&r->data, GV_SPLIT_TRAIN, arena, err);
+    const char **w = counts ? gv_arena_alloc(arena, (size_t)k * sizeof *w, err) : NULL;
+    if (!w)
+        return err->code ? err->code : gv_fail(err, GV_EUSAGE, "'--task.class_weights auto' needs classes to count");
+    for (int64_t i = 0; i < k; i++) {
+        total += counts[i];
+        present += counts[i] > 0;
+    }
+    for (int64_t i = 0; i < k; i++) /* a class without samples is never met */
+        if (!(w[i] = gv_arena_printf(arena, err, "%.9g", counts[i] ? (double)total / ((double)present * (double)counts[i]) : 1.0)))
+            return GV_ESYS;
+    int code = gv_config_set(c, "task.class_weights", w, (size_t)k, false, err);
+    for (int64_t i = 0; i < k && i < 20 && code == GV_OK; i++)
+        code = gv_buf_printf(&r->notes, err, "%s%s%s", i ? " " : "weights      ", w[i], i + 1 == k ? "\n" : i == 19 ? " …\n" : "");
+    return code;
+}
+
 int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, gv_arena *arena, gv_err *err)
 {
     memset(r, 0, sizeof *r);
@@ -159,6 +184,8 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
         code = machine(r, err);
     if (code == GV_OK)
         code = classes(r, err);
+    if (code == GV_OK)
+        code = class_weights(r, want, arena, err);
     if (code == GV_OK)
         code = encoder(r, err);
     if (code == GV_OK)

@@ -51,6 +51,27 @@ static bool is_logged(const gv_config *c, const char *key)
     return false;
 }
 
+int gv_session_class_weights(const gv_config *c, int64_t classes, gv_arena *arena, const double **out, gv_err *err)
+{
+    const gv_strs *words = &c->task.class_weights;
+    *out = NULL;
+    if (!words->n)
+        return GV_OK;
+    if (words->n == 1 && !strcmp(words->v[0], "auto"))
+        return gv_fail(err, GV_EUSAGE, "'--task.class_weights' is auto, which glovita_train makes into numbers; here numbers are wanted");
+    if ((int64_t)words->n != classes)
+        return gv_fail(err, GV_EUSAGE, "'--task.class_weights' has %zu numbers; there are %lld classes", words->n, (long long)classes);
+    double *w = gv_arena_alloc(arena, words->n * sizeof *w, err);
+    for (size_t i = 0; w && i < words->n; i++) {
+        char *end;
+        w[i] = strtod(words->v[i], &end);
+        if (*end || end == words->v[i] || !(w[i] > 0) || !isfinite(w[i]))
+            return gv_fail(err, GV_EUSAGE, "'--task.class_weights' has '%s'; auto, or numbers above 0 are wanted", words->v[i]);
+    }
+    *out = w;
+    return w ? GV_OK : GV_ESYS;
+}
+
 int gv_session_check(const gv_config *c, gv_err *err)
 {
     gv_metric_set *m;

@@ -114,14 +114,17 @@ static gv_val target(gv_network *net, const gv_facts *f, int64_t batch)
 }
 
 /* The loss of the logits, and that of the head's own beside it. */
-static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, const gv_head *h, const gv_head_options *o, gv_val logits, const gv_loss_inputs *in)
+static gv_val loss(gv_network *net, const gv_config *c, const gv_facts *f, const gv_head *h, const gv_head_options *o, gv_val logits, const gv_loss_inputs *in, gv_err *err)
 {
     static const char *const units[] = { "cross_entropy", "bce", "mse" };
     gv_graph *g = net->graph;
     bool train = gv_graph_phase(g) == GV_TRAIN;
     const char *unit = h->loss && f->subtask == GV_SUBTASK_MULTICLASS ? h->loss(o) : NULL;
-    /* Smoothing belongs to training: the validation loss is that of the plain targets. */
-    gv_val v = gv_loss_find(unit ? unit : units[f->subtask])->build(g, logits, in, &(gv_loss_options){ .label_smoothing = train ? c->task.label_smoothing : 0 });
+    /* Smoothing and weights belong to training: the validation loss is that of the plain targets. */
+    gv_loss_options lo = { .label_smoothing = train ? c->task.label_smoothing : 0 };
+    if (train && gv_session_class_weights(c, f->num_classes, &net->arena, &lo.class_weights, err) < 0)
+        return GV_NO_VAL;
+    gv_val v = gv_loss_find(unit ? unit : units[f->subtask])->build(g, logits, in, &lo);
     gv_val aux = gv_find_output(g, "aux_loss");
     if (aux == GV_NO_VAL)
         return v;
@@ -150,7 +153,7 @@ static void decide(gv_network *net, const gv_config *c, const gv_facts *f, int64
     gv_val logits = gv_head_build_on(g, h, &in, net->classifier, o);
     gv_output(g, "logits", logits);
     if (what & GV_NET_LOSS) {
-        net->loss = loss(net, c, f, h, o, logits, l);
+        net->loss = loss(net, c, f, h, o, logits, l, err);
         gv_output(g, "loss", net->loss);
     }
 }

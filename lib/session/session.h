@@ -141,6 +141,8 @@ int gv_session_draw_seed(uint32_t *seed, gv_err *err) GV_MUST_USE;
 const char *gv_session_best_metric(const gv_config *c);
 /* Is a larger value of that key better? */
 bool gv_session_higher_is_better(const char *key);
+/* task.class_weights as numbers in the arena; NULL: there are none. "auto" is made into numbers by the driver. */
+int gv_session_class_weights(const gv_config *c, int64_t classes, gv_arena *arena, const double **w, gv_err *err) GV_MUST_USE;
 /* Metrics and best_checkpoint_metric against the task, before anything runs. */
 int gv_session_check(const gv_config *c, gv_err *err) GV_MUST_USE;
 

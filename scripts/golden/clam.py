@@ -143,4 +143,15 @@ case("original_ungated", clam, dict(variant="sb", original=True, gate=False, cos
 case("mil_mean", mil, dict(kind="mean"))
 case("mil_max", mil, dict(kind="max"))
 case("mil_max_two", mil, dict(kind="max"), classes=2)
+
+# the cross-entropy with class weights: smoothed with a row left out, and mixed
+z, weights = torch.from_numpy(formula.uniform("logits", 20).reshape(4, 5)) * 3, torch.tensor([0.5, 1, 2, 3, 4], dtype=torch.float64)
+def weighted(key, f):
+    a = z.clone().requires_grad_()
+    loss = f(a)
+    loss.backward()
+    out.extend([("weighted:%s:loss" % key, loss), ("weighted:%s:grad" % key, a.grad)])
+weighted("smooth", lambda a: F.cross_entropy(a, torch.tensor([1, 4, -1, 2]), weight=weights, label_smoothing=0.2, ignore_index=-1))
+y, perm = torch.tensor([1, 4, 0, 2]), torch.tensor([2, 0, 3, 1])
+weighted("mixed", lambda a: 0.75 * F.cross_entropy(a, y, weight=weights) + 0.25 * F.cross_entropy(a, y[perm], weight=weights))
 formula.write(OUT, out)

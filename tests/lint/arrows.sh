@@ -8,7 +8,7 @@ allowed() { # from to
 	stage:config | stage:stream | stage:json) return 0 ;;
 	config:json | config:data | config:nn | config:metric) return 0 ;; # the units' tables through the .def lists
 	weights:json | weights:nn) return 0 ;;
-	data:config | data:json | data:formats | data:sample | data:augment | data:stream) return 0 ;;
+	data:config | data:json | data:formats | data:sample | data:augment | data:stream | data:weights) return 0 ;;
 	augment:sample | augment:json) return 0 ;;
 	formats:sample) return 0 ;;
 	trainer:session | trainer:config | trainer:stage | trainer:stream | trainer:metric | trainer:nn) return 0 ;;

@@ -172,6 +172,38 @@ static void attention(const struct example *e)
     release(&m);
 }
 
+/* Class weights in the cross-entropy: smoothed with a row left out, or mixed. */
+static void weighted(bool mixed)
+{
+    static const double w[5] = { 0.5, 1, 2, 3, 4 };
+    static const int32_t perm[4] = { 2, 0, 3, 1 };
+    static const float lam[1] = { 0.75f };
+    int64_t y[4] = { 1, 4, mixed ? 0 : -1, 2 };
+    struct made m = { 0 };
+    struct example e = { .key = mixed ? "weighted:mixed" : "weighted:smooth" };
+    gv_arena_reset(&arena);
+    gv_graph *g = m.g = gv_graph_new(&arena, GV_TRAIN, &m.err);
+    gv_val z = gv_param(g, "z", (int64_t[]){ 4, 5 }, 2, "zeros");
+    gv_loss_inputs in = { .target = gv_input(g, "y", GV_CLASS_I64, (int64_t[]){ 4 }, 1), .lam = GV_NO_VAL, .perm = GV_NO_VAL };
+    if (mixed) {
+        in.lam = gv_input(g, "lam", GV_CLASS_F32, (int64_t[]){ 1 }, 1);
+        in.perm = gv_input(g, "perm", GV_CLASS_I32, (int64_t[]){ 4 }, 1);
+    }
+    gv_val loss = gv_loss_find("cross_entropy")->build(g, z, &in, &(gv_loss_options){ .label_smoothing = mixed ? 0 : 0.2, .class_weights = w });
+    gv_output(g, "loss", loss);
+    int r = gv_differentiate(g, loss, NULL, NULL, &m.err);
+    if (r == GV_OK && (r = gv_store_open(&m.s, GV_FP64, &m.err)) == GV_OK && (r = gv_store_init(m.s, g, 1, &m.err)) == GV_OK) {
+        double *v = gv_store_find(m.s, "z")->data;
+        for (int i = 0; i < 20; i++)
+            v[i] = 3 * formula_uniform(gv_hash_name("logits"), i);
+        r = gv_plan_make(&m.p, g, m.s, &(gv_plan_options){ .precision = GV_FP64, .backend = "reference", .keep_grads = true, .grad_scale = 1 }, &m.err);
+    }
+    gv_feed feeds[] = { { "y", y, GV_I64T }, { "lam", lam, GV_F32T }, { "perm", perm, GV_I32 } };
+    r = r == GV_OK ? gv_plan_run(m.p, feeds, mixed ? 3 : 1, 1, &m.err) : r;
+    ok(r == GV_OK && compare(&e, "loss", gv_plan_output(m.p, "loss")->data, 1) < 1e-13 && compare(&e, "grad", gv_store_find(m.s, "grad.z")->data, 20) < 1e-13, "%s as torch has it %s", e.key, m.err.text);
+    release(&m);
+}
+
 int main(void)
 {
     gv_err err = { 0 };
@@ -184,6 +216,8 @@ int main(void)
         if (!strcmp(examples[i].head, "clam"))
             attention(&examples[i]);
     }
+    weighted(false);
+    weighted(true);
     gv_free(gold.text);
     gv_arena_release(&arena);
     return done();

@@ -13,6 +13,7 @@
 
 typedef struct gv_loss_options {
     double label_smoothing;
+    const double *class_weights; /* one a class, above 0, for losses of one class a sample; NULL: all the same */
 } gv_loss_options;
 
 typedef struct gv_loss_inputs {
@@ -30,6 +31,9 @@ typedef struct gv_loss {
 #undef GV_LOSS
 
 const gv_loss *gv_loss_find(const char *name); /* NULL when there is none */
+/* Targets [N,K] whose rows weigh as much as their class, and what a mean over rows must be multiplied by to become the weighted mean: as torch's
+ * cross-entropy with weights has it, with `plain` the targets without smoothing. Both as they are where there are no weights. */
+gv_val gv_loss_weighted(gv_graph *g, gv_val targets, gv_val plain, const gv_loss_options *o, gv_val *factor);
 /* lam t + (1 - lam) t[perm], or t when nothing is mixed. */
 gv_val gv_loss_mixed(gv_graph *g, gv_val t, const gv_loss_inputs *in);
 

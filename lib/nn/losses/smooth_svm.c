@@ -5,11 +5,11 @@
 
 static gv_val build(gv_graph *g, gv_val logits, const gv_loss_inputs *in, const gv_loss_options *o)
 {
-    (void)o;
     if (in->lam != GV_NO_VAL)
         return gv_graph_fail(g, "the smooth SVM loss has no form for mixed samples (task.mixup)");
-    gv_val t = gv_one_hot(g, in->target, gv_dim(g, logits, 1), 0);
-    return gv_cross_entropy(g, gv_add(g, logits, gv_affine(g, t, -1, 1)), t);
+    gv_val factor, t = gv_one_hot(g, in->target, gv_dim(g, logits, 1), 0), w = gv_loss_weighted(g, t, t, o, &factor);
+    gv_val v = gv_cross_entropy(g, gv_add(g, logits, gv_affine(g, t, -1, 1)), w);
+    return factor == GV_NO_VAL ? v : gv_mul(g, v, factor);
 }
 
 const gv_loss gv_loss_smooth_svm = {
