@@ -1,7 +1,7 @@
 /*
  * fuse_norm: what stands around batch norm joins its two passes over memory.
  *
- *   forward    y = norm(x); z = y + r; relu(z)       the norm adds r and applies relu, where r is there before the norm
+ *   forward    y = norm(x); z = y + r; relu(z)       the norm adds r and applies relu (or leaky relu), where r is there before the norm
  *   backward   dz = relu_grad(y, dy); norm_grad(dz)  the norm's gradient masks dy; where others want dz too, it gives it as an output
  *              dy = p + q; relu_grad(y, dy)          and adds p and q
  *   inference  norm_eval(conv(x, w))                 in plans whose weights stay: the convolution gets other weights and a bias, in the store, and
@@ -81,8 +81,9 @@ static void take_add(uses *u, gv_node *add)
 
 static void take_relu(uses *u, gv_node *relu)
 {
-    gv_node *n = ((const gv_unary_attr *)relu->attr)->kind == GV_RELU ? bare(u, relu->in[0]) : NULL;
-    if (!n)
+    gv_unary_kind kind = ((const gv_unary_attr *)relu->attr)->kind;
+    gv_node *n = kind == GV_RELU || kind == GV_LEAKY_RELU ? bare(u, relu->in[0]) : NULL;
+    if (!n || (n->op == GV_OP_conv && kind != GV_RELU))
         return;
     if (n->op == GV_OP_conv) {
         gv_conv_attr *a = own_attr(u, n, sizeof *a);
@@ -94,6 +95,7 @@ static void take_relu(uses *u, gv_node *relu)
         if (!a)
             return;
         a->relu = true;
+        a->slope = kind == GV_LEAKY_RELU ? GV_LEAK : 0;
     }
     absorb(u, n, relu);
 }
@@ -150,11 +152,12 @@ static int fold(uses *u, gv_rewrite_ctx *r, gv_node *norm, gv_err *err)
     return GV_OK;
 }
 
-/* mask: unary_grad of relu from the output of a norm that applies it. */
+/* mask: unary_grad of relu, leaky or not, from the output of a norm that applies it. */
 static void take_mask(uses *u, gv_node *mask, int mask_at)
 {
     gv_graph *g = u->g;
-    gv_node *norm = ((const gv_unary_attr *)mask->attr)->kind == GV_RELU ? gv_fuse_maker(&u->all, mask->in[0]) : NULL;
+    gv_unary_kind kind = ((const gv_unary_attr *)mask->attr)->kind;
+    gv_node *norm = kind == GV_RELU || kind == GV_LEAKY_RELU ? gv_fuse_maker(&u->all, mask->in[0]) : NULL;
     if (!norm || norm->op != GV_OP_batchnorm_train || mask->in[0] != norm->out[0] || !((const gv_batchnorm_attr *)norm->attr)->relu)
         return;
     int at = u->grad[node_of(u, norm->out[0])];
@@ -165,6 +168,7 @@ static void take_mask(uses *u, gv_node *mask, int mask_at)
     if (!a)
         return;
     a->relu = true;
+    a->slope = ((const gv_batchnorm_attr *)norm->attr)->slope;
     bool added = norm->nin > 3;
     grad->in[1] = mask->in[1];
     grad->in[5] = added ? GV_NO_VAL : norm->in[2];

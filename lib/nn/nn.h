@@ -115,10 +115,10 @@ gv_val gv_div(gv_graph *g, gv_val a, gv_val b);
 
 typedef enum gv_unary_kind {
     GV_RELU, GV_GELU, GV_GELU_TANH, GV_SILU, GV_SIGMOID, GV_TANH, GV_EXP, GV_LOG, GV_SQRT, GV_RSQRT, GV_SQUARE, GV_ABS,
-    GV_HARD_SIGMOID, GV_LEAKY_RELU, GV_UNARY_KINDS,
+    GV_HARD_SIGMOID, GV_LEAKY_RELU /* slope 0.01 */, GV_UNARY_KINDS,
 } gv_unary_kind;
 gv_val gv_unary(gv_graph *g, gv_unary_kind kind, gv_val x);
-/* dy times the derivative at x (x is the input of the unary; for RELU, SIGMOID, TANH, EXP, SQRT its output y). */
+/* dy times the derivative at x (x is the input of the unary; for RELU, LEAKY_RELU, SIGMOID, TANH, EXP, SQRT its output y). */
 gv_val gv_unary_grad(gv_graph *g, gv_unary_kind kind, gv_val x_or_y, gv_val dy);
 gv_val gv_relu(gv_graph *g, gv_val x);
 gv_val gv_gelu(gv_graph *g, gv_val x);
@@ -135,6 +135,9 @@ gv_val gv_batchnorm_eval(gv_graph *g, gv_val x, gv_val w, gv_val b, gv_val runni
 /* Outputs dx, dw, db. */
 typedef struct gv_norm_grad { gv_val dx, dw, db; } gv_norm_grad;
 gv_norm_grad gv_batchnorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy);
+/* The same with the statistics of every sample (mean, invstd, var [N*C]), in training and evaluation. */
+gv_norm_out gv_instancenorm(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps);
+gv_norm_grad gv_instancenorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy);
 /* Over the last axis. */
 gv_norm_out gv_layernorm(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps);
 gv_norm_grad gv_layernorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy);

@@ -43,6 +43,11 @@ static double opt(const bench *b, int n, int64_t i, double absent)
     return b->call.in[n].ndim < 0 ? absent : b->in[n].v[i];
 }
 
+static void rows_3(bench *b, gv_dtype t, int64_t N, int64_t R, int64_t C)
+{
+    bench_in(b, t, (int64_t[]){ N, R, C }, 3);
+}
+
 static void rows_2(bench *b, gv_dtype t, int64_t R, int64_t C)
 {
     bench_in(b, t, (int64_t[]){ R, C }, 2);
@@ -155,41 +160,42 @@ static void norm_eval(void *ctx, gv_dtype t, int64_t R, int64_t C, bool affine)
 }
 
 /* What rewrites make of batch norm (lib/nn/fuse_norm.c), against the plain kernels: something added and relu behind it; in the gradient the mask
- * from x or from y, a second dy, and dz as an output. */
-static void norm_fused(void *ctx, gv_dtype t, int64_t R, int64_t C)
+ * from x or from y, a second dy, and dz as an output. each: instance norm of N samples; slope: leaky relu. */
+static void norm_fused(void *ctx, gv_dtype t, int64_t N, int64_t R, int64_t C, bool each, double slope)
 {
+    int64_t groups = each ? N * C : C;
     for (int form = 0; form < 3; form++) {
-        gv_batchnorm_attr attr = { 1e-5, form != 1 };
+        gv_batchnorm_attr attr = { .eps = 1e-5, .relu = form != 1, .each = each, .slope = slope };
         bench b = { .ctx = ctx, .seed = 78172645463325252u };
-        rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, form != 2);
+        rows_3(&b, t, N, R, C), vector(&b, C, true), vector(&b, C, form != 2);
         if (form)
-            rows_2(&b, t, R, C);
-        bench_out(&b, t, (int64_t[]){ R, C }, 2);
+            rows_3(&b, t, N, R, C);
+        bench_out(&b, t, (int64_t[]){ N, R, C }, 3);
         for (int i = 0; i < 3; i++)
-            bench_out(&b, GV_F32T, &C, 1);
+            bench_out(&b, GV_F32T, &groups, 1);
         bool r = ran(&b, GV_OP_batchnorm_train, &attr);
         double bad = r ? bench_apart(&b) : 0;
-        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_train, form %d, %s [%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", form, gv_dtype_of(t)->name, R, C, bad);
+        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_train, form %d%s, slope %g, %s [%" PRId64 ",%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", form, each ? ", each sample" : "", slope, gv_dtype_of(t)->name, N, R, C, bad);
         bench_drop(&b);
     }
     for (int form = 0; form < 16; form++) {
         bool relu = form & 1, y = form & 2, dy2 = form & 4, dz = form & 8;
-        gv_batchnorm_grad_attr attr = { relu };
+        gv_batchnorm_grad_attr attr = { .relu = relu, .each = each, .slope = slope };
         bench b = { .ctx = ctx, .seed = 79172645463325252u };
-        rows_2(&b, t, R, C), rows_2(&b, t, R, C), vector(&b, C, true), vector(&b, C, true), vector(&b, C, !dz), vector(&b, C, !y);
+        rows_3(&b, t, N, R, C), rows_3(&b, t, N, R, C), vector(&b, groups, true), vector(&b, groups, true), vector(&b, C, !dz), vector(&b, C, !y);
         if (y)
-            rows_2(&b, t, R, C);
+            rows_3(&b, t, N, R, C);
         else
             bench_none(&b);
         if (dy2)
-            rows_2(&b, t, R, C);
-        bench_out(&b, t, (int64_t[]){ R, C }, 2), bench_out(&b, GV_F32T, &C, 1), bench_out(&b, GV_F32T, &C, 1);
+            rows_3(&b, t, N, R, C);
+        bench_out(&b, t, (int64_t[]){ N, R, C }, 3), bench_out(&b, GV_F32T, &C, 1), bench_out(&b, GV_F32T, &C, 1);
         if (dz)
-            bench_out(&b, t, (int64_t[]){ R, C }, 2);
+            bench_out(&b, t, (int64_t[]){ N, R, C }, 3);
         bool r = ran(&b, GV_OP_batchnorm_grad, &attr);
         double bad = r ? bench_apart(&b) : 0;
-        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_grad%s%s%s%s, %s [%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", relu ? " relu" : "", y ? " y" : "", dy2 ? " dy2" : "",
-           dz ? " dz" : "", gv_dtype_of(t)->name, R, C, bad);
+        ok(r && bad < 1 && bench_guarded(&b), "batchnorm_grad%s%s%s%s%s, slope %g, %s [%" PRId64 ",%" PRId64 ",%" PRId64 "]: as the plain kernel (%.2g of what is allowed)", relu ? " relu" : "", y ? " y" : "", dy2 ? " dy2" : "",
+           dz ? " dz" : "", each ? ", each sample" : "", slope, gv_dtype_of(t)->name, N, R, C, bad);
         bench_drop(&b);
     }
 }
@@ -305,7 +311,8 @@ int main(void)
             softmax(ctx, t, R, C);
         }
         norm(ctx, false, t, 5000, 32, true, 30);
-        norm_fused(ctx, t, 7, 16), norm_fused(ctx, t, 301, 31), norm_fused(ctx, t, 1570, 64);
+        norm_fused(ctx, t, 1, 7, 16, false, 0), norm_fused(ctx, t, 1, 301, 31, false, 0), norm_fused(ctx, t, 1, 1570, 64, false, 0), norm_fused(ctx, t, 1, 301, 24, false, 0.01);
+        norm_fused(ctx, t, 3, 7, 16, true, 0.01), norm_fused(ctx, t, 2, 301, 31, true, 0), norm_fused(ctx, t, 2, 790, 64, true, 0.01);
         for (int64_t n = 1; n < 100000; n = n * 9 + 5)
             gelus(ctx, t, GV_GELU, n), gelus(ctx, t, GV_GELU_TANH, n);
     }

@@ -68,6 +68,9 @@ ROW(affine, "r3,17", 0, 0, "", gv_affine(g, in[0], -1.5, 0.25))
 ROW(batchnorm_train, "r4,3,3,5 s5 s5", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_batchnorm_train(g, in[0], in[1], in[2], 1e-5).y)
 ROW(batchnorm_bare, "r6,7", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_batchnorm_train(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-3).y)
 ROW(batchnorm_wide, "r3,4,4,64 s64 s64", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_batchnorm_train(g, in[0], in[1], in[2], 1e-5).y)
+ROW(instancenorm, "r3,2,4,5 s5 s5", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_instancenorm(g, in[0], in[1], in[2], 1e-5).y)
+ROW(instancenorm_bare, "r2,6,7", 1e-5, 3e-2, "gradients of a normalised tensor cancel", gv_instancenorm(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-3).y)
+VALUES(instancenorm_invstd, "r2,3,3,5", 0, 0, "", gv_instancenorm(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-5).invstd)
 VALUES(batchnorm_mean, "r4,3,3,5", 0, 0, "", gv_batchnorm_train(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-5).mean)
 VALUES(batchnorm_invstd, "r4,3,3,5", 0, 0, "", gv_batchnorm_train(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-5).invstd)
 VALUES(batchnorm_var, "r4,3,3,5", 0, 0, "", gv_batchnorm_train(g, in[0], GV_NO_VAL, GV_NO_VAL, 1e-5).var)
@@ -138,6 +141,9 @@ ROW(block, "r2,6,6,8 r8,8,3,3 s8 s8", 2e-5, 6e-2, "several layers",
     gv_relu(g, gv_add(g, gv_batchnorm_train(g, gv_conv(g, in[0], in[1], GV_NO_VAL, W2(.pad = { 1, 1 }, .pad_end = { 1, 1 })), in[2], in[3], 1e-5).y, in[0])))
 ROW(attention, "r2,2,5,8 r2,2,5,8 r2,2,5,8", 2e-5, 6e-2, "several layers",
     gv_matmul(g, gv_softmax(g, gv_matmul(g, in[0], in[1], GV_NO_VAL, false, true, 0.35355339059327373)), in[2], GV_NO_VAL, false, false, 1))
+
+ROW(norm_leaky, "r2,3,3,8 s8 s8 r2,3,3,8", 2e-5, 6e-2, "several layers",
+    gv_unary(g, GV_LEAKY_RELU, gv_add(g, gv_unary(g, GV_LEAKY_RELU, gv_instancenorm(g, in[0], in[1], in[2], 1e-5).y), gv_instancenorm(g, gv_affine(g, in[3], 2, 0), in[2], in[1], 1e-5).y)))
 
 #undef W1
 #undef W2

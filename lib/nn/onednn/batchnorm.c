@@ -1,6 +1,7 @@
 /*
  * batchnorm_train: x [R,C] (R = N*space), w, b, more -> y, mean [C], invstd [C], var [C] (biased), where `more` is added and relu applied in
  * the same pass; batchnorm_eval: x, mean, var, w, b -> y. With the attribute given: x, w, b, more, mean, invstd -> y, the same bytes.
+ * With the attribute each (instance norm): sample by sample, statistics [N*C].
  *
  * Training reads x twice and writes y once. Statistics: blocks of rows are summed in float about the mean so far (of the first block: about
  * its first row) and joined in double, so neither a large mean nor many rows cost precision, and x is read once for both sums. Four rows are
@@ -107,19 +108,24 @@ static void F(statistics)(void *p, int64_t begin, int64_t end)
     }
 }
 
-/* One loop for each of the four kinds, since a test within costs as much as the work. */
+/* One loop for each of the six kinds, since a test within costs as much as the work. */
 #define APPLY(e) for (int64_t i = 0; i < C; i++) { float v = (LD(a[i]) - mean[i]) * scale[i] + bias[i]; b[i] = ST(e); }
 GV_HOT static void F(onednn_bn_apply)(const bn_affine *o, int64_t begin, int64_t end)
 {
     int64_t C = o->C;
+    float leak = o->slope;
     const float *restrict mean = o->mean, *restrict scale = o->scale, *restrict bias = o->bias;
     for (int64_t r = begin; r < end; r++) {
         const T *a = (const T *)o->x + r * C, *m = o->more ? (const T *)o->more + r * C : NULL;
         T *b = (T *)o->y + r * C;
-        if (m && o->relu)
+        if (m && o->relu && leak != 0)
+            GV_IVDEP APPLY(v + LD(m[i]) < 0 ? (v + LD(m[i])) * leak : v + LD(m[i]))
+        else if (m && o->relu)
             GV_IVDEP APPLY(v + LD(m[i]) < 0 ? 0 : v + LD(m[i]))
         else if (m)
             GV_IVDEP APPLY(v + LD(m[i]))
+        else if (o->relu && leak != 0)
+            GV_IVDEP APPLY(v < 0 ? v * leak : v)
         else if (o->relu)
             GV_IVDEP APPLY(v < 0 ? 0 : v)
         else
@@ -134,7 +140,7 @@ static void F(apply)(void *p, int64_t begin, int64_t end)
     (f ? f : F(onednn_bn_apply))(p, begin, end);
 }
 
-static int F(train)(const gv_call *c)
+static int F(train_one)(const gv_call *c, bool further GV_UNUSED)
 {
     const gv_batchnorm_attr *o = c->attr;
     int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C, parts = dn_count_parts(c, R, C);
@@ -156,13 +162,19 @@ static int F(train)(const gv_call *c)
         scale[i] = invstd[i] * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    bn_affine a = { c->x[0], c->nin > 3 && c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, centre, scale, bias, o->relu };
+    bn_affine a = { c->x[0], c->nin > 3 && c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, centre, scale, bias, o->relu, (float)o->slope };
     gv_parallel(R, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }
 
-static int F(given)(const gv_call *c)
+static int F(train)(const gv_call *c)
 {
+    return gv_samples(c, ((const gv_batchnorm_attr *)c->attr)->each, F(train_one));
+}
+
+static int F(given_one)(const gv_call *c, bool further GV_UNUSED)
+{
+    const gv_batchnorm_attr *o = c->attr;
     int64_t C = bn_channels(&c->in[0]);
     const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *b = c->in[2].ndim < 0 ? NULL : c->x[2], *mean = c->x[4], *invstd = c->x[5];
     float *scale = bn_row(c, C, 0), *bias = bn_row(c, C, 2);
@@ -170,9 +182,14 @@ static int F(given)(const gv_call *c)
         scale[i] = invstd[i] * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    bn_affine a = { c->x[0], c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, mean, scale, bias, ((const gv_batchnorm_attr *)c->attr)->relu };
+    bn_affine a = { c->x[0], c->in[3].ndim >= 0 ? c->x[3] : NULL, c->y[0], C, mean, scale, bias, o->relu, (float)o->slope };
     gv_parallel(c->in[0].count / C, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
+}
+
+static int F(given)(const gv_call *c)
+{
+    return gv_samples(c, ((const gv_batchnorm_attr *)c->attr)->each, F(given_one));
 }
 
 static int F(eval)(const gv_call *c)
@@ -185,7 +202,7 @@ static int F(eval)(const gv_call *c)
         scale[i] = (float)(1 / sqrt(var[i] + o->eps)) * (w ? w[i] : 1);
         bias[i] = b ? b[i] : 0;
     }
-    bn_affine a = { c->x[0], NULL, c->y[0], C, mean, scale, bias, o->relu };
+    bn_affine a = { c->x[0], NULL, c->y[0], C, mean, scale, bias, o->relu, 0 };
     gv_parallel(c->in[0].count / C, dn_max(1, 16384 / C), F(apply), &a);
     return GV_OK;
 }

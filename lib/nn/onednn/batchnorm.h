@@ -5,13 +5,14 @@
 
 #include "nn/onednn/own.h"
 #include "nn/ops/attr.h"
+#include "nn/ops/samples.h"
 
 enum { BN_BLOCK = 32 }; /* rows that are summed in float before they are joined in double */
 
 typedef struct bn_part { double *mean, *m2; float *sum, *sq, *centre; } bn_part; /* each [C]; the last three belong to a block */
 
-/* y = (x - mean) * scale + bias, then what is added, then relu. Rows of C elements, and of C floats. */
-typedef struct bn_affine { const void *x, *more; void *y; int64_t C; const float *mean, *scale, *bias; bool relu; } bn_affine;
+/* y = (x - mean) * scale + bias, then what is added, then relu, which leaves slope times what is below 0. Rows of C elements, and of C floats. */
+typedef struct bn_affine { const void *x, *more; void *y; int64_t C; const float *mean, *scale, *bias; bool relu; float slope; } bn_affine;
 
 /* What relu let through: everything; where the forward value worked out from x is positive; where y is. */
 typedef enum bn_mask { BN_NO_MASK, BN_MASK_X, BN_MASK_Y } bn_mask;
@@ -23,6 +24,7 @@ typedef struct bn_grad {
     const float *mean, *scale, *bias; /* scale: invstd * w */
     const float *a, *b;               /* of the second pass */
     bn_mask mask;
+    float slope;                      /* what the mask leaves of the rest */
     void *scratch;
 } bn_grad;
 

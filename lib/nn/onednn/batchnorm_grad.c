@@ -1,5 +1,6 @@
 /*
  * batchnorm_grad: x, dy, mean, invstd, w, b, y, dy2 -> dx, dw, db, dz; all from b on may be absent (lib/nn/ops/batchnorm_grad.c says what they mean).
+ * With the attribute each, sample by sample; dw and db add up.
  *
  * Two passes, since dx needs sums over all rows: the first reads x and dy and sums, the second reads them again and writes dx. A mask that
  * can be told from x is worked out in both; where dz costs more to make or somebody else wants it, the first pass stores it: in its own
@@ -55,12 +56,12 @@ int gv_onednn_batchnorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
 /* dz and x - mean of element i in row r, from the names that both passes use */
 #define ELEMENT(r)                                                                                                          \
     float u##r = LD(x[r * C + i]) - m, d##r = LD(dy[r * C + i]) + (two ? LD(dy2[r * C + i]) : 0);                           \
-    d##r = mask == BN_NO_MASK || (mask == BN_MASK_Y ? LD(y[r * C + i]) : u##r * s + bias[i]) > 0 ? d##r : 0;
+    d##r = mask == BN_NO_MASK || (mask == BN_MASK_Y ? LD(y[r * C + i]) : u##r * s + bias[i]) > 0 ? d##r : leak == 0 ? 0 : d##r * leak;
 
 /* Four rows, or one: sums of dz and dz * (x - mean); with store, dz goes to z. */
 static inline __attribute__((always_inline)) void F(bn_grad_add)(const T *x, const T *dy, const T *y, const T *dy2, T *z, int64_t C, const float *restrict mean,
                                                                  const float *restrict weight, const float *restrict bias, float *restrict sum,
-                                                                 float *restrict dot, bool four, bn_mask mask, bool two, bool store)
+                                                                 float *restrict dot, bool four, bn_mask mask, bool two, bool store, float leak)
 {
     if (four) {
         GV_IVDEP
@@ -96,7 +97,7 @@ GV_HOT static void F(onednn_bn_grad_sums)(const bn_grad *o, int64_t r, int64_t l
         T *z = (T *)o->stored + (o->stored ? r * C : 0);
 #define KIND(f, m, t, st)                                                                              \
     if (four == f && o->mask == m && !!o->dy2 == t && !!o->stored == st) {                             \
-        F(bn_grad_add)(x, dy, y, dy2, z, C, o->mean, o->scale, o->bias, sum, dot, f, m, t, st);        \
+        F(bn_grad_add)(x, dy, y, dy2, z, C, o->mean, o->scale, o->bias, sum, dot, f, m, t, st, o->slope); \
         continue;                                                                                      \
     }
 #define KINDS(f) KIND(f, BN_NO_MASK, 0, 0) KIND(f, BN_MASK_X, 0, 0) KIND(f, BN_NO_MASK, 0, 1) KIND(f, BN_MASK_X, 0, 1) KIND(f, BN_MASK_Y, 0, 1) KIND(f, BN_NO_MASK, 1, 1) \
@@ -129,7 +130,7 @@ static void F(grad_sums)(void *p, int64_t begin, int64_t end)
 
 /* dx = scale * (dz - a) - (x - mean) * b, where a = sum dz / R and b = scale * invstd^2 * sum dz (x - mean) / R */
 static inline __attribute__((always_inline)) void F(bn_grad_write)(const T *x, const T *dy, T *dx, int64_t C, const float *restrict mean, const float *restrict scale,
-                                                                   const float *restrict bias, const float *restrict a, const float *restrict b, bool four, bn_mask mask)
+                                                                   const float *restrict bias, const float *restrict a, const float *restrict b, bool four, bn_mask mask, float leak)
 {
     const bool two = false;
     const T *y = NULL, *dy2 = NULL;
@@ -163,13 +164,13 @@ GV_HOT static void F(onednn_bn_grad_apply)(const bn_grad *o, int64_t r, int64_t 
         const T *x = (const T *)o->x + r * C, *dz = (const T *)(o->stored ? o->stored : o->dy) + r * C;
         T *dx = (T *)o->dx + r * C;
         if (four && again)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_MASK_X);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_MASK_X, o->slope);
         else if (four)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_NO_MASK);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, true, BN_NO_MASK, 0);
         else if (again)
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_MASK_X);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_MASK_X, o->slope);
         else
-            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_NO_MASK);
+            F(bn_grad_write)(x, dz, dx, C, o->mean, o->scale, o->bias, o->a, o->b, false, BN_NO_MASK, 0);
     }
 }
 
@@ -181,7 +182,7 @@ static void F(grad_apply)(void *p, int64_t begin, int64_t end)
         (f ? f : F(onednn_bn_grad_apply))(o, o->R * part / o->parts, o->R * (part + 1) / o->parts);
 }
 
-static int F(grad)(const gv_call *c)
+static int F(grad_one)(const gv_call *c, bool further)
 {
     int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C;
     const float *mean = c->x[2], *invstd = c->x[3], *w = c->in[4].ndim < 0 ? NULL : c->x[4], *bias = c->nin > 5 && c->in[5].ndim >= 0 ? c->x[5] : NULL;
@@ -192,6 +193,7 @@ static int F(grad)(const gv_call *c)
     o.dy2 = c->nin > 7 && c->in[7].ndim >= 0 ? c->x[7] : NULL;
     o.stored = c->nout > 3 ? c->y[3] : o.y || o.dy2 ? c->y[0] : NULL;
     o.mask = !attr || !attr->relu ? BN_NO_MASK : o.y ? BN_MASK_Y : BN_MASK_X;
+    o.slope = attr ? (float)attr->slope : 0;
     for (int64_t i = 0; i < C; i++) {
         scale[i] = invstd[i] * (w ? w[i] : 1);
         zero[i] = 0;
@@ -208,12 +210,18 @@ static int F(grad)(const gv_call *c)
         a[i] = (float)(sum / (double)R);
         b[i] = (float)(dot * scale[i] * invstd[i] * invstd[i] / (double)R);
         if (dw)
-            dw[i] = (float)(dot * invstd[i]);
+            dw[i] = (float)(dot * invstd[i] + (further ? dw[i] : 0));
         if (db)
-            db[i] = (float)sum;
+            db[i] = (float)(sum + (further ? db[i] : 0));
     }
     if (c->y[0])
         gv_parallel(o.parts, 1, F(grad_apply), &o);
     return GV_OK;
+}
+
+static int F(grad)(const gv_call *c)
+{
+    const gv_batchnorm_grad_attr *o = c->attr;
+    return gv_samples(c, o && o->each, F(grad_one));
 }
 #endif

@@ -88,7 +88,7 @@ TARGET static void F(bn_block)(const void *from, int64_t rows, int64_t C, const 
 #undef BODY
 }
 
-DN_ALWAYS TARGET void F(bn_apply_at)(const T *x, const T *more, T *y, int64_t i, int64_t left, const int n, int64_t C, const bn_affine *o, const bool adds, const bool relu)
+DN_ALWAYS TARGET void F(bn_apply_at)(const T *x, const T *more, T *y, int64_t i, int64_t left, const int n, int64_t C, const bn_affine *o, const bool adds, const bool relu, const bool leaks)
 {
     if (n == 4 && !left) {
         AHEAD(x + 4 * i, 4 * VL);
@@ -102,7 +102,7 @@ DN_ALWAYS TARGET void F(bn_apply_at)(const T *x, const T *more, T *y, int64_t i,
         if (adds)
             v = ADD(v, GET(more + k * C + i));
         if (relu)
-            v = MAX(SET1(0), v);
+            v = leaks ? CHOOSE(v, v, MUL(v, SET1(o->slope))) : MAX(SET1(0), v);
         PUT(y + k * C + i, v);
     }
 }
@@ -112,7 +112,7 @@ TARGET static void F(bn_apply)(const bn_affine *o, int64_t r, int64_t last)
     int64_t C = o->C;
     const T *x = (const T *)o->x + r * C, *more = (const T *)(o->more ? o->more : o->x) + r * C;
     T *y = (T *)o->y + r * C;
-#define BODY(i, left, n) F(bn_apply_at)(x, more, y, i, left, n, C, o, ADDS, RELU)
+#define BODY(i, left, n) F(bn_apply_at)(x, more, y, i, left, n, C, o, ADDS, RELU, LEAKS)
 #define ROWS                                                                             \
     {                                                                                    \
         for (; r + 4 <= last; r += 4, x += 4 * C, y += 4 * C, more += 4 * C)  \
@@ -122,7 +122,12 @@ TARGET static void F(bn_apply)(const bn_affine *o, int64_t r, int64_t last)
     }
 #define ADDS true
 #define RELU true
-    if (o->more && o->relu)
+#define LEAKS true
+    if (o->more && o->relu && o->slope != 0)
+        ROWS
+#undef LEAKS
+#define LEAKS false
+    else if (o->more && o->relu)
         ROWS
 #undef RELU
 #define RELU false
@@ -134,21 +139,29 @@ TARGET static void F(bn_apply)(const bn_affine *o, int64_t r, int64_t last)
         ROWS
 #undef RELU
 #define RELU true
+    else if (o->slope == 0)
+        ROWS
+#undef LEAKS
+#define LEAKS true
     else
         ROWS
+#undef LEAKS
 #undef ADDS
 #undef RELU
 #undef ROWS
 #undef BODY
 }
 
-/* dz of a vector of channels in row k: dy, or dy + dy2, where the mask lets it through. u: x - mean. */
-DN_ALWAYS TARGET VEC F(bn_dz)(VEC u, const T *dy, const T *y, const T *dy2, int64_t left, VEC s, VEC b, const bn_mask mask, const bool two)
+/* dz of a vector of channels in row k: dy, or dy + dy2, where the mask lets it through, else leak times that. u: x - mean. */
+DN_ALWAYS TARGET VEC F(bn_dz)(VEC u, const T *dy, const T *y, const T *dy2, int64_t left, VEC s, VEC b, const bn_mask mask, const bool two, float leak)
 {
     VEC d = GET(dy);
     if (two)
         d = ADD(d, GET(dy2));
-    return mask == BN_NO_MASK ? d : POSITIVE(mask == BN_MASK_Y ? GET(y) : ADD(MUL(u, s), b), d);
+    if (mask == BN_NO_MASK)
+        return d;
+    VEC v = mask == BN_MASK_Y ? GET(y) : ADD(MUL(u, s), b);
+    return leak == 0 ? POSITIVE(v, d) : CHOOSE(v, d, MUL(d, SET1(leak)));
 }
 
 typedef struct F(bn_in) { const T *x, *dy, *y, *dy2; T *z; } F(bn_in); /* rows of the inputs, and where dz or dx goes */
@@ -171,7 +184,7 @@ DN_ALWAYS TARGET void F(bn_sums_at)(const F(bn_in) *p, int64_t i, int64_t left, 
     for (int k = 0; k < n; k++) {
         int64_t at = k * C + i;
         VEC u = SUB(GET(p->x + at), m);
-        d[k] = F(bn_dz)(u, p->dy + at, p->y + at, p->dy2 + at, left, s, b, mask, two);
+        d[k] = F(bn_dz)(u, p->dy + at, p->y + at, p->dy2 + at, left, s, b, mask, two, o->slope);
         e[k] = MUL(d[k], u);
         if (store)
             PUT(p->z + at, d[k]);
@@ -218,7 +231,7 @@ DN_ALWAYS TARGET void F(bn_dx_at)(const T *x, const T *dz, T *dx, int64_t i, int
 #pragma GCC unroll 4
     for (int k = 0; k < n; k++) {
         int64_t at = k * C + i;
-        VEC u = SUB(GET(x + at), m), d = F(bn_dz)(u, dz + at, NULL, NULL, left, s, b, mask, false);
+        VEC u = SUB(GET(x + at), m), d = F(bn_dz)(u, dz + at, NULL, NULL, left, s, b, mask, false, o->slope);
         PUT(dx + at, SUB(MUL(s, SUB(d, f)), MUL(u, g)));
     }
 }

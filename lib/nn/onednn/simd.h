@@ -8,7 +8,7 @@
  * and the text, below #ifdef VEC, uses: T the type in memory; VEC of VL floats (VL_IS_16 for #if); TARGET before every function; LOAD(p) and STORE(p, v) with
  * VL elements of type T, LOADN(p, n) and STOREN(p, v, n) with fewer (the others are 0); LOADF and STOREF with floats; SET1 ADD SUB MUL;
  * MULADD(a, b, c) a b + c; MAX(a, b) and MIN(a, b), which are b where one is NaN; FROM(x, least, v): v where x is not below least, else 0;
- * POSITIVE(x, v): v where x is above 0, else 0; HSUM(v) the sum, always in the same order; AHEAD(p, n) asks for n elements of type T that a pass
+ * POSITIVE(x, v): v where x is above 0, else 0; CHOOSE(x, v, w): v where x is above 0, else w; HSUM(v) the sum, always in the same order; AHEAD(p, n) asks for n elements of type T that a pass
  * over p reaches soon; F(name) the name with type and instruction set behind.
  * Where the processor has none of the three, loops of GV_HOT serve.
  */
@@ -141,6 +141,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #define MIN _mm256_min_ps
 #define FROM(x, least, v) _mm256_and_ps(_mm256_cmp_ps(x, least, _CMP_NLT_UQ), v)
 #define POSITIVE(x, v) _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), v)
+#define CHOOSE(x, v, w) _mm256_blendv_ps(w, v, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ))
 #define HSUM dn_sum8
 #define LOADNF dn_loadn8_f32
 #define STORENF dn_storen8_f32
@@ -176,6 +177,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #undef MIN
 #undef FROM
 #undef POSITIVE
+#undef CHOOSE
 #undef HSUM
 #undef LOADNF
 #undef STORENF
@@ -195,6 +197,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #define MIN _mm512_min_ps
 #define FROM(x, least, v) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, least, _CMP_NLT_UQ), v)
 #define POSITIVE(x, v) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), v)
+#define CHOOSE(x, v, w) _mm512_mask_mov_ps(w, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), v)
 #define HSUM _mm512_reduce_add_ps
 #define LOADNF(p, n) _mm512_maskz_loadu_ps(DN_MASK(n), p)
 #define STORENF(p, v, n) _mm512_mask_storeu_ps(p, DN_MASK(n), v)
@@ -254,6 +257,7 @@ DN_ALWAYS DN_V4B __m256i dn_narrow16_bf16(__m512 v)
 #undef MIN
 #undef FROM
 #undef POSITIVE
+#undef CHOOSE
 #undef HSUM
 #undef LOADNF
 #undef STORENF

@@ -7,11 +7,13 @@
 typedef struct gv_conv_attr { gv_window window; bool relu; } gv_conv_attr; /* conv, conv_dgrad, conv_wgrad; kernel filled, strides, dilation, groups >= 1; relu: of conv, by a rewrite */
 typedef struct gv_pool_attr { gv_window window; } gv_pool_attr;   /* maxpool, avgpool and their gradients */
 typedef struct gv_matmul_attr { bool ta, tb; double alpha; } gv_matmul_attr;
+#define GV_LEAK 0.01 /* what leaky relu leaves of values below 0, torch's default */
 typedef struct gv_unary_attr { gv_unary_kind kind; } gv_unary_attr; /* unary, unary_grad */
 typedef struct gv_affine_attr { double scale, shift; } gv_affine_attr;
 typedef struct gv_norm_attr { double eps; } gv_norm_attr;          /* layernorm */
-typedef struct gv_batchnorm_attr { double eps; bool relu, given; } gv_batchnorm_attr; /* batchnorm_train, batchnorm_eval; relu, given: by rewrites */
-typedef struct gv_batchnorm_grad_attr { bool relu; } gv_batchnorm_grad_attr;
+/* batchnorm_train, batchnorm_eval. relu, slope (what it leaves of values below 0), given: by rewrites; each: every sample by itself */
+typedef struct gv_batchnorm_attr { double eps; bool relu, given, each; double slope; } gv_batchnorm_attr;
+typedef struct gv_batchnorm_grad_attr { bool relu, each; double slope; } gv_batchnorm_grad_attr;
 typedef struct gv_attention_attr { int64_t heads; double scale; } gv_attention_attr; /* attention, attention_grad */
 typedef struct gv_reduce_attr { gv_reduce_kind kind; unsigned axes; bool keepdims; } gv_reduce_attr;
 typedef struct gv_permute_attr { int axes[GV_MAX_DIMS]; } gv_permute_attr; /* output axis i is input axis axes[i] */

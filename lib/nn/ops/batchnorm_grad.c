@@ -1,24 +1,36 @@
 /* batchnorm_grad: from x, w, the batch's mean and invstd, and dy: dx, dw [C], db [C].
  *   xhat = (x - mean) invstd;  db = sum dy;  dw = sum dy xhat;  dx = w invstd (dy - db/R - xhat dw/R), R rows.
+ * With the attribute each, every sample by itself (mean and invstd [N*C]); dw and db are sums over all.
  * A rewrite (fuse_norm.c) may give more: inputs b [C], y, dy2 (5, 6, 7), the attribute relu, and a fourth output. Then dz stands for dy above,
- *   dz = (dy + dy2) where relu let the value through, 0 elsewhere; it is the fourth output.
+ *   dz = (dy + dy2) where relu let the value through, slope times that elsewhere; it is the fourth output.
  * What relu let through is y > 0, or xhat w + b > 0 where y is absent. */
 #ifndef T
 #include "nn/ops/rows.h"
+#include "nn/ops/samples.h"
 
-gv_norm_grad gv_batchnorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy)
+static gv_norm_grad make(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy, bool each)
 {
     gv_norm_grad o = { GV_NO_VAL, GV_NO_VAL, GV_NO_VAL };
     gv_val in[5] = { x, dy, mean, invstd, w };
     if (!gv_op_ready(g, GV_OP_batchnorm_grad, in, 4))
         return o;
     int64_t c = gv_dim(g, x, -1);
-    gv_batchnorm_grad_attr a = { false };
+    gv_batchnorm_grad_attr a = { .each = each };
     int n = gv_node_new(g, GV_OP_batchnorm_grad, &a, in, 5);
     o.dx = gv_node_out(g, n, GV_CLASS_REAL, gv_shape(g, x), gv_ndim(g, x));
     o.dw = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
     o.db = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
     return o;
+}
+
+gv_norm_grad gv_batchnorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy)
+{
+    return make(g, x, w, mean, invstd, dy, false);
+}
+
+gv_norm_grad gv_instancenorm_grad(gv_graph *g, gv_val x, gv_val w, gv_val mean, gv_val invstd, gv_val dy)
+{
+    return make(g, x, w, mean, invstd, dy, true);
 }
 
 static size_t scratch(const gv_call *c)
@@ -39,11 +51,12 @@ static inline void F(batchnorm_grad_row)(const gv_call *c, int64_t r, int64_t C,
     const S *mean = c->x[2], *invstd = c->x[3], *w = c->x[4], *b = c->nin > 5 ? c->x[5] : NULL;
     const gv_batchnorm_grad_attr *o = c->attr;
     bool relu = o && o->relu;
+    A slope = o ? (A)o->slope : 0;
     for (int64_t i = 0; i < C; i++)
         dz[i] = LD(dy[i]) + (dy2 ? LD(dy2[i]) : 0);
     for (int64_t i = 0; relu && i < C; i++) {
         A v = y ? LD(y[i]) : (LD(x[i]) - mean[i]) * (A)((double)invstd[i] * (w ? (double)w[i] : 1)) + (b ? b[i] : 0);
-        dz[i] = v > 0 ? dz[i] : 0;
+        dz[i] = v > 0 ? dz[i] : slope == 0 ? 0 : dz[i] * slope;
     }
 }
 
@@ -93,7 +106,7 @@ GV_HOT static void F(batchnorm_grad_rows)(void *p, int64_t begin, int64_t end)
     }
 }
 
-static int F(batchnorm_grad_run)(const gv_call *c)
+static int F(batchnorm_grad_one)(const gv_call *c, bool further)
 {
     int64_t C = c->out[1].count, R = c->in[0].count / C;
     const S *invstd = c->x[3], *w = c->x[4];
@@ -103,8 +116,8 @@ static int F(batchnorm_grad_run)(const gv_call *c)
     A *a = c->scratch, *b = a + C, *e = b + C;
     for (int64_t i = 0; i < C; i++) {
         double s = (double)invstd[i], d = sum[i], product = sum[C + i] * s, scale = s * (w ? (double)w[i] : 1);
-        db[i] = (S)d;
-        dw[i] = (S)product;
+        db[i] = (S)(further ? (double)db[i] + d : d);
+        dw[i] = (S)(further ? (double)dw[i] + product : product);
         a[i] = (A)scale;
         b[i] = (A)(-scale * s * product / (double)R);
         e[i] = (A)(-scale * d / (double)R);
@@ -112,5 +125,11 @@ static int F(batchnorm_grad_run)(const gv_call *c)
     F(batchnorm_grad_args) o = { c, a, b, e, (A *)gv_rows_room(c->scratch, 2 * C) };
     gv_parallel(GV_CHUNKS, R * C < GV_GRAIN ? GV_CHUNKS : 1, F(batchnorm_grad_rows), &o);
     return GV_OK;
+}
+
+static int F(batchnorm_grad_run)(const gv_call *c)
+{
+    const gv_batchnorm_grad_attr *o = c->attr;
+    return gv_samples(c, o && o->each, F(batchnorm_grad_one));
 }
 #endif

@@ -1,12 +1,14 @@
 /* batchnorm_train: x [N,s…,C] -> y = (x - mean) * invstd * w + b with the statistics of the batch (biased variance);
  * further outputs mean [C], invstd [C], var [C]. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
- * A rewrite (fuse_norm.c) may give a fourth input, shaped as x, that is added to y, and let relu follow. Another (recompute.c) makes y again
+ * instancenorm is the same op with the attribute each: statistics [N*C] of every sample (Ulyanov et al. 2016, arXiv:1607.08022).
+ * A rewrite (fuse_norm.c) may give a fourth input, shaped as x, that is added to y, and let relu or leaky relu follow. Another (recompute.c) makes y again
  * from the mean and invstd of before, inputs 4 and 5 (attribute given; the fourth may be absent): the same bytes, no further output.
  * Statistics are summed in double around the first row, so one pass is as good as two. */
 #ifndef T
 #include "nn/ops/rows.h"
+#include "nn/ops/samples.h"
 
-gv_norm_out gv_batchnorm_train(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps)
+static gv_norm_out make(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps, bool each)
 {
     gv_norm_out o = { GV_NO_VAL, GV_NO_VAL, GV_NO_VAL, GV_NO_VAL };
     gv_val in[3] = { x, w, b };
@@ -16,17 +18,28 @@ gv_norm_out gv_batchnorm_train(gv_graph *g, gv_val x, gv_val w, gv_val b, double
     int64_t c = gv_dim(g, x, -1);
     if (!gv_is_vector(g, GV_OP_batchnorm_train, "the weight", w, c) || !gv_is_vector(g, GV_OP_batchnorm_train, "the bias", b, c))
         return o;
-    if (gv_shape_count(gv_shape(g, x), gv_ndim(g, x)) == c) {
-        gv_graph_fail(g, "batchnorm of shape %s: more than one value per channel is needed for training", gv_shape_text(g, x, t));
+    int64_t groups = each ? c * gv_dim(g, x, 0) : c;
+    if (gv_shape_count(gv_shape(g, x), gv_ndim(g, x)) == groups) {
+        gv_graph_fail(g, each ? "instancenorm of shape %s: more than one value per channel and sample is needed" : "batchnorm of shape %s: more than one value per channel is needed for training", gv_shape_text(g, x, t));
         return o;
     }
-    gv_batchnorm_attr a = { eps, false };
+    gv_batchnorm_attr a = { .eps = eps, .each = each };
     int n = gv_node_new(g, GV_OP_batchnorm_train, &a, in, 3);
     o.y = gv_node_out(g, n, GV_CLASS_REAL, gv_shape(g, x), gv_ndim(g, x));
-    o.mean = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
-    o.invstd = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
-    o.var = gv_node_out(g, n, GV_CLASS_STAT, &c, 1);
+    o.mean = gv_node_out(g, n, GV_CLASS_STAT, &groups, 1);
+    o.invstd = gv_node_out(g, n, GV_CLASS_STAT, &groups, 1);
+    o.var = gv_node_out(g, n, GV_CLASS_STAT, &groups, 1);
     return o;
+}
+
+gv_norm_out gv_batchnorm_train(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps)
+{
+    return make(g, x, w, b, eps, false);
+}
+
+gv_norm_out gv_instancenorm(gv_graph *g, gv_val x, gv_val w, gv_val b, double eps)
+{
+    return make(g, x, w, b, eps, true);
 }
 
 static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool *want, gv_val *dx)
@@ -36,7 +49,8 @@ static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool
         gv_graph_fail(g, "batchnorm: no gradient goes back through the statistics; detach them");
         return;
     }
-    gv_norm_grad d = gv_batchnorm_grad(g, n->in[0], n->in[1], n->out[1], n->out[2], dy[0]);
+    bool each = ((const gv_batchnorm_attr *)n->attr)->each;
+    gv_norm_grad d = (each ? gv_instancenorm_grad : gv_batchnorm_grad)(g, n->in[0], n->in[1], n->out[1], n->out[2], dy[0]);
     dx[0] = d.dx;
     dx[1] = d.dw;
     dx[2] = d.db;
@@ -75,13 +89,13 @@ GV_HOT static void F(batchnorm_train_sums)(void *p, int64_t begin, int64_t end)
     }
 }
 
-typedef struct F(batchnorm_train_args) { const T *x, *r; T *y; const A *shift, *scale, *add; int64_t C; bool relu; } F(batchnorm_train_args);
+typedef struct F(batchnorm_train_args) { const T *x, *r; T *y; const A *shift, *scale, *add; int64_t C; bool relu; A slope; } F(batchnorm_train_args);
 
 GV_HOT static void F(batchnorm_train_rows)(void *p, int64_t begin, int64_t end)
 {
     const F(batchnorm_train_args) *o = p;
     int64_t C = o->C;
-    const A *restrict shift = o->shift, *restrict scale = o->scale, *restrict add = o->add;
+    const A *restrict shift = o->shift, *restrict scale = o->scale, *restrict add = o->add, slope = o->slope;
     for (int64_t r = begin; r < end; r++) {
         const T *x = o->x + r * C;
         T *y = o->y + r * C;
@@ -89,7 +103,7 @@ GV_HOT static void F(batchnorm_train_rows)(void *p, int64_t begin, int64_t end)
         GV_IVDEP
         for (int64_t i = 0; i < C; i++) {
             A v = (LD(x[i]) - shift[i]) * scale[i] + add[i] + (more ? LD(more[i]) : 0);
-            y[i] = ST(o->relu && v < 0 ? 0 : v);
+            y[i] = ST(!o->relu || !(v < 0) ? v : slope == 0 ? 0 : v * slope);
         }
     }
 }
@@ -105,13 +119,14 @@ static int F(batchnorm_train_given)(const gv_call *c)
         scale[i] = (A)(w ? s * (double)w[i] : s);
         add[i] = b ? (A)b[i] : 0;
     }
-    F(batchnorm_train_args) o = { c->x[0], c->x[3], c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu };
+    F(batchnorm_train_args) o = { c->x[0], c->x[3], c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu, (A)((const gv_batchnorm_attr *)c->attr)->slope };
     gv_parallel(R, gv_row_grain(C), F(batchnorm_train_rows), &o);
     return GV_OK;
 }
 
-static int F(batchnorm_train_run)(const gv_call *c)
+static int F(batchnorm_train_one)(const gv_call *c, bool further)
 {
+    (void)further;
     if (((const gv_batchnorm_attr *)c->attr)->given)
         return F(batchnorm_train_given)(c);
     int64_t C = c->out[1].count, R = c->in[0].count / C;
@@ -134,8 +149,13 @@ static int F(batchnorm_train_run)(const gv_call *c)
         scale[i] = (A)(w ? s * (double)w[i] : s);
         add[i] = b ? (A)b[i] : 0;
     }
-    F(batchnorm_train_args) o = { c->x[0], c->nin > 3 ? c->x[3] : NULL, c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu };
+    F(batchnorm_train_args) o = { c->x[0], c->nin > 3 ? c->x[3] : NULL, c->y[0], shift, scale, add, C, ((const gv_batchnorm_attr *)c->attr)->relu, (A)((const gv_batchnorm_attr *)c->attr)->slope };
     gv_parallel(R, gv_row_grain(C), F(batchnorm_train_rows), &o);
     return GV_OK;
+}
+
+static int F(batchnorm_train_run)(const gv_call *c)
+{
+    return gv_samples(c, ((const gv_batchnorm_attr *)c->attr)->each, F(batchnorm_train_one));
 }
 #endif

@@ -22,7 +22,7 @@ static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool
     (void)want;
     const gv_unary_attr *a = n->attr;
     gv_unary_kind k = a->kind;
-    bool from_y = k == GV_RELU || k == GV_SIGMOID || k == GV_TANH || k == GV_EXP || k == GV_SQRT;
+    bool from_y = k == GV_RELU || k == GV_LEAKY_RELU || k == GV_SIGMOID || k == GV_TANH || k == GV_EXP || k == GV_SQRT;
     dx[0] = gv_unary_grad(g, k, from_y ? n->out[0] : n->in[0], dy[0]);
 }
 
@@ -55,7 +55,7 @@ GV_HOT static void F(unary_body)(void *p, int64_t begin, int64_t end)
     case GV_SQUARE: LOOP(v * v);
     case GV_ABS: LOOP(gv_fabs_of(v));
     case GV_HARD_SIGMOID: LOOP(v <= -3 ? 0 : v >= 3 ? 1 : v / 6 + (A)0.5);
-    case GV_LEAKY_RELU: LOOP(v < 0 ? v * (A)0.01 : v);
+    case GV_LEAKY_RELU: LOOP(v < 0 ? v * (A)GV_LEAK : v);
     case GV_UNARY_KINDS: break;
     }
 }

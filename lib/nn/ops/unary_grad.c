@@ -62,7 +62,7 @@ GV_HOT static void F(unary_grad_body)(void *p, int64_t begin, int64_t end)
     case GV_SQUARE: LOOP(2 * d * v);
     case GV_ABS: LOOP(v > 0 ? d : v < 0 ? -d : 0);
     case GV_HARD_SIGMOID: LOOP(v > -3 && v < 3 ? d / 6 : 0);
-    case GV_LEAKY_RELU: LOOP(v > 0 ? d : d * (A)0.01);
+    case GV_LEAKY_RELU: LOOP(v > 0 ? d : d * (A)GV_LEAK);
     case GV_UNARY_KINDS: break;
     }
 }
