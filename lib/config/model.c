@@ -1,5 +1,6 @@
 /* model: encoder, aggregation of its features, head. */
 #include "config/internal.h"
+#include "nn/models/encoders.h"
 #include "nn/models/slowfast.h"
 #include "nn/models/timeseries.h"
 
@@ -63,47 +64,34 @@ static const char *const norms[] = { "instance", "batch", NULL };
 static const char *const nonlinearities[] = { "relu", "leaky_relu", "gelu", NULL };
 static const char *const block_types[] = { "basic", "bottleneck", NULL };
 static const char *const pool_types[] = { "conv", "avg", "max", NULL };
-struct gv_residual_encoder_encoder {
-    int64_t input_channels, spatial_dim;
-    gv_ints features_per_stage, kernel_sizes, strides, n_blocks_per_stage;
-    bool conv_bias;
-    int norm;
-    double dropout_p;
-    int nonlinearity, block_type;
-    gv_ints bottleneck_channels;
-    int64_t stem_channels;
-    int pool_type;
-    double stochastic_depth_p;
-    bool squeeze_excitation;
-    double squeeze_excitation_reduction_ratio;
-};
 #define R struct gv_residual_encoder_encoder
-ENCODER(residual_encoder, "ResidualEncoderConfig", "nnU-Net's residual encoder", false,
-    CHANNELS(R), GV_I64(R, spatial_dim, 3, 2, 3, "axis", "spatial axes of the input"),
+ENCODER(residual_encoder, "ResidualEncoderConfig", "nnU-Net's residual encoder", true,
+    CHANNELS(R), GV_I64(R, spatial_dim, 3, 1, 3, "axis", "axes of the input: 1 time series, 2 images, 3 volumes"),
     GV_INTS(R, features_per_stage, "32 64 128 256 320 320", 1, 1 << 16, "channel", "channels of each stage"),
-    GV_INTS(R, kernel_sizes, "3 3 3 3 3 3", 1, 255, "", "kernel of each stage"), GV_INTS(R, strides, "1 2 2 2 2 2", 1, 255, "", "stride of each stage"),
+    GV_INTS(R, kernel_sizes, "3 3 3 3 3 3", 1, 255, "", "kernel of each stage, or of each axis of each stage"), GV_INTS(R, strides, "1 2 2 2 2 2", 1, 255, "", "stride of each stage, or of each axis of each stage"),
     GV_INTS(R, n_blocks_per_stage, "1 3 4 6 6 6", 1, 1024, "block", "residual blocks of each stage"),
     GV_BOOL(R, conv_bias, true, "biases in convolutions"), GV_ENUM(R, norm, 0, norms, "normalisation"),
-    GV_F64(R, dropout_p, 0, 0, GV_BELOW_1, "probability", "dropout in the blocks"), GV_ENUM(R, nonlinearity, 1, nonlinearities, "activation"),
+    GV_F64(R, dropout_p, 0, 0, GV_BELOW_1, "probability", "dropout of whole channels, in the stem and the first wide convolution of a block"), GV_ENUM(R, nonlinearity, 1, nonlinearities, "activation"),
     GV_ENUM(R, block_type, 0, block_types, "kind of block"), GV_OPT_INTS(R, bottleneck_channels, 1, 1 << 16, "channel", "width of the bottleneck of each stage"),
     GV_OPT_I64(R, stem_channels, 1, 1 << 16, "channel", "channels of the stem"), GV_ENUM(R, pool_type, 0, pool_types, "how a stage shrinks its input"),
-    GV_F64(R, stochastic_depth_p, 0, 0, GV_BELOW_1, "probability", "stochastic depth"), GV_BOOL(R, squeeze_excitation, false, "squeeze and excitation in the blocks"),
-    GV_F64(R, squeeze_excitation_reduction_ratio, 0.0625, GV_ABOVE_0, INFINITY, "", "width of squeeze and excitation, as a part of the channels"));
+    GV_F64(R, stochastic_depth_p, 0, 0, GV_BELOW_1, "probability", "stochastic depth"), GV_BOOL(R, squeeze_excitation, false, "squeeze and excitation in the blocks, over the first two axes as in the original"),
+    GV_F64(R, squeeze_excitation_reduction_ratio, 0.0625, GV_ABOVE_0, INFINITY, "", "width of squeeze and excitation, as a part of the channels"),
+    GV_OPT_STR(R, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)"));
 
 static const char *const primus_variants[] = { "S", "B", "M", "L", NULL };
-struct gv_primus_encoder { int variant; int64_t input_channels; gv_ints input_shape, patch_embed_size; double drop_path_rate, patch_drop_rate; };
 static const gv_field primus_fields[] = {
     GV_ENUM(struct gv_primus_encoder, variant, 0, primus_variants, "size"), CHANNELS(struct gv_primus_encoder),
     GV_OPT_INTS(struct gv_primus_encoder, input_shape, 1, 1 << 16, "voxel", "three sides of the input"),
     GV_INTS(struct gv_primus_encoder, patch_embed_size, "8 8 8", 1, 1 << 16, "voxel", "three sides of a patch"),
     GV_F64(struct gv_primus_encoder, drop_path_rate, 0, 0, GV_BELOW_1, "probability", "stochastic depth"),
     GV_F64(struct gv_primus_encoder, patch_drop_rate, 0, 0, GV_BELOW_1, "probability", "patches left out in training"),
+    GV_OPT_STR(struct gv_primus_encoder, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)"),
     GV_END
 };
 static const char *const primus_required[] = { "input_shape", NULL };
 static const gv_variant primus = {
     .name = "primus", .class_name = "PrimusEncoderConfig", .summary = "Primus, a transformer for volumes",
-    .fields = primus_fields, .params_size = sizeof(struct gv_primus_encoder), .required = primus_required, .built = false,
+    .fields = primus_fields, .params_size = sizeof(struct gv_primus_encoder), .required = primus_required, .built = true,
 };
 
 #define S struct gv_timeseries_encoder

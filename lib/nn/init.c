@@ -65,7 +65,7 @@ int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t
     fill f = { .seed = seed, .hash = gv_hash_name(name), .t = t, .count = gv_shape_count(t->shape, t->ndim) };
     static const struct { const char *name; int words; bool fans; } known[] = {
         { "zeros", 1, false }, { "ones", 1, false }, { "constant", 2, false }, { "normal", 2, false }, { "trunc_normal", 2, false }, { "uniform", 3, false },
-        { "kaiming_normal_fan_out", 1, true }, { "kaiming_uniform_a5", 1, true }, { "xavier_uniform", 1, true }, { "lecun_normal", 1, true },
+        { "kaiming_normal_fan_out", 1, true }, { "kaiming_uniform_a5", 1, true }, { "xavier_uniform", 1, true }, { "lecun_normal", 1, true }, { "kaiming_normal_leaky", 1, true },
     };
     size_t k = 0;
     while (k < GV_COUNT(known) && strcmp(word, known[k].name))
@@ -84,6 +84,7 @@ int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t
     case 6: f.kind = NORMAL; f.a = sqrt(2 / out); break;
     case 7: f.kind = UNIFORM; f.b = 1 / sqrt(in); f.a = -f.b; break;
     case 8: f.kind = UNIFORM; f.b = sqrt(6 / (in + out)); f.a = -f.b; break;
+    case 10: f.kind = NORMAL; f.a = sqrt(2 / (1 + 0.01 * 0.01) / in); break;
     default: f.kind = CUT; f.a = sqrt(1 / in) / .87962566103423978; f.b = 2 * f.a; break; /* the deviation of a normal cut at 2 */
     }
     gv_parallel((f.count + PIECE - 1) / PIECE, 1, body, &f);

@@ -73,7 +73,7 @@ gv_val gv_input(gv_graph *g, const char *name, gv_class c, const int64_t *shape,
 /* A trained tensor / a kept one (running statistics, counters), class STAT unless said. init is one of
  *   "zeros" "ones" "constant V" "normal STD" "trunc_normal STD" (cut at -2 and 2, as timm's trunc_normal_) "uniform LO HI"
  *   "kaiming_normal_fan_out" (conv, relu) "kaiming_uniform_a5" (torch's default of Linear and Conv: bound 1/sqrt(fan_in))
- *   "xavier_uniform" "lecun_normal"
+ *   "xavier_uniform" "lecun_normal" "kaiming_normal_leaky" (fan in, slope 0.01)
  * and draws from Philox keyed by (seed, hash of the full name). */
 gv_val gv_param(gv_graph *g, const char *name, const int64_t *shape, int ndim, const char *init);
 gv_val gv_buffer(gv_graph *g, const char *name, const int64_t *shape, int ndim, const char *init, gv_class c);
@@ -178,6 +178,10 @@ gv_val gv_detach(gv_graph *g, gv_val x);
 gv_val gv_dropout(gv_graph *g, gv_val x, double p, bool per_sample);
 /* x plus normal numbers of that deviation, drawn in the same way; in GV_EVAL it is the identity. */
 gv_val gv_noise(gv_graph *g, gv_val x, double std);
+
+/* Rotary positions on the first heads * width channels of tokens x [N,L,W] of a grid of 1 to 3 axes (0: unused); keep: the places of the tokens
+ * (I32 [N,L]), or GV_NO_VAL where all of the grid are there in order. */
+gv_val gv_rotary(gv_graph *g, gv_val x, gv_val keep, int64_t heads, int64_t width, const int64_t grid[3], double base);
 
 /* Raw pixels or features to REAL: (x * scale - mean[c]) / std[c], c the last axis; mean/std may have 1 entry. No gradient. */
 gv_val gv_normalize(gv_graph *g, gv_val x, double scale, const double *mean, const double *std, int channels);

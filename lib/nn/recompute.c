@@ -40,7 +40,7 @@ static bool is_cheap(const gv_node *n)
 {
     switch (n->op) {
     case GV_OP_batchnorm_train: case GV_OP_batchnorm_eval: case GV_OP_layernorm: case GV_OP_dropout: case GV_OP_cast:
-    case GV_OP_permute: case GV_OP_slice: case GV_OP_concat: case GV_OP_pad: case GV_OP_normalize:
+    case GV_OP_permute: case GV_OP_slice: case GV_OP_concat: case GV_OP_pad: case GV_OP_normalize: case GV_OP_rotary:
         return true;
     default:
         return gv_op_of(n->op)->flags & (GV_OP_ELEMENTWISE | GV_OP_VIEW);

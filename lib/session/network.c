@@ -64,6 +64,7 @@ static gv_features encode(gv_network *net, const gv_config *c, gv_val x, gv_err 
     o.params = e.params;
     gv_features f = gv_model_build(net->graph, &net->model, &o, x);
     net->kind = f.kind;
+    memcpy(net->grid, f.grid, sizeof net->grid);
     return f;
 }
 

@@ -71,6 +71,18 @@ static bool has_head(const gv_network *net)
     return false;
 }
 
+/* The shape of the volumes a pretraining of nnssl recommends, which is that of its own. */
+static void trained_shape(const gv_weights *w, int64_t shape[3])
+{
+    for (int i = 0; i < 3; i++) {
+        char key[80];
+        snprintf(key, sizeof key, "nnssl_adaptation_plan.recommended_downstream_patchsize.%d", i);
+        const char *v = gv_weights_meta(w, key);
+        shape[i] = v ? strtoll(v, NULL, 10) : 0;
+        shape[i] = shape[i] > 0 && shape[i] < 1 << 16 ? shape[i] : 0;
+    }
+}
+
 /* STRICT: a checkpoint. ENCODER: without its head. START: what a training begins with; adapters may be new. ADAPTER: adapters alone. */
 typedef enum purpose { STRICT, ENCODER, START, ADAPTER } purpose;
 
@@ -86,6 +98,8 @@ static int load(gv_network *net, gv_store *s, const char *path, purpose why, gv_
     r = t ? gv_convert_dinov2(t, n, &converted, &n, &net->arena, err) : err->code;
     gv_load_options o = gv_model_load_options(net->encoder ? &net->model : NULL);
     o.classifier = net->classifier;
+    memcpy(o.grid, net->grid, sizeof o.grid);
+    trained_shape(w, o.shape);
     o.allow_head = why != STRICT;
     o.allow_new = why == START;
     o.adapters_alone = why == ADAPTER;

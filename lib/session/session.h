@@ -46,6 +46,7 @@ typedef struct gv_network {
     const gv_peft *method;
     const void *method_params;
     gv_feature_kind kind;         /* of the encoder's features */
+    int64_t grid[3];              /* of its tokens, 0 where unused */
     gv_aggregation aggregation;   /* the one used, of tokens */
     gv_val loss;
     int64_t features;             /* D */

@@ -267,12 +267,12 @@ static int call(struct gv_pickle *k, int newobj, gv_err *err)
     return push(k, v, err);
 }
 
-/* BUILD: a module's _metadata on its OrderedDict, and the state of a parameter; neither holds weights. */
+/* BUILD: a module's _metadata on its OrderedDict, the state of a parameter, or that of something not used; none holds weights. */
 static int build(struct gv_pickle *k, gv_err *err)
 {
     if (want(k, 2, err) < 0)
         return GV_EDATA;
-    if (top(k)[-2]->kind != GV_PK_DICT)
+    if (top(k)[-2]->kind != GV_PK_DICT && top(k)[-2]->kind != GV_PK_OPAQUE)
         return gv_fail(err, GV_EDATA, "the pickle sets the state of something that is not a dictionary");
     drop(k, 1);
     return GV_OK;

@@ -22,6 +22,9 @@ static const gv_pk_symbol symbols[] = {
     { "builtins", "set", GV_CALL_OPAQUE },
     { "builtins", "bytearray", GV_CALL_OPAQUE },
     { "builtins", "complex", GV_CALL_OPAQUE },
+    { "numpy.core.multiarray", "scalar", GV_CALL_OPAQUE }, /* numbers of a training's log beside its weights, as nnU-Net keeps them */
+    { "numpy._core.multiarray", "scalar", GV_CALL_OPAQUE },
+    { "numpy", "dtype", GV_CALL_OPAQUE },
     STORAGE("Float", GV_F32T, 4), STORAGE("Double", GV_F64T, 8), STORAGE("Half", GV_F16, 2), STORAGE("BFloat16", GV_BF16, 2),
     STORAGE("Long", GV_I64T, 8), STORAGE("Int", GV_I32, 4), STORAGE("Short", GV_I16, 2), STORAGE("Char", GV_I8, 1),
     STORAGE("Byte", GV_U8, 1), STORAGE("Bool", GV_BOOLT, 1), STORAGE("ComplexFloat", -1, 8), STORAGE("ComplexDouble", -1, 16),

@@ -162,7 +162,7 @@ static int no_tensors(const gv_pk_value *root, const char *in, gv_err *err)
 
 int gv_torch_expose(gv_weights *w, const struct gv_pickle *pk, const gv_pk_value *root, int big, gv_err *err)
 {
-    static const char *const inner[] = { "state_dict_ema", "model_ema", "state_dict", "model_state", "model" };
+    static const char *const inner[] = { "state_dict_ema", "model_ema", "state_dict", "model_state", "model", "network_weights" };
     struct walk k = { .w = w, .k = pk, .big = big };
     int r;
     if (root->kind == GV_PK_TENSOR) {

@@ -37,7 +37,7 @@ typedef struct gv_weights gv_weights;
  * Refused by name, with advice: TorchScript archives, tar and 7z containers, other pickles, anything unknown.
  *
  * A torch file's root may be a tensor (named "tensor"), a dictionary of tensors, or a dictionary that holds one under
- * state_dict_ema, model_ema, state_dict or model (the first of these that is there). Prefixes "module." and "_orig_mod." are
+ * state_dict_ema, model_ema, state_dict, model or network_weights (the first of these that is there). Prefixes "module." and "_orig_mod." are
  * taken off. Tensors share storages as they did in the file; strided ones are made contiguous.
  *
  * Returns GV_OK, or GV_EDATA / GV_ESYS with the path and the reason; then *w is NULL.

@@ -47,8 +47,10 @@ def fill(module):
     """Every parameter and buffer of a module, in place, as float64."""
     module.double()
     with torch.no_grad():
-        for name, t in module.state_dict().items():
-            t.copy_(torch.from_numpy(tensor(name, t.shape)))
+        own = set(module.state_dict())
+        for name, t in list(module.named_parameters()) + list(module.named_buffers()):  # a tensor of two names once, by its first
+            if name in own:
+                t.copy_(torch.from_numpy(tensor(name, t.shape)))
     return module
 
 def write(path, entries):

@@ -10,6 +10,7 @@ import os
 import zipfile
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -76,6 +77,13 @@ def main():
     torch.save(views(), at("views.pth"), _use_new_zipfile_serialization=False)
     checkpoint(at("checkpoint.pt"))
     w = values((2, 2), 0, 5, "float32")
+    # the layout of nnssl's checkpoints (and of nnU-Net's, with numbers of NumPy in its log)
+    plan = {"architecture_plans": {"arch_class_name": "ResEncL", "arch_kwargs": None}, "pretrain_num_input_channels": 1,
+            "recommended_downstream_patchsize": (160, 160, 160), "key_to_encoder": "encoder.stages", "key_to_stem": "encoder.stem",
+            "keys_to_in_proj": ("encoder.stem.convs.0.conv", "encoder.stem.convs.0.all_modules.0"), "key_to_lpe": None}
+    torch.save({"network_weights": {"encoder.stem.convs.0.conv.weight": w, "encoder.stem.convs.0.all_modules.0.weight": w, "decoder.w": w + 1},
+                "nnssl_adaptation_plan": plan, "current_epoch": 1000, "_best_ema": np.float64(0.5), "logging": {"train_losses": [np.float32(1.5), np.float64(2)]},
+                "inference_allowed_mirroring_axes": None, "trainer_name": "BaseMAETrainer"}, at("nnssl.pt"))
     torch.save({"state_dict": {"w": w}, "state_dict_ema": {"_orig_mod.module.w": w + 1}, "arch": "resnet18"}, at("ema.pt"))
     torch.save(w, at("tensor.pt"))
     torch.save({"w": torch.nn.Parameter(w)}, at("parameter.pt"))

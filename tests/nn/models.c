@@ -1,14 +1,23 @@
 /* Whole models against timm in float64: features, logits, loss, every gradient's norm, some whole gradients, running statistics.
- * Weights come from a formula on both sides (tests/golden/formula.h); scripts/golden/models.py made the golden files. */
+ * Weights come from a formula on both sides (tests/golden/formula.h); scripts/golden/models.py made the golden files. Encoders with options of
+ * their own against dynamic-network-architectures in the same way (scripts/golden/encoders.py). */
 #include "nn/heads/heads.h"
 #include "nn/losses/losses.h"
+#include "nn/models/encoders.h"
 #include "nn/models/models.h"
 #include "tests/nn/whole.h"
 #include <stdlib.h>
 
 enum { CLASSES = 10, BATCH = 2 };
 
-static const struct model { const char *name, *file; int64_t side; bool qk_norm; } models[] = {
+#define INTS(...) { sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (int64_t[]){ __VA_ARGS__ } }
+typedef struct gv_residual_encoder_encoder resenc;
+#define RESENC &(resenc)
+#define COMMON .stem_channels = GV_NONE_I64, .conv_bias = true
+static const struct gv_primus_encoder primus_s = { .variant = GV_PRIMUS_S, .input_channels = 1, .input_shape = INTS(16, 24, 16), .patch_embed_size = INTS(8, 8, 8) };
+
+/* shape: of a sample; 0: side x side x 3. encoder, params: the kind, and its own fields */
+static const struct model { const char *name, *file; int64_t side; bool qk_norm; int64_t shape[4]; const char *encoder; const void *params; } models[] = {
     { "test_resnet", "test_resnet", 72, false }, { "resnet18", "resnet18", 64, false }, { "resnet50d", "resnet50d", 64, false },
     { "seresnext26t_32x4d", "seresnext26t_32x4d", 64, false }, { "ecaresnet26t", "ecaresnet26t", 64, false },
     { "resnetblur18", "resnetblur18", 64, false }, { "resnetaa34d", "resnetaa34d", 64, false },
@@ -20,20 +29,53 @@ static const struct model { const char *name, *file; int64_t side; bool qk_norm;
     { "convnext_nano_ols", "convnext_nano_ols", 32, false }, { "convnext_atto_rms", "convnext_atto_rms", 64, false },
     { "convnext_tiny_hnf", "convnext_tiny_hnf", 32, false }, { "convnext_tiny", "convnext_tiny", 64, false },
     { "convnextv2_atto", "convnextv2_atto", 64, false }, { "convnextv2_tiny", "convnextv2_tiny", 32, false },
+    { "residual_encoder", "resenc_3d", .shape = { 8, 4, 12, 3 }, .encoder = "residual_encoder",
+      .params = RESENC{ COMMON, .spatial_dim = 3, .features_per_stage = INTS(4, 6, 6), .kernel_sizes = INTS(3), .strides = INTS(1, 2, 2), .n_blocks_per_stage = INTS(1, 2, 2), .nonlinearity = GV_RESENC_LEAKY_RELU } },
+    { "residual_encoder", "resenc_3d_bottleneck", .shape = { 8, 9, 6, 1 }, .encoder = "residual_encoder",
+      .params = RESENC{ .stem_channels = 5, .conv_bias = true, .spatial_dim = 3, .features_per_stage = INTS(8, 12), .kernel_sizes = INTS(3, 3), .strides = INTS(1, 2), .n_blocks_per_stage = INTS(1, 2),
+                        .block_type = GV_RESENC_BOTTLENECK, .bottleneck_channels = INTS(4, 6), .pool_type = GV_RESENC_MAX } },
+    { "residual_encoder", "resenc_3d_se", .shape = { 4, 8, 6, 2 }, .encoder = "residual_encoder",
+      .params = RESENC{ .stem_channels = GV_NONE_I64, .spatial_dim = 3, .features_per_stage = INTS(8, 12), .kernel_sizes = INTS(1, 3, 3, 3, 3, 3), .strides = INTS(1, 1, 1, 1, 2, 2), .n_blocks_per_stage = INTS(1, 1),
+                        .nonlinearity = GV_RESENC_LEAKY_RELU, .squeeze_excitation = true, .squeeze_excitation_reduction_ratio = 0.25 } },
+    { "residual_encoder", "resenc_2d_batch", .shape = { 12, 8, 3 }, .encoder = "residual_encoder",
+      .params = RESENC{ COMMON, .spatial_dim = 2, .features_per_stage = INTS(6, 8, 10), .kernel_sizes = INTS(3, 3, 5), .strides = INTS(1, 2, 2), .n_blocks_per_stage = INTS(1, 2, 1), .norm = GV_RESENC_BATCH,
+                        .nonlinearity = GV_RESENC_GELU, .squeeze_excitation = true, .squeeze_excitation_reduction_ratio = 0.0625 } },
+    { "residual_encoder", "resenc_2d_bottleneck", .shape = { 16, 12, 3 }, .encoder = "residual_encoder",
+      .params = RESENC{ COMMON, .spatial_dim = 2, .features_per_stage = INTS(8, 12), .kernel_sizes = INTS(3), .strides = INTS(1, 2), .n_blocks_per_stage = INTS(2, 1), .norm = GV_RESENC_BATCH,
+                        .nonlinearity = GV_RESENC_LEAKY_RELU, .block_type = GV_RESENC_BOTTLENECK, .bottleneck_channels = INTS(3, 4), .pool_type = GV_RESENC_AVG } },
+    { "residual_encoder", "resenc_1d", .shape = { 40, 4 }, .encoder = "residual_encoder",
+      .params = RESENC{ COMMON, .spatial_dim = 1, .features_per_stage = INTS(6, 8, 8), .kernel_sizes = INTS(7, 5, 3), .strides = INTS(1, 2, 4), .n_blocks_per_stage = INTS(1, 1, 2) } },
+    { "residual_encoder", "resenc_1d_bottleneck", .shape = { 30, 2 }, .encoder = "residual_encoder",
+      .params = RESENC{ COMMON, .spatial_dim = 1, .features_per_stage = INTS(8, 8), .kernel_sizes = INTS(5), .strides = INTS(1, 3), .n_blocks_per_stage = INTS(1, 2), .norm = GV_RESENC_BATCH,
+                        .nonlinearity = GV_RESENC_LEAKY_RELU, .block_type = GV_RESENC_BOTTLENECK, .bottleneck_channels = INTS(4, 4), .pool_type = GV_RESENC_MAX } },
+    { "primus", "primus_s", .shape = { 16, 24, 16, 1 }, .encoder = "primus", .params = &primus_s },
 };
+
+/* [BATCH,s…,C]; the number of axes. */
+static int shape_of(const struct model *c, int64_t shape[5])
+{
+    int n = 1;
+    shape[0] = BATCH;
+    if (!c->shape[0])
+        return memcpy(shape + 1, (int64_t[]){ c->side, c->side, 3 }, 3 * sizeof *shape), 4;
+    for (; n < 5 && c->shape[n - 1]; n++)
+        shape[n] = c->shape[n - 1];
+    return n;
+}
 
 /* Encoder, pooling, head and loss; outputs features, logits, loss. */
 static gv_graph *network(gv_arena *a, const struct model *c, gv_phase phase, gv_val *loss, gv_err *err)
 {
     gv_model_ref m;
     gv_graph *g = gv_graph_new(a, phase, err);
-    if (!g || gv_model_find(c->name, &m, err) < 0)
+    int64_t shape[5];
+    if (!g || gv_model_find_in(c->encoder ? c->encoder : "timm", c->name, &m, err) < 0)
         return NULL;
-    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ BATCH, c->side, c->side, 3 }, 4);
+    gv_val x = gv_input(g, "x", GV_CLASS_REAL, shape, shape_of(c, shape));
     gv_val y = gv_input(g, "y", GV_CLASS_I64, (int64_t[]){ BATCH }, 1);
-    gv_features f = gv_model_build(g, &m, &(gv_model_options){ .qk_norm = c->qk_norm }, x);
+    gv_features f = gv_model_build(g, &m, &(gv_model_options){ .qk_norm = c->qk_norm, .params = c->params }, x);
     gv_val v = gv_pool(g, &m, &f, GV_AGG_CLS_TOKEN, false, NULL);
-    gv_output(g, "features", f.kind == GV_TOKENS ? f.value : v);
+    gv_output(g, "features", f.kind == GV_TOKENS || c->encoder ? f.value : v);
     v = gv_head_build(g, gv_head_find("classification"), v, m.family->classifier, &(gv_head_options){ .out_dim = CLASSES });
     gv_output(g, "logits", v);
     gv_loss_inputs in = { .target = y, .lam = GV_NO_VAL, .perm = GV_NO_VAL };
@@ -50,7 +92,8 @@ static int run(gv_graph *g, gv_store *s, gv_plan **p, const struct model *c, gv_
 {
     static double x[BATCH * 96 * 96 * 3];
     static const int64_t y[BATCH] = { 3, 7 };
-    for (int64_t i = 0; i < BATCH * c->side * c->side * 3; i++)
+    int64_t shape[5], n = gv_shape_count(shape, shape_of(c, shape));
+    for (int64_t i = 0; i < n; i++)
         x[i] = formula_uniform(gv_hash_name("x"), i);
     gv_feed feeds[] = { { "x", x, GV_F64T }, { "y", y, GV_I64T } };
     int r = gv_plan_make(p, g, s, &(gv_plan_options){ .precision = GV_FP64, .backend = "reference", .keep_grads = true, .grad_scale = 1 }, err);
@@ -90,7 +133,7 @@ static void statistics(const struct model *c, const golden *gold, gv_graph *g, g
         worst = d > worst ? d : worst;
         n++;
     }
-    const gv_stored *t = gv_store_find(s, "bn1.num_batches_tracked");
+    const gv_stored *t = gv_store_find(s, c->encoder ? "stem.convs.0.norm.num_batches_tracked" : "bn1.num_batches_tracked");
     ok(n > 1 && worst < 1e-12 && t && *(int64_t *)t->data == 1, "%s: running statistics after one step (%.0e)", c->file, worst);
 }
 
@@ -110,7 +153,7 @@ static void training(gv_arena *a, const struct model *c, const golden *gold)
     double e = r == GV_OK ? whole_compare(gold, "loss", gv_plan_output(p, "loss")) : 1;
     if (ok(r == GV_OK && l < 1e-10 && e < 1e-11, "%s: logits (%.0e) and loss (%.0e) in training%s%s", c->file, l, e, r ? ": " : "", err.text)) {
         whole_gradients(c->file, gold, g, s);
-        if (!strstr(c->name, "vit") && !strstr(c->name, "convnext"))
+        if (c->encoder ? gv_store_find(s, "stem.convs.0.norm.running_mean") != NULL : !strstr(c->name, "vit") && !strstr(c->name, "convnext"))
             statistics(c, gold, g, s);
     }
     gv_plan_close(p);

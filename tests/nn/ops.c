@@ -14,6 +14,13 @@ struct row {
     gv_val (*build)(gv_graph *g, const gv_val *in);
 };
 
+/* Some of the tokens of a grid, in any order, and their rotary positions. */
+static gv_val gathered(gv_graph *g, const gv_val *in)
+{
+    gv_val keep = gv_topk(g, gv_detach(g, in[1]), 7);
+    return gv_rotary(g, gv_gather(g, in[0], keep), keep, 1, 6, (int64_t[]){ 2, 2, 3 }, 10000);
+}
+
 #define ROW(n, i, f, b, r, ...) static gv_val build_##n(gv_graph *g, const gv_val *in) { return __VA_ARGS__; }
 #define VALUES ROW
 #include "tests/nn/rows.h"

@@ -126,6 +126,12 @@ static void small_ones(void)
     t = w ? gv_weights_find(w, "w") : NULL;
     ok(t && at(t, 1) == value(1, 0, 5), "a parameter is its tensor");
     gv_weights_close(w);
+    w = open_ok("nnssl.pt");
+    t = w ? gv_weights_find(w, "encoder.stem.convs.0.all_modules.0.weight") : NULL;
+    ok(t && gv_weights_count(w) == 3 && at(t, 1) == value(1, 0, 5), "network_weights of nnssl and nnU-Net, numbers of NumPy beside them");
+    const char *stem = w ? gv_weights_meta(w, "nnssl_adaptation_plan.key_to_stem") : NULL, *side = w ? gv_weights_meta(w, "nnssl_adaptation_plan.recommended_downstream_patchsize.2") : NULL;
+    ok(stem && !strcmp(stem, "encoder.stem") && side && !strcmp(side, "160"), "… and the plan for adapting them");
+    gv_weights_close(w);
     w = open_ok("extras.pt");
     ok(w && gv_weights_count(w) == 1 && !strcmp(gv_weights_meta(w, "yes"), "True"), "sizes, devices, sets and bytes beside the weights do no harm");
     gv_weights_close(w);

@@ -46,6 +46,10 @@ struct gv_linear { int64_t out; bool bias; const char *init, *bias_init; };
 struct gv_batch_norm { double eps, momentum; bool zero_weight; };
 #define gv_batch_norm(g, x, name, ...) gv_layer_build(g, &gv_layer_batch_norm, x, name, &(struct gv_batch_norm){ __VA_ARGS__ })
 
+/* x [N,s…,C] -> same, each sample by itself; weight, bias [C]. eps 1e-5. */
+struct gv_instance_norm { double eps; };
+#define gv_instance_norm(g, x, name, ...) gv_layer_build(g, &gv_layer_instance_norm, x, name, &(struct gv_instance_norm){ __VA_ARGS__ })
+
 /* x [N…,C] -> same; weight, bias [C]. eps 1e-6. */
 struct gv_layer_norm { double eps; };
 #define gv_layer_norm(g, x, name, ...) gv_layer_build(g, &gv_layer_layer_norm, x, name, &(struct gv_layer_norm){ __VA_ARGS__ })
@@ -79,13 +83,16 @@ gv_val gv_activate(gv_graph *g, gv_activation act, gv_val x);
 struct gv_mlp { int64_t hidden; gv_activation act; double drop; bool norm, grn, conv, no_bias; double eps; const char *init; };
 #define gv_mlp(g, x, name, ...) gv_layer_build(g, &gv_layer_mlp, x, name, &(struct gv_mlp){ __VA_ARGS__ })
 
-/* x [N,L,D] -> [N,L,D]: fc1 [hidden,D] gives gate and value (halves), silu(gate) * value, fc2 [D,hidden/2]. */
-struct gv_swiglu { int64_t hidden; double drop; const char *init; };
+/* x [N,L,D] -> [N,L,D]: fc1 [hidden,D] gives gate and value (halves), silu(gate) * value, fc2 [D,hidden/2]. separate: fc1_g and fc1_x
+ * [hidden/2,D] in place of fc1; norm: a layer norm before fc2. out_init: of fc2 (NULL: init). */
+struct gv_swiglu { int64_t hidden; double drop; const char *init; bool separate, norm; double eps; const char *out_init; };
 #define gv_swiglu(g, x, name, ...) gv_layer_build(g, &gv_layer_swiglu, x, name, &(struct gv_swiglu){ __VA_ARGS__ })
 
 /* x [N,L,D] -> [N,L,D]: qkv [3D,D], softmax(q k' / sqrt(D/heads)) v, proj [D,D]. qk_norm: a layer norm over each head's q
- * and k (q_norm, k_norm); scale_norm: one over the heads' output (norm). */
-struct gv_attention { int64_t heads; bool no_qkv_bias, no_proj_bias, qk_norm, scale_norm; double attn_drop, proj_drop, eps; const char *init; };
+ * and k (q_norm, k_norm); scale_norm: one over the heads' output (norm). separate: q_proj, k_proj (without bias) and v_proj [D,D] in place of
+ * qkv. grid: rotary positions on q and k; keep: the places of the tokens, where not all of the grid are there. proj_init: of proj (NULL: init). */
+struct gv_attention { int64_t heads; bool no_qkv_bias, no_proj_bias, qk_norm, scale_norm; double attn_drop, proj_drop, eps; const char *init;
+                      bool separate; int64_t grid[3]; const gv_val *keep; const char *proj_init; };
 #define gv_attention(g, x, name, ...) gv_layer_build(g, &gv_layer_attention, x, name, &(struct gv_attention){ __VA_ARGS__ })
 
 /* x [N…,D] * gamma [D], which starts at init. */
@@ -96,8 +103,17 @@ struct gv_layer_scale { double init; };
 struct gv_drop_path { double p; };
 #define gv_drop_path(g, x, name, ...) gv_layer_build(g, &gv_layer_drop_path, x, name, &(struct gv_drop_path){ __VA_ARGS__ })
 
-/* x [N,s…,C] * sigmoid(fc2(relu(fc1(mean x)))); ratio 0: 1/16, rounded to a multiple of 8. */
-struct gv_squeeze_excite { double ratio; const char *init; };
+/* Whole channels of a sample to zero with chance p while training, the rest times 1/(1-p). */
+struct gv_channel_dropout { double p; };
+#define gv_channel_dropout(g, x, name, ...) gv_layer_build(g, &gv_layer_channel_dropout, x, name, &(struct gv_channel_dropout){ __VA_ARGS__ })
+
+/* x [N,L,D] -> the places of tokens that stay, I32 [N,K], when the share p is left out; for gv_gather, in training. */
+struct gv_kept_tokens { double p; };
+#define gv_kept_tokens(g, x, name, ...) gv_layer_build(g, &gv_layer_kept_tokens, x, name, &(struct gv_kept_tokens){ __VA_ARGS__ })
+
+/* x [N,s…,C] * sigmoid(fc2(relu(fc1(mean x)))); ratio 0: 1/16, rounded to a multiple of 8. axes: how many spatial axes, from the first on,
+ * the mean is over (0: all). bias_init: NULL is torch's default. */
+struct gv_squeeze_excite { double ratio; const char *init; int axes; const char *bias_init; };
 #define gv_squeeze_excite(g, x, name, ...) gv_layer_build(g, &gv_layer_squeeze_excite, x, name, &(struct gv_squeeze_excite){ __VA_ARGS__ })
 
 /* x [N,s…,C] * sigmoid(conv over channels of mean x). */

@@ -7,10 +7,10 @@ static gv_val build(gv_graph *g, const void *params, gv_val x)
 {
     const struct gv_squeeze_excite *o = params;
     int64_t c = gv_dim(g, x, -1), r = (int64_t)(c * (o->ratio > 0 ? o->ratio : 1. / 16) + 4) / 8 * 8;
-    int dims = gv_ndim(g, x) - 2;
-    gv_val s = gv_global_avgpool(g, x, .keep = true); /* [N,1…,C] */
-    s = gv_convnd(g, s, "fc1", .dims = dims, .out = r > 8 ? r : 8, .kernel = { 1, 1, 1 }, .bias = true, .init = o->init);
-    s = gv_convnd(g, gv_relu(g, s), "fc2", .dims = dims, .out = c, .kernel = { 1, 1, 1 }, .bias = true, .init = o->init);
+    int dims = gv_ndim(g, x) - 2, over = o->axes > 0 && o->axes < dims ? o->axes : dims;
+    gv_val s = gv_reduce(g, GV_MEAN, x, (2u << over) - 2, true, GV_CLASS_REAL); /* [N,1…,C] */
+    s = gv_convnd(g, s, "fc1", .dims = dims, .out = r > 8 ? r : 8, .kernel = { 1, 1, 1 }, .bias = true, .init = o->init, .bias_init = o->bias_init);
+    s = gv_convnd(g, gv_relu(g, s), "fc2", .dims = dims, .out = c, .kernel = { 1, 1, 1 }, .bias = true, .init = o->init, .bias_init = o->bias_init);
     return gv_mul(g, x, gv_sigmoid(g, s));
 }
 

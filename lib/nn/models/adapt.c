@@ -81,6 +81,35 @@ int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w
     return r;
 }
 
+/* One axis, linearly: src [a,m,b] -> dst [a,n,b]. */
+static void stretch(const float *src, int64_t a, int64_t m, int64_t b, int64_t n, float *dst)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double at = ((double)i + 0.5) * (double)m / (double)n - 0.5;
+        at = at < 0 ? 0 : at;
+        int64_t lo = (int64_t)at, hi = lo + 1 < m ? lo + 1 : lo;
+        float w = (float)(at - (double)lo);
+        for (int64_t p = 0; p < a; p++)
+            for (int64_t q = 0; q < b; q++)
+                dst[(p * n + i) * b + q] = src[(p * m + lo) * b + q] * (1 - w) + src[(p * m + hi) * b + q] * w;
+    }
+}
+
+int gv_resample_pos_embed_3d(const float *pos, const int64_t from[3], int64_t c, const int64_t to[3], float *dst, gv_err *err)
+{
+    float *one = gv_alloc((size_t)(from[0] * from[1] * to[2] * c) * sizeof *one, err);
+    float *two = gv_alloc((size_t)(from[0] * to[1] * to[2] * c) * sizeof *two, err);
+    int r = one && two ? GV_OK : GV_ESYS;
+    if (r == GV_OK) {
+        stretch(pos, from[0] * from[1], from[2], c, to[2], one);
+        stretch(one, from[0], from[1], to[2] * c, to[1], two);
+        stretch(two, 1, from[0], to[1] * to[2] * c, to[0], dst);
+    }
+    gv_free(one);
+    gv_free(two);
+    return r;
+}
+
 static const gv_load_tensor *find(const gv_load_tensor *t, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)

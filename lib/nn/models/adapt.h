@@ -29,7 +29,9 @@ typedef struct gv_load_options {
     bool allow_new;            /* adapters (the mark "adapter") that the file has not stay as initialised */
     bool adapters_alone;       /* the other way round: all adapters must be there, and other parameters that are not keep their values */
     int pos_prefix;            /* tokens in front of the grid in pos_embed; -1: there is no pos_embed */
-    int64_t grid[2];           /* the graph's patch grid; 0 0: square */
+    int64_t grid[3];           /* the graph's patch grid; 0 0: square. Three axes: pos_embed is resampled trilinearly */
+    int64_t shape[3];          /* of the samples that a file of three axes was trained on; 0: a cube */
+    bool any_channels;         /* first_conv may come with any number of input channels, not 3 alone */
     const char *unused_prefix; /* tensors of this prefix have no use; NULL: none */
     const char *absent_prefix; /* parameters of this prefix may be missing, and stay as initialised; NULL: none */
 } gv_load_options;
@@ -55,6 +57,10 @@ void gv_adapt_input_conv(const float *w, int64_t out, int64_t base, int64_t area
  * bicubic interpolation (a = -0.5) with antialiasing. GV_ESYS without memory. */
 int gv_resample_pos_embed(const float *pos, int64_t prefix, int64_t h, int64_t w, int64_t d, int64_t nh, int64_t nw, float *dst, gv_err *err) GV_MUST_USE;
 
+/* pos [h*w*d, c] on a grid of three axes to dst on another, linearly along each axis with the edges of places aligned (torch's trilinear
+ * interpolation, align_corners false), as nnU-Net resizes what nnssl trained. GV_ESYS without memory. */
+int gv_resample_pos_embed_3d(const float *pos, const int64_t from[3], int64_t c, const int64_t to[3], float *dst, gv_err *err) GV_MUST_USE;
+
 /* DINOv2's own names to timm's, when `mask_token` is among them: register_tokens become reg_token, the class token takes up its
  * position, w12/w3 become fc1/fc2. *out and *m are t and n otherwise. Made in the arena. */
 int gv_convert_dinov2(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
@@ -62,5 +68,8 @@ int gv_convert_dinov2(const gv_load_tensor *t, size_t n, const gv_load_tensor **
 /* The same for a ConvNeXt's own file (`downsample_layers.0.0.weight` is in it) and for OpenCLIP's with a ConvNeXt as image tower
  * (`visual.trunk.stem.0.weight`): the text tower is left out, and the projection becomes the classifier, with zeros for its bias. */
 int gv_convert_convnext(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
+
+/* The same for files of nnU-Net and nnssl: the encoder in them under its own names, each tensor once, and nothing else. */
+int gv_convert_nnunet(const gv_load_tensor *t, size_t n, const gv_load_tensor **out, size_t *m, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -17,6 +17,7 @@ struct job {
     gv_load_report *report;
     bool *used;
     bool head_kept;
+    int64_t patch[3]; /* sides of the first convolution's kernel, where it has three */
     struct list missing, unused, shapes;
 };
 
@@ -26,6 +27,7 @@ gv_load_options gv_model_load_options(const gv_model_ref *m)
     if (m && m->family) {
         o.first_conv = m->first_conv;
         o.classifier = m->classifier;
+        o.any_channels = m->family->any_channels;
         if (m->family->pos_prefix)
             o.pos_prefix = m->family->pos_prefix(m->variant);
         if (m->family->unused_prefix)
@@ -73,10 +75,10 @@ static bool is_first_conv(const struct job *j, const gv_param_info *p)
     return inside(p->name, j->o->first_conv) && !strcmp(p->name + strlen(j->o->first_conv), ".weight");
 }
 
-/* A first convolution that differs in its input channels alone, and was published for 3 (or was itself adapted: 1). */
+/* A first convolution that differs in its input channels alone, and was published for 3 (or was itself adapted: 1) or for any number. */
 static bool other_channels(const struct job *j, const gv_load_tensor *t, const gv_param_info *p)
 {
-    return is_first_conv(j, p) && t->ndim == p->ndim && p->ndim > 2 && t->shape[0] == p->shape[0] && t->shape[1] == 3 &&
+    return is_first_conv(j, p) && t->ndim == p->ndim && p->ndim > 2 && t->shape[0] == p->shape[0] && (t->shape[1] == 3 || (j->o->any_channels && t->shape[1] > 0)) &&
            !memcmp(t->shape + 2, p->shape + 2, (size_t)(p->ndim - 2) * sizeof *p->shape);
 }
 
@@ -92,17 +94,37 @@ static bool square(int64_t n, int64_t *side)
     return n > 0 && *side * *side == n;
 }
 
-/* old, new: the grids of a pos_embed in file and graph. */
-static bool other_grid(const struct job *j, const gv_load_tensor *t, const gv_param_info *p, int64_t old[2], int64_t new[2])
+static bool is_pos_embed(const char *name)
 {
-    if (j->o->pos_prefix < 0 || strcmp(p->name, "pos_embed") || t->ndim != 3 || p->ndim != 3 || t->shape[0] != 1 || t->shape[2] != p->shape[2])
+    const char *last = strrchr(name, '.');
+    return !strcmp(last ? last + 1 : name, "pos_embed");
+}
+
+/* The file's grid of three axes: what it was trained on by patches, or a cube. patch: sides of the first convolution's kernel. */
+static bool grid_3d(const struct job *j, int64_t n, const int64_t patch[3], int64_t old[3])
+{
+    int64_t side = (int64_t)(cbrt((double)n) + 0.5);
+    for (int i = 0; i < 3; i++)
+        old[i] = j->o->shape[i] > 0 && patch[i] > 0 ? j->o->shape[i] / patch[i] : 0;
+    if (n > 0 && old[0] * old[1] * old[2] == n)
+        return true;
+    old[0] = old[1] = old[2] = side;
+    return n > 0 && side * side * side == n;
+}
+
+/* old, new: the grids of a pos_embed in file and graph; the third axis is 1 where there are two. */
+static bool other_grid(const struct job *j, const gv_load_tensor *t, const gv_param_info *p, int64_t old[3], int64_t new[3])
+{
+    if (j->o->pos_prefix < 0 || !is_pos_embed(p->name) || t->ndim != 3 || p->ndim != 3 || t->shape[0] != 1 || t->shape[2] != p->shape[2])
         return false;
-    int64_t n = p->shape[1] - j->o->pos_prefix;
-    if (!square(t->shape[1] - j->o->pos_prefix, &old[0]))
+    int64_t n = p->shape[1] - j->o->pos_prefix, was = t->shape[1] - j->o->pos_prefix;
+    memcpy(new, j->o->grid, 3 * sizeof *new);
+    if (new[2])
+        return new[0] * new[1] * new[2] == n && grid_3d(j, was, j->patch, old);
+    old[2] = new[2] = 1;
+    if (!square(was, &old[0]))
         return false;
     old[1] = old[0];
-    new[0] = j->o->grid[0];
-    new[1] = j->o->grid[1];
     if (new[0] * new[1] != n) {
         if (!square(n, &new[0]))
             return false;
@@ -163,7 +185,7 @@ static bool may_be_absent(const struct job *j, const char *name)
 /* Check one tensor of the graph, or (write) fill it. */
 static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, gv_err *err)
 {
-    int64_t old[2], new[2];
+    int64_t old[3], new[3];
     char a[SHAPE_TEXT], b[SHAPE_TEXT], text[320];
     if (j->head_kept && inside(p->name, j->o->classifier))
         return GV_OK;
@@ -175,7 +197,7 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
         return GV_OK;
     }
     bool same = same_shape(t, p) || flat_patches(j, t, p), channels = !same && other_channels(j, t, p);
-    bool grid = other_grid(j, t, p, old, new) && (old[0] != new[0] || old[1] != new[1]);
+    bool grid = other_grid(j, t, p, old, new) && memcmp(old, new, sizeof old) != 0;
     if (!same && !channels && !grid) {
         snprintf(text, sizeof text, " is %s, %s wanted", shape_text(t->shape, t->ndim, a), shape_text(p->shape, p->ndim, b));
         listed(&j->shapes, p->name, text);
@@ -205,8 +227,12 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
                 gv_adapt_input_conv(src, p->shape[0], t->shape[1], area, p->shape[1], dst);
                 noted(j, "'%s' adapted from %" PRId64 " to %" PRId64 " input channels", p->name, t->shape[1], p->shape[1]);
             } else {
-                r = gv_resample_pos_embed(src, j->o->pos_prefix, old[0], old[1], p->shape[2], new[0], new[1], dst, err);
-                noted(j, "'pos_embed' resampled from %" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64, old[0], old[1], new[0], new[1]);
+                bool three = j->o->grid[2] > 0;
+                r = three ? gv_resample_pos_embed_3d(src, old, p->shape[2], new, dst, err) : gv_resample_pos_embed(src, j->o->pos_prefix, old[0], old[1], p->shape[2], new[0], new[1], dst, err);
+                if (three)
+                    noted(j, "'%s' resampled from %" PRId64 "x%" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64 "x%" PRId64, p->name, old[0], old[1], old[2], new[0], new[1], new[2]);
+                else
+                    noted(j, "'%s' resampled from %" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64, p->name, old[0], old[1], new[0], new[1]);
             }
             for (size_t i = 0; i < n; i++)
                 wide[i] = dst[i];
@@ -268,6 +294,11 @@ int gv_model_load(gv_store *s, const gv_graph *g, const gv_load_tensor *t, size_
     }
     if (r == GV_OK)
         r = gv_convert_convnext(j->t, j->n, &j->t, &j->n, &arena, err);
+    if (r == GV_OK)
+        r = gv_convert_nnunet(j->t, j->n, &j->t, &j->n, &arena, err);
+    for (int i = 0; r == GV_OK && i < gv_param_count(g); i++)
+        if (is_first_conv(j, gv_param_at(g, i)) && gv_param_at(g, i)->ndim == 5)
+            memcpy(j->patch, gv_param_at(g, i)->shape + 2, sizeof j->patch);
     if (r == GV_OK && !(j->used = gv_arena_alloc(&arena, j->n + 1, err)))
         r = GV_ESYS;
     if (r == GV_OK) {

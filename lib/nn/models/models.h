@@ -61,6 +61,7 @@ typedef struct gv_model {
     gv_val (*pooled)(gv_graph *g, const void *variant, gv_val x); /* after pooling, before the classifier; NULL: nothing */
     int (*pos_prefix)(const void *variant);                    /* prefix tokens that pos_embed covers; NULL: no pos_embed */
     const char *(*unused_prefix)(const void *variant);         /* of published tensors that have no use here, or NULL */
+    bool any_channels;           /* weights come with any number of input channels, not with 3 alone */
     bool transformer;
 } gv_model;
 

@@ -23,6 +23,8 @@ typedef struct gv_concat_attr { int axis; } gv_concat_attr;
 typedef struct gv_constant_attr { double value; } gv_constant_attr;
 typedef struct gv_dropout_attr { double p; bool per_sample; uint64_t key; } gv_dropout_attr; /* key: hash of the module path */
 typedef struct gv_noise_attr { double std; uint64_t key; } gv_noise_attr;
+enum { GV_ROTARY_MOST = 512 }; /* channels of a head */
+typedef struct gv_rotary_attr { int64_t heads, width, grid[3]; int axes; double base; bool back; } gv_rotary_attr; /* back: the other way round, of the gradient */
 typedef struct gv_normalize_attr { int channels; const double *mul, *add; } gv_normalize_attr; /* y = x * mul[c] + add[c]; channels 1: for all */
 typedef struct gv_one_hot_attr { double smoothing; } gv_one_hot_attr;
 typedef struct gv_update_attr { double a, b; } gv_update_attr;
