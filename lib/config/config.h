@@ -151,6 +151,7 @@ typedef struct gv_encoder {
     const char *weights;         /* NULL */
     int64_t input_channels;      /* 3 */
     const gv_dict *model_kwargs; /* NULL */
+    gv_ints input_shape;         /* sides of the samples it is built for; none */
     const void *params;          /* the struct of its own fields */
 } gv_encoder;
 

@@ -6,9 +6,12 @@
 
 static void from_encoder(const gv_resolved *r, gv_policy_request *q)
 {
+    gv_encoder e = gv_config_encoder(&r->c);
+    if (r->has_model)
+        q->encoder.patch_size = e.input_shape;
     if (!r->has_model || !r->model.cfg)
         return;
-    if (!gv_config_encoder(&r->c).pretrained) /* the original: only the patch size is taken over */
+    if (!e.pretrained) /* the original: only the patch size is taken over */
         return;
     const gv_pretrained_cfg *f = r->model.cfg;
     q->encoder.image_size = f->input_size;

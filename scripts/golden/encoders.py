@@ -6,7 +6,7 @@
 Needs dynamic-network-architectures, einops and timm below 1.0.23 (what follows gives rotary positions another argument list).
 
 For each as in models.py: the whole last map (channels last) or all tokens and the logits in evaluation; in training logits, loss, the norm of every
-gradient, whole ones (of Primus a few), running statistics. A linear head on the mean of the features; batch 2, ten classes, labels 3 and 7, smoothing 0.1.
+gradient and its product with the formula's values, whole ones (of Primus a few), running statistics. A linear head on the mean of the features; batch 2, ten classes, labels 3 and 7, smoothing 0.1.
 The *_f32 files hold the features that float32 gives, of the default encoder and of Primus S.
 Rotary tables are made again in float64: the model makes them in float32, and 1e-8 could not be asked for.
 """
@@ -68,7 +68,7 @@ def whole(name, encoder, features, shape, wanted):
     out += [("train_logits", logits), ("loss", loss)]
     params = dict(encoder.named_parameters(), **{"head." + k: v for k, v in head.named_parameters()})
     params = {k: p for k, p in params.items() if p.grad is not None}
-    out += [("norm:" + k, p.grad.norm()) for k, p in params.items()]
+    out += [("norm:" + k, np.array([p.grad.norm(), (p.grad.reshape(-1) * torch.from_numpy(formula.uniform(k, p.numel()))).sum()])) for k, p in params.items()]
     out += [("grad:" + k, params[k].grad) for k in wanted or [k for k, p in params.items() if p.grad.norm() > 1e-12]]  # a bias before a norm has none in theory
     out += [("buffer:" + k, b) for k, b in encoder.named_buffers() if k.endswith(("running_mean", "running_var"))]
     formula.write(os.path.join(ROOT, name + ".gold"), out)

@@ -5,12 +5,13 @@
  *                              [--steps N] [--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile]
  *                              [--recompute no|auto|cheap|blocks]
  *
- * MODEL: an architecture of lib/nn/models, "resnet50". --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
+ * MODEL: an architecture of lib/nn/models, "resnet50"; or an encoder of volumes, "residual_encoder" (nnU-Net's ResEnc L) or "primus" (S), on S^3
+ * voxels of one channel. --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
  * --infer goes through a batch in pieces, as glovita-forward does (gv_plan_piece).
- * --input: a .safetensors with x [N,S,S,3] float and y [N] int64, else made up. Two steps (three with --infer) are not counted.
+ * --input: a .safetensors with x [N,S,S,3] (or [N,S,S,S,1]) float and y [N] int64, else made up. Two steps (three with --infer) are not counted.
  *
  * JSON lines on stdout (bench.h), each name beginning with "step/MODEL-PRECISION[-infer]":
- *   rate     img/s at the median step; best: at the fastest. roof_share: multiply-adds of that step over the measured roof.
+ *   rate     img/s (samples a second) at the median step; best: at the fastest. roof_share: multiply-adds of that step over the measured roof.
  *   losses   of the first steps, the uncounted ones first: what another engine with the same weights must get too
  *   kernels  ms of all nodes and the optimizer with each at its best; step_over_kernels: the best step over that
  *   ideal    ms that the multiply-adds alone would take at the roof
@@ -21,6 +22,7 @@
 #include "common/threads.h"
 #include "nn/heads/heads.h"
 #include "nn/losses/losses.h"
+#include "nn/models/encoders.h"
 #include "nn/models/models.h"
 #include "nn/optim/optim.h"
 #include "nn/profile.h"
@@ -34,6 +36,10 @@ enum { MAX_STEPS = 1000, FIRST_LOSSES = 3 };
 typedef struct options {
     const char *model, *optimizer, *weights, *input, *recompute;
     int64_t batch, size, classes, threads, steps;
+    int64_t shape[4]; /* of a sample */
+    int axes;
+    const char *encoder; /* the kind of encoder */
+    const void *params;  /* its fields, or NULL */
     double lr, weight_decay;
     bool bf16, infer, features, profile;
 } options;
@@ -55,6 +61,31 @@ typedef struct work {
     double took[MAX_STEPS], loss[FIRST_LOSSES];
     char name[128];
 } work;
+
+#define INTS(...) { sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (int64_t[]){ __VA_ARGS__ } }
+static const struct gv_residual_encoder_encoder resenc = {
+    .input_channels = 1, .spatial_dim = 3, .features_per_stage = INTS(32, 64, 128, 256, 320, 320), .kernel_sizes = INTS(3), .strides = INTS(1, 2, 2, 2, 2, 2),
+    .n_blocks_per_stage = INTS(1, 3, 4, 6, 6, 6), .conv_bias = true, .nonlinearity = GV_RESENC_LEAKY_RELU, .stem_channels = GV_NONE_I64,
+};
+static int64_t sides[3];
+static const struct gv_primus_encoder primus = { .variant = GV_PRIMUS_S, .input_channels = 1, .input_shape = { 3, sides }, .patch_embed_size = INTS(8, 8, 8) };
+static const struct { const char *model; const void *params; } volumes[] = { { "residual_encoder", &resenc }, { "primus", &primus } };
+
+/* The shape of a sample, and the fields of an encoder that has its own. */
+static void shape(options *o)
+{
+    o->encoder = "timm";
+    o->axes = 3;
+    memcpy(o->shape, (int64_t[]){ o->size, o->size, 3 }, 3 * sizeof *o->shape);
+    for (size_t i = 0; i < GV_COUNT(volumes); i++)
+        if (!strcmp(o->model, volumes[i].model)) {
+            o->encoder = o->model;
+            o->params = volumes[i].params;
+            o->axes = 4;
+            memcpy(o->shape, (int64_t[]){ o->size, o->size, o->size, 1 }, sizeof o->shape);
+            sides[0] = sides[1] = sides[2] = o->size;
+        }
+}
 
 static int usage(const char *what)
 {
@@ -111,6 +142,7 @@ static int parse(options *o, int argc, char **argv)
         return usage("no model");
     if (o->batch < 1 || o->batch > 4096 || o->size < 8 || o->size > 8192 || o->classes < 2 || o->classes > 100000 || o->steps < 1 || o->steps > MAX_STEPS || o->threads < 0 || o->threads > 256)
         return usage("a number is out of range");
+    shape(o);
     return 0;
 }
 
@@ -118,14 +150,14 @@ static int parse(options *o, int argc, char **argv)
 static int input(work *w, gv_err *err)
 {
     const options *o = &w->o;
-    int64_t n = o->batch * o->size * o->size * 3;
+    int64_t n = o->batch * gv_shape_count(o->shape, o->axes);
     if (o->input) {
         int r = gv_weights_open(&w->file, o->input, err);
         const gv_named *x = r == GV_OK ? gv_weights_find(w->file, "x") : NULL, *y = r == GV_OK ? gv_weights_find(w->file, "y") : NULL;
         if (r < 0)
             return r;
         if (!x || !y || x->dtype != GV_F32T || y->dtype != GV_I64T || gv_shape_count(x->shape, x->ndim) != n || gv_shape_count(y->shape, y->ndim) != o->batch)
-            return gv_fail(err, GV_EDATA, "'%s' has no x [%" PRId64 ",%" PRId64 ",%" PRId64 ",3] of float and y [%" PRId64 "] of int64", o->input, o->batch, o->size, o->size, o->batch);
+            return gv_fail(err, GV_EDATA, "'%s' has no x of %" PRId64 " float in %" PRId64 " samples and y [%" PRId64 "] of int64", o->input, n, o->batch, o->batch);
         w->x = x->data;
         w->y = y->data;
         return GV_OK;
@@ -149,12 +181,14 @@ static int input(work *w, gv_err *err)
 static int build(work *w, gv_err *err)
 {
     const options *o = &w->o;
-    int r = gv_model_find(o->model, &w->model, err);
+    int r = gv_model_find_in(o->encoder, o->model, &w->model, err);
     gv_graph *g = w->graph = r == GV_OK ? gv_graph_new(&w->arena, o->infer ? GV_EVAL : GV_TRAIN, err) : NULL;
     if (!g)
         return err->code;
-    gv_model_options m = { .img_size = w->model.family->transformer ? o->size : 0 };
-    gv_val x = gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ w->piece, o->size, o->size, 3 }, 4);
+    gv_model_options m = { .img_size = w->model.family->transformer && o->axes == 3 ? o->size : 0, .params = o->params };
+    int64_t batch[5] = { w->piece };
+    memcpy(batch + 1, o->shape, sizeof o->shape);
+    gv_val x = gv_input(g, "x", GV_CLASS_REAL, batch, o->axes + 1);
     gv_features f = gv_model_build(g, &w->model, &m, x);
     gv_val v = gv_pool(g, &w->model, &f, GV_AGG_CLS_TOKEN, false, NULL), loss = GV_NO_VAL;
     if (o->features)
@@ -255,7 +289,7 @@ static int one(work *w, uint64_t at, double *seconds, double *loss, gv_err *err)
     int r = GV_OK;
     for (int64_t i = pieces - 1; i >= 0 && r == GV_OK; i--) { /* the first piece last: what is shown is its outcome */
         int64_t from = i * w->piece < w->o.batch - w->piece ? i * w->piece : w->o.batch - w->piece;
-        const gv_feed feeds[] = { { "x", w->x + from * w->o.size * w->o.size * 3, GV_F32T }, { "y", w->y + from, GV_I64T } };
+        const gv_feed feeds[] = { { "x", w->x + from * gv_shape_count(w->o.shape, w->o.axes), GV_F32T }, { "y", w->y + from, GV_I64T } };
         r = gv_plan_run(w->plan, feeds, w->o.infer ? 1 : 2, at, err);
     }
     if (r == GV_OK && !w->o.infer) {
