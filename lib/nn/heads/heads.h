@@ -1,16 +1,12 @@
 /*
  * Heads: what stands on the features. One file and one line in heads.def.
  *
-<<<<<<< HEAD
- *   gv_val y = gv_head_build(g, gv_head_find("classification"), v, m.family->classifier, &(gv_head_options){ .out_dim = 10 });
+ *   gv_val y = gv_head_build(g, gv_head_find("classification"), v, m.classifier, &(gv_head_options){ .out_dim = 10 });
  *   gv_val y = gv_head_build_on(g, gv_head_find("clam"), &(gv_head_in){ .x = bags, .mask = mask, .target = y }, "head", &options.head);
  *
  * A head says what it takes: the pooled vector, a bag of instances with its mask, or the stages that the encoder names. It gives the logits,
  * and beside them what it names by gv_output: "attention" [N,branches,L] (scores over the instances of a bag), "aux_loss" (STAT [1],
  * weighted: added to the loss of the logits where in->aux says so).
-=======
- *   gv_val y = gv_head_build(g, gv_head_find("classification"), v, m.classifier, &(gv_head_options){ .out_dim = 10 });
->>>>>>> b1cca6b (models: residual networks on clips, SlowFast and X3D)
  *
  * A linear head's parameters carry the encoder's own classifier name (fc.weight, head.weight), so that a checkpoint has
  * the published keys; an encoder without one, and heads that are more than linear, use "head". They are marked "classifier": every
