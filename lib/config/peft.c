@@ -14,7 +14,6 @@
 #define LORA_BIAS(T, c) GV_ENUM(T, lora_bias, 0, c, "biases that are trained")
 #define FREEZE(T) GV_BOOL(T, freeze_backbone, true, "train only adapters and head")
 
-#define METHOD(id, cls, text) static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .built = false }
 #define METHOD_WITH(id, cls, text, ...) \
     static const gv_field id##_fields[] = { __VA_ARGS__, GV_END }; \
     static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .fields = id##_fields, .params_size = sizeof(struct id), .built = false }
@@ -24,9 +23,6 @@ static const char *const biases_oft[] = { "none", "all", NULL };
 static const char *const modes[] = { "parallel", "sequential", NULL };
 static const char *const inits[] = { "lora", "bert", NULL };
 static const char *const layernorms[] = { "in", "out", "none", NULL };
-
-METHOD(ssf, "SSFConfig", "scale and shift every activation");
-METHOD(difffit, "DiffFitConfig", "train biases and a scale a block");
 
 struct adalora {
     int64_t adalora_rank, adalora_init_rank;
@@ -47,17 +43,6 @@ METHOD_WITH(adalora, "AdaLoraConfig", "AdaLoRA: ranks given out by singular valu
     GV_I64(struct adalora, adalora_tinit, 0, 0, INT64_MAX, "step", "steps before the ranks shrink"),
     GV_I64(struct adalora, adalora_deltaT, 1, 1, INT64_MAX, "step", "steps between two allocations"));
 
-struct loha { int64_t loha_rank; double loha_alpha, loha_dropout, loha_rank_dropout; gv_strs loha_target_modules; };
-METHOD_WITH(loha, "LoHaConfig", "LoHa: Hadamard product of low ranks",
-    RANK(struct loha, loha_rank, 4), ALPHA(struct loha, loha_alpha, 1), DROPOUT(struct loha, loha_dropout, 0), DROPOUT(struct loha, loha_rank_dropout, 0),
-    TARGETS(struct loha, loha_target_modules, LINEAR_TARGETS));
-
-struct lokr { int64_t lokr_rank; double lokr_alpha, lokr_dropout, lokr_rank_dropout; int64_t lokr_decompose_factor; gv_strs lokr_target_modules; };
-METHOD_WITH(lokr, "LoKrConfig", "LoKr: Kronecker product of low ranks",
-    RANK(struct lokr, lokr_rank, 4), ALPHA(struct lokr, lokr_alpha, 1), DROPOUT(struct lokr, lokr_dropout, 0), DROPOUT(struct lokr, lokr_rank_dropout, 0),
-    GV_I64(struct lokr, lokr_decompose_factor, -1, -1, 1 << 16, "", "factor of the split; -1: nearest to a square"),
-    TARGETS(struct lokr, lokr_target_modules, LINEAR_TARGETS));
-
 struct oft { int64_t oft_r; double oft_dropout; gv_strs oft_target_modules; bool oft_coft; double oft_eps; int oft_bias; bool oft_use_cayley_neumann; };
 METHOD_WITH(oft, "OFTConfig", "OFT: orthogonal fine-tuning",
     RANK(struct oft, oft_r, 8), DROPOUT(struct oft, oft_dropout, 0), TARGETS(struct oft, oft_target_modules, MLP_TARGETS),
@@ -73,8 +58,6 @@ struct vera { int64_t vera_rank; double vera_dropout; gv_strs vera_target_module
 METHOD_WITH(vera, "VeRAConfig", "VeRA: shared random matrices, trained vectors",
     RANK(struct vera, vera_rank, 8), DROPOUT(struct vera, vera_dropout, 0.01), TARGETS(struct vera, vera_target_modules, LINEAR_TARGETS),
     GV_I64(struct vera, vera_projection_prng_key, 0, 0, INT64_MAX, "", "seed of the shared matrices"));
-
-METHOD(ia3, "IA3Config", "IA3: scales of keys, values and hidden units");
 
 struct fourierft { int64_t fourierft_n_frequency; double fourierft_scaling; gv_strs fourierft_target_modules; };
 METHOD_WITH(fourierft, "FourierFTConfig", "FourierFT: updates with few frequencies",
@@ -110,8 +93,7 @@ static const gv_variant *const variants[] = {
 #define GV_PEFT(n) &gv_peft_variant_##n,
 #include "nn/peft/peft.def"
 #undef GV_PEFT
-    &ssf, &difffit, &adalora, &loha, &lokr, &oft, &boft, &vera, &ia3,
-    &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, NULL
+    &adalora, &oft, &boft, &vera, &fourierft, &adapt_former, &convpass, &rep_adapter, &fact, &gps, NULL
 };
 static const gv_union uni = {
     .field = "method", .help = "which parameters are trained, and what is added", .variants = variants, .def = "full_finetuning",

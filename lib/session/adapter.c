@@ -40,15 +40,15 @@ static int tensors(const gv_network *net, gv_store *s, const char *path, gv_aren
     return t ? gv_safetensors_write(path, t, n, NULL, 0, err) : GV_ESYS;
 }
 
-/* The modules of which `leaf` is a tensor with that mark. */
-static json_t *modules(const gv_graph *g, const char *leaf, const char *mark)
+/* The modules of which `leaf` is a tensor with that mark, whose name ends in `end`. */
+static json_t *modules(const gv_graph *g, const char *leaf, const char *end, const char *mark)
 {
     json_t *list = json_array();
-    size_t m = strlen(leaf);
+    size_t m = strlen(leaf), n = strlen(end);
     for (int i = 0; i < gv_param_count(g) && list; i++) {
         const gv_param_info *p = gv_param_at(g, i);
         size_t len = strlen(p->name);
-        if (gv_peft_has_mark(p->mark, mark) && len > m && !strcmp(p->name + len - m, leaf))
+        if (gv_peft_has_mark(p->mark, mark) && len > n && !strcmp(p->name + len - n, end))
             json_array_append_new(list, json_stringn(p->name, len - m));
     }
     return list;
@@ -65,8 +65,10 @@ static json_t *description(const gv_network *net, gv_err *err)
         const gv_field *field = gv_field_find(net->method->variant->fields, (*k)[1], strlen((*k)[1]));
         json_object_set_new(j, (*k)[0], gv_field_json(field, net->method_params, err));
     }
-    json_object_set_new(j, "target_modules", modules(net->graph, f->leaf, "adapter"));
-    json_object_set_new(j, "modules_to_save", modules(net->graph, ".weight", "classifier"));
+    json_object_set_new(j, "target_modules", modules(net->graph, f->leaf, f->leaf, "adapter"));
+    json_object_set_new(j, "modules_to_save", modules(net->graph, ".weight", ".weight", "classifier"));
+    if (f->part[0])
+        json_object_set_new(j, f->part[0], modules(net->graph, f->leaf, f->part[1], "adapter"));
     json_object_update(j, more);
     json_decref(more);
     json_object_set_new(j, "base_model_name_or_path", json_null());
@@ -130,8 +132,8 @@ static int take(gv_config *c, const gv_peft *m, const char *const key[2], const 
 static int take_targets(gv_config *c, const gv_peft *m, const char *file, gv_err *err)
 {
     char path[256];
-    snprintf(path, sizeof path, "peft.%s", m->files->targets);
-    if (gv_config_typed(c, path))
+    snprintf(path, sizeof path, "peft.%s", m->files->targets ? m->files->targets : "");
+    if (!m->files->targets || gv_config_typed(c, path))
         return GV_OK;
     gv_weights *w = NULL;
     gv_arena a = { 0 };

@@ -80,6 +80,25 @@ def prompts(n, front, deep, project=None):
         return model
     return make
 
+class Factor(torch.nn.Module):
+    """y scale + shift behind a module, as parameters of it with these names."""
+    def __init__(self, module, width, scale, shift=None):
+        super().__init__()
+        for name in filter(None, (scale, shift)):
+            module.register_parameter(name, torch.nn.Parameter(torch.zeros(width)))
+        module.register_forward_hook(lambda m, a, y: y * getattr(m, scale) + (getattr(m, shift) if shift else 0))
+
+def factors(rule, ends, scale, shift=None):
+    def make(arch):
+        model = base(arch)
+        for k, p in model.named_parameters():
+            p.requires_grad_(k.startswith("head.") or rule(k))
+        for k, m in list(model.named_modules()):
+            if k.startswith("blocks.") and k.endswith(ends):
+                Factor(m, m.weight.shape[0], scale, shift)
+        return model
+    return make
+
 CASES = {  # architecture, how it is made, limit of whole gradients
     "lora_default": ("test_vit", lora(r=8, lora_alpha=16, target_modules=["attn.qkv", "attn.proj", "mlp.fc2"]), 256),
     "lora_rslora": ("test_vit", lora(r=4, lora_alpha=8, use_rslora=True, bias="lora_only", target_modules=["mlp.fc1", "blocks.2.attn.qkv"]), 256),
@@ -88,6 +107,12 @@ CASES = {  # architecture, how it is made, limit of whole gradients
     "lora_conv": ("test_resnet", lora(r=2, lora_alpha=3, target_modules=["conv2", "layer2.0.downsample.1"]), 2048),
     "lora_dora_conv": ("test_resnet", lora(r=2, lora_alpha=5, use_dora=True, use_rslora=True, target_modules=["layer1.0.conv1", "layer3.0.conv2"]), 2048),
     "lora_groups": ("test_convnext", lora(r=24, lora_alpha=7, target_modules=["stages.0.blocks.0.conv_dw", "stages.3.blocks.1.mlp.fc2"]), 2048),
+    "loha": ("test_vit", library(peft.LoHaConfig(r=2, alpha=3, target_modules=["blocks.1.attn.proj", "mlp.fc2", "patch_embed.proj"])), 1024),
+    "lokr": ("test_vit", library(peft.LoKrConfig(r=2, alpha=3, target_modules=["attn.qkv", "patch_embed.proj"])), 1024),
+    "lokr_whole": ("test_vit", library(peft.LoKrConfig(r=8, alpha=3, decompose_factor=4, target_modules=["blocks.2.attn.proj", "blocks.3.mlp.fc2"])), 1024),
+    "ia3": ("test_vit", library(peft.IA3Config(target_modules=["attn.qkv", "mlp.fc2"], feedforward_modules=["mlp.fc2"])), 1024),
+    "ssf": ("test_vit", factors(lambda k: False, ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"), "ssf_scale", "ssf_shift"), 1024),
+    "difffit": ("test_vit", factors(lambda k: "bias" in k, ("attn.proj", "mlp.fc2"), "difffit_gamma"), 256),
     "bitfit": ("test_vit", chosen(lambda k: "bias" in k), 256),
     "ln_tuning": ("test_vit", chosen(lambda k: "norm" in k), 256),
     "partial_finetuning": ("test_vit", chosen(lambda k: k.startswith(("blocks.4.", "blocks.5.", "norm."))), 256),

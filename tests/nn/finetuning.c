@@ -23,6 +23,12 @@ static const struct one { const char *file, *method, *arch, *first; struct set s
     { "lora_conv", "lora", "test_resnet", NULL, { NO_DROPOUT, { "lora_rank", { "2" } }, { "lora_alpha", { "3" } }, { "lora_target_modules", { "conv2", "layer2.0.downsample.1" } } } },
     { "lora_dora_conv", "lora", "test_resnet", NULL, { NO_DROPOUT, { "lora_rank", { "2" } }, { "lora_alpha", { "5" } }, { "use_dora", { "true" } }, { "use_rslora", { "true" } }, { "lora_target_modules", { "layer1.0.conv1", "layer3.0.conv2" } } } },
     { "lora_groups", "lora", "test_convnext", NULL, { NO_DROPOUT, { "lora_rank", { "24" } }, { "lora_alpha", { "7" } }, { "lora_target_modules", { "stages.0.blocks.0.conv_dw", "stages.3.blocks.1.mlp.fc2" } } } },
+    { "loha", "loha", "test_vit", NULL, { { "loha_rank", { "2" } }, { "loha_alpha", { "3" } }, { "loha_target_modules", { "blocks.1.attn.proj", "mlp.fc2", "patch_embed.proj" } } } },
+    { "lokr", "lokr", "test_vit", NULL, { { "lokr_rank", { "2" } }, { "lokr_alpha", { "3" } }, { "lokr_target_modules", { "attn.k_proj", "patch_embed.proj" } } } },
+    { "lokr_whole", "lokr", "test_vit", NULL, { { "lokr_rank", { "8" } }, { "lokr_alpha", { "3" } }, { "lokr_decompose_factor", { "4" } }, { "lokr_target_modules", { "blocks.2.attn.proj", "blocks.3.mlp.fc2" } } } },
+    { "ia3", "ia3", "test_vit", NULL, { { NULL } } },
+    { "ssf", "ssf", "test_vit", "blocks.0.norm1", { { NULL } } },
+    { "difffit", "difffit", "test_vit", NULL, { { NULL } } },
     { "bitfit", "bitfit", "test_vit", NULL, { { NULL } } },
     { "ln_tuning", "ln_tuning", "test_vit", "blocks.0.norm1", { { NULL } } },
     { "partial_finetuning", "partial_finetuning", "test_vit", "blocks.4", { { "num_frozen_layers", { "4" } } } },
@@ -242,6 +248,7 @@ static void refusals(gv_arena *a)
     refused(a, "lora", "test_resnet", NULL, "no linear layers, and its convolutions are conv1.0");
     refused(a, "lora", "test_resnet", NULL, "as in '--peft.lora_target_modules conv2'; '--peft.method partial_finetuning', 'bitfit' and 'linear_probing' work on every encoder");
     refused(a, "visual_prompt_tuning", "test_resnet", NULL, "this encoder has none; choose a vision transformer");
+    refused(a, "ia3", "test_resnet", NULL, "'--peft.method ia3' changes the modules 'attn.k_proj attn.v_proj mlp.fc2', and the encoder has none that are called so");
     refused(a, "visual_prompt_tuning", "test_vit", far, "'--peft.deep_layers' has 6, and the encoder has blocks 0 to 5");
     refused(a, "partial_finetuning", "test_vit", many, "'--peft.num_frozen_layers' is 7, and the encoder has 6 blocks");
 }

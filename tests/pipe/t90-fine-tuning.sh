@@ -89,6 +89,8 @@ check '… its tokens are in the checkpoint' 'tensors $run/m-visual_prompt_tunin
 check 'tokens are no adapters of the encoder alone: another number of them is another model' '
     exits 3 glovita_train $vit --peft.method visual_prompt_tuning --peft.num_tokens 5 --model.encoder.weights $run/m-visual_prompt_tuning/$last --logger.group w 2>err; cat err; grep "blocks.0.prompt.tokens. is .1,4,64., .1,5,64. wanted" err'
 check 'DoRA, with dropout' 'method lora 20098 --peft.use_dora --peft.lora_dropout 0.1 --peft.lora_target_modules attn.qkv attn.proj'
+check 'ssf, difffit, ia3' 'method ssf 7810 && method difffit 4866 && method ia3 2434'
+check 'loha and lokr, with dropouts' 'method loha 30850 --peft.loha_dropout 0.1 --peft.loha_rank_dropout 0.1 && method lokr 3202 --peft.lokr_dropout 0.1 --peft.lokr_rank_dropout 0.1'
 check 'layer-wise decay: adapters get the rate of their block' '
     glovita_train $vit --training.epochs 1 --peft.method visual_prompt_tuning --optimizer.layer_wise_lr_decay 0.5 --logger.group decay >/dev/null 2>err || { cat err; false; }'
 
@@ -123,20 +125,39 @@ import warnings; warnings.filterwarnings("ignore")
 import torch, timm, peft
 from safetensors.torch import load_file, save_file
 torch.manual_seed(5)
-for name, fields in (("lora", dict(target_modules=r".*[.]mlp[.]fc[12]", r=3, lora_alpha=5, use_rslora=True)), ("dora", dict(target_modules=["attn.qkv", "patch_embed.proj"], r=2, use_dora=True, bias="lora_only"))):
+for name, config in (("lora", peft.LoraConfig(init_lora_weights=False, lora_dropout=0.1, target_modules=r".*[.]mlp[.]fc[12]", r=3, lora_alpha=5, use_rslora=True)),
+                     ("dora", peft.LoraConfig(init_lora_weights=False, target_modules=["attn.qkv", "patch_embed.proj"], r=2, use_dora=True, bias="lora_only")),
+                     ("loha", peft.LoHaConfig(init_weights=False, target_modules=["attn.proj", "patch_embed.proj"], r=3, alpha=2)),
+                     ("lokr", peft.LoKrConfig(init_weights=False, target_modules=["attn.qkv", "mlp.fc1"], r=3, alpha=2, decompose_factor=4)),
+                     ("ia3", peft.IA3Config(target_modules=["attn.qkv", "mlp.fc2"], feedforward_modules=["mlp.fc2"]))):
     base = timm.create_model("test_vit", num_classes=2, img_size=32)
     base.load_state_dict(load_file("$run/plain/$last"))
-    model = peft.get_peft_model(base, peft.LoraConfig(init_lora_weights=False, lora_dropout=0.1, **fields))
+    model = peft.get_peft_model(base, config)
     with torch.no_grad():
         for k, p in model.named_parameters():
-            if "magnitude" in k: p.mul_(1.1)
+            if "magnitude" in k or "ia3_l" in k: p.mul_(torch.linspace(0.5, 1.5, p.numel()).reshape(p.shape))
     model.save_pretrained("from-" + name)
     save_file({k: v.contiguous() for k, v in model.merge_and_unload().state_dict().items()}, "merged-" + name + ".safetensors")
 PYEND
-        for name in lora dora; do
+        for name in lora dora loha lokr ia3; do
             features="glovita_extract_features $data --model.encoder.type test_vit --split val --precision 32 --method cls_token"
             $features --model.encoder.weights $run/plain/$last --peft.adapter from-$name --output_dir x-$name >x 2>err || { cat err; exit 1; }
             $features --model.encoder.weights merged-$name.safetensors --output_dir y-$name >y 2>err || { cat err; exit 1; }
+            "$PY" -c "import h5py, sys; a, b = (h5py.File(p)[\"features\"][:] for p in sys.argv[1:]); d = abs(a - b).max() / abs(b).max(); print(d); assert d < 2e-5" "$(cat x)" "$(cat y)" || exit 1
+        done'
+    check 'peft reads those of the other methods, and merged they give what the run gives' '"$PY" - <<PYEND
+import warnings; warnings.filterwarnings("ignore")
+import timm, peft
+from safetensors.torch import load_file, save_file
+for name in ("loha", "lokr", "ia3"):
+    base = timm.create_model("test_vit", num_classes=2, img_size=32)
+    assert not base.load_state_dict(load_file("$run/m-%s/$last" % name), strict=False).missing_keys
+    model = peft.PeftModel.from_pretrained(base, "$run/m-%s/0/checkpoints/last.adapter" % name)
+    save_file({k: v.contiguous() for k, v in model.merge_and_unload().state_dict().items()}, "ours-" + name + ".safetensors")
+PYEND
+        for name in loha lokr ia3; do
+            glovita_extract_features --checkpoint_path $run/m-$name/$last --split val --precision 32 --method cls_token --output_dir x-$name >x 2>err || { cat err; exit 1; }
+            glovita_extract_features $data --model.encoder.type test_vit --split val --precision 32 --method cls_token --model.encoder.no_pretrained --model.encoder.weights ours-$name.safetensors --output_dir z-$name >y 2>err || { cat err; exit 1; }
             "$PY" -c "import h5py, sys; a, b = (h5py.File(p)[\"features\"][:] for p in sys.argv[1:]); d = abs(a - b).max() / abs(b).max(); print(d); assert d < 2e-5" "$(cat x)" "$(cat y)" || exit 1
         done'
     check 'adapters of other kinds are refused by name' '

@@ -113,7 +113,7 @@ static gv_val branch(const void *params, gv_graph *g, const gv_peft_module *m)
 static int adapt(const void *params, gv_graph *g, gv_err *err)
 {
     const struct lora *o = params;
-    return gv_peft_change(&(gv_peft_rewrite){ "lora_target_modules", &o->lora_target_modules, true, branch, params }, g, err);
+    return gv_peft_change(&(gv_peft_rewrite){ .field = "lora_target_modules", .targets = &o->lora_target_modules, .convolutions = true, .change = branch, .params = params }, g, err);
 }
 
 /* <module>.<leaf> of the store in double. */
@@ -181,7 +181,7 @@ static const char *keys[][2] = {
     { "r", "lora_rank" }, { "lora_alpha", "lora_alpha" }, { "lora_dropout", "lora_dropout" }, { "bias", "lora_bias" }, { "use_rslora", "use_rslora" },
     { "use_dora", "use_dora" }, { "init_lora_weights", "init_lora_weights" }, { NULL, NULL },
 };
-static const gv_peft_files files = { "LORA", keys, ".lora_A.weight", "lora_target_modules", "\"fan_in_fan_out\": false" };
+static const gv_peft_files files = { "LORA", keys, ".lora_A.weight", "lora_target_modules", { NULL, NULL }, "\"fan_in_fan_out\": false" };
 
 const gv_variant gv_peft_variant_lora = {
     .name = "lora", .class_name = "LoraConfig", .summary = "LoRA: low-rank updates of linear layers and convolutions", .fields = fields, .params_size = sizeof(struct lora), .built = true,

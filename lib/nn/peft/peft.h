@@ -21,7 +21,8 @@ typedef struct gv_peft_files {
     const char *type;                /* "LORA" */
     const char *(*keys)[2];          /* its key, our field; ends with a NULL */
     const char *leaf;                /* ".lora_A.weight": every adapted module has one */
-    const char *targets;             /* our field that names modules */
+    const char *targets;             /* our field that names modules; NULL: the method has its own */
+    const char *part[2];             /* a further list of modules: its key, and how their tensors end; or NULL */
     const char *rest;                /* further lines of adapter_config.json, or "" */
 } gv_peft_files;
 
@@ -58,7 +59,7 @@ bool gv_peft_has_mark(const char *mark, const char *label);
 
 /* ---- for methods: modules.c ---- */
 
-/* A linear layer or a convolution of the encoder: y = x w' + b. */
+/* A linear layer or a convolution of the encoder, y = x w' + b, or a layer norm. */
 typedef struct gv_peft_module {
     const char *name, *mark;
     gv_node *node;
@@ -67,9 +68,10 @@ typedef struct gv_peft_module {
 } gv_peft_module;
 
 typedef struct gv_peft_rewrite {
-    const char *field;         /* that names the targets, for messages */
+    const char *field;         /* that names the targets, for messages; NULL: the method has its own, and this is its name: */
+    const char *method;
     const gv_strs *targets;
-    bool convolutions;         /* can be adapted too */
+    bool convolutions, norms;  /* can be adapted too */
     /* What all that used y reads instead, with the module's path entered; new nodes run behind the module. */
     gv_val (*change)(const void *params, gv_graph *g, const gv_peft_module *m);
     const void *params;
@@ -81,5 +83,8 @@ int gv_peft_change(const gv_peft_rewrite *c, gv_graph *g, gv_err *err) GV_MUST_U
 gv_val gv_peft_param(gv_graph *g, const char *module, const char *name, const int64_t *shape, int ndim, const char *init);
 /* x times the module's weight, or w in its place, without bias. */
 gv_val gv_peft_again(gv_graph *g, const gv_peft_module *m, gv_val x, gv_val w);
+/* y + x w' with the update w [O,I k…] of the weight. While training it is left out as a whole with chance p, and each of its rows with chance rows,
+ * where the others are scaled up if `scaled`. */
+gv_val gv_peft_update(gv_graph *g, const gv_peft_module *m, gv_val w, double p, double rows, bool scaled);
 
 #endif
