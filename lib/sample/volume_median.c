@@ -7,8 +7,8 @@
 
 enum { LANES = 64, BITS = 16 };
 
-typedef int16_t keys GV_VECTOR(64);
-enum { PARTS = LANES * 2 / 64 };
+typedef int16_t keys GV_VECTOR(32); /* compares of this width leave their answer in the register, wider ones in a mask */
+enum { PARTS = LANES * sizeof(int16_t) / sizeof(keys) };
 
 struct median {
     int side[3];                /* of the window; 1 along axes the sample has not */
