@@ -116,7 +116,7 @@ static const gv_field fields[] = {
     GV_ENUM(volume_fields, orientation, GV_ORIENTATION_AS_STORED, gv_orientations, "ras: axes are turned and mirrored so that W goes right, H anterior, D superior, as nearly as they can"),
     GV_OPT_F64S(volume_fields, target_spacing, GV_ABOVE_0, 1e6, "mm", "sides of a voxel along D, H and W that volumes are resampled to; None: as they are"),
     GV_ENUM(volume_fields, resample_order, 2, orders, "order of the splines of resampling"),
-    GV_ENUM(volume_fields, normalization, GV_NORMALIZATION_AUTO, gv_normalizations, "of each channel of a volume: zscore by its mean and deviation, zscore_nonzero by those of values other than 0, window from data.window to 0 … 1; auto: zscore, but none for .b2nd files, which nnU-Net has normalised"),
+    GV_ENUM(volume_fields, normalization, GV_NORMALIZATION_AUTO, gv_normalizations, "of each channel of a volume: zscore by its mean and deviation, zscore_nonzero by those of values other than 0, window from data.window to the range 0 to 1; auto: zscore, but none for .b2nd files, which nnU-Net has normalised"),
     GV_OPT_F64S(volume_fields, window, -1e9, 1e9, "", "lowest and highest value of normalization window; what lies outside is cut off"),
     GV_OPT_STR(volume_fields, hdf5_dataset, "name of the data set in HDF5 files; None: their only one of 3 or 4 axes"),
     GV_END
