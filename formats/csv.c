@@ -93,19 +93,32 @@ static char separator_of(const char *p, const char *end)
     return 0;
 }
 
-static bool numeric_line(const char *p, const char *end)
+/* Some cell of the line at p is a number. */
+static bool has_number(const char *p, const char *end, char separator)
 {
     double v;
     const char *stop = memchr(p, '\n', (size_t)(end - p));
-    gv_cell c = { p, (size_t)((stop ? stop : end) - p) };
-    while (c.n && (c.p[c.n - 1] == '\r' || c.p[c.n - 1] == ' '))
-        c.n--;
-    return is_number(c, &v);
+    stop = stop ? stop : end;
+    while (p <= stop) {
+        const char *next = separator ? memchr(p, separator, (size_t)(stop - p)) : NULL;
+        gv_cell c = { p, (size_t)((next ? next : stop) - p) };
+        while (c.n && strchr("\r \"", c.p[c.n - 1]))
+            c.n--;
+        while (c.n && (*c.p == ' ' || *c.p == '"'))
+            c.p++, c.n--;
+        if (is_number(c, &v))
+            return true;
+        if (!next)
+            break;
+        p = next + 1;
+    }
+    return false;
 }
 
+/* Text with a number in its first or second line. */
 static bool sniff(const uint8_t *bytes, size_t n)
 {
-    const char *p = (const char *)bytes, *end = p + (n < 4096 ? n : 4096);
+    const char *p = (const char *)bytes, *end = p + (n < 65536 ? n : 65536);
     if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
         p += 3;
     for (const char *s = p; s < end; s++)
@@ -113,8 +126,9 @@ static bool sniff(const uint8_t *bytes, size_t n)
             return false;
     if (p == end)
         return false;
+    char separator = separator_of(p, end);
     const char *second = memchr(p, '\n', (size_t)(end - p));
-    return separator_of(p, end) || numeric_line(p, end) || (second && numeric_line(second + 1, end));
+    return has_number(p, end, separator) || (second && has_number(second + 1, end, separator));
 }
 
 /* ---- the header ---- */

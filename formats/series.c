@@ -47,8 +47,10 @@ static int interpolate(float *v, int64_t t, int64_t c, int64_t channel, gv_err *
         float now = v[i * c];
         if (isnan(now))
             continue;
-        for (int64_t k = known + 1; k < i; k++)
-            v[k * c] = known < 0 ? now : v[known * c] + (now - v[known * c]) * (float)(k - known) / (float)(i - known);
+        for (int64_t k = known + 1; k < i; k++) { /* in double: the difference of two floats need not be one */
+            double w = (double)(k - known) / (double)(i - known);
+            v[k * c] = known < 0 ? now : (float)((1 - w) * (double)v[known * c] + w * (double)now);
+        }
         known = i;
     }
     if (known < 0)
@@ -62,8 +64,11 @@ int gv_series_fill(gv_sample *x, gv_missing rule, gv_err *err)
 {
     int64_t t = x->shape[0], c = x->shape[1], first = -1;
     float *v = x->data;
-    for (int64_t i = 0; i < t * c && first < 0; i++)
-        first = isnan(v[i]) ? i : -1;
+    for (int64_t i = 0; i < t * c; i++) {
+        if (isinf(v[i]))
+            return gv_fail(err, GV_EDATA, "row %" PRId64 ", column %" PRId64 " (counted from 0) is infinite", i / c, i % c);
+        first = first < 0 && isnan(v[i]) ? i : first;
+    }
     if (first < 0)
         return GV_OK;
     if (rule == GV_MISSING_FAIL)

@@ -1,14 +1,15 @@
-/* Fuzz target of the file formats: any bytes give a sample or an error, as an image and as a volume. The seed corpora are
- * tests/fixtures/images and tests/fixtures/volumes. HDF5 and b2nd are left out: their libraries fall over damaged files, which is
+/* Fuzz target of the file formats: any bytes give a sample or an error, as an image, a volume and a series. The seed corpora are
+ * tests/fixtures/images, tests/fixtures/volumes and tests/fixtures/series. HDF5 and b2nd are left out: their libraries fall over damaged files, which is
  * why decode is a process of its own.
  *
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DGV_SANITIZED -fsanitize=fuzzer,address,undefined -Ilib -I. -include lib/common/banned.h -DGV_MAY_MALLOC \
  *       tests/fuzz/formats.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c \
  *       $(pkg-config --cflags --libs hdf5) -ljpeg -ltiff -lavformat -lavcodec -lswscale -lavutil -ldeflate -lm -o formats-fuzz
- *   ./formats-fuzz -max_len=20000 CORPUS tests/fixtures/images tests/fixtures/volumes
+ *   ./formats-fuzz -max_len=20000 CORPUS tests/fixtures/images tests/fixtures/volumes tests/fixtures/series
  */
 #include "formats/gzip.h"
 #include "formats/scan.h"
+#include "formats/series.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -37,6 +38,19 @@ static void as_volume(const uint8_t *p, size_t n, gv_arena *arena)
         answered(gv_scan_decode((gv_bytes){ p, n }, &(gv_scan_options){ .max_output = 4 << 20, .ras = n % 2 }, &v, arena, &err), &err);
 }
 
+/* What comes out is finite, whatever went in. */
+static void as_series(const uint8_t *p, size_t n, gv_arena *arena)
+{
+    gv_err err = { 0 };
+    gv_series s;
+    gv_series_options o = { .max_output = 4 << 20, .missing = (gv_missing)(n % 3), .time_column = n % 5 ? NULL : "t", .channels_first = n % 2 };
+    int r = gv_series_decode((gv_bytes){ p, n }, &o, &s, arena, &err);
+    answered(r, &err);
+    for (int64_t i = 0; r == GV_OK && i < s.x.shape[0] * s.x.shape[1]; i++)
+        if (!isfinite(((float *)s.x.data)[i]))
+            __builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static gv_arena arena;
@@ -54,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (left_out(p, n))
         return 0;
     as_volume(p, n, &arena);
+    as_series(p, n, &arena);
     gv_decode_options o = { .max_output = 4 << 20 };
     int r = gv_decode_bytes((gv_bytes){ p, n }, &x, &arena, &o, &err);
     answered(r, &err);

@@ -303,6 +303,8 @@ static void bad(void)
     gv_sample x = { .dtype = GV_F32T, .ndim = 2, .shape = { 2, 2 }, .data = nan };
     gv_err_clear(&err);
     ok(gv_series_fill(&x, GV_MISSING_FAIL, &err) == GV_EDATA && strstr(err.text, "row 1, column 0"), "NaN in an array: %s", err.text);
+    nan[2] = INFINITY;
+    ok(gv_series_fill(&x, GV_MISSING_ZERO, &err) == GV_EDATA && strstr(err.text, "row 1, column 0"), "infinity in an array: %s", err.text);
     gv_sample image;
     gv_bytes b;
     gv_err_clear(&err);
