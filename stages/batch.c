@@ -40,6 +40,7 @@ struct fill {
     const gv_tensor **y;           /* NULL: unlabelled */
     double *place[2];              /* spacing [3] and affine [4,4] of volumes, a row each */
     int64_t placed[2];             /* rows that have one */
+    const gv_tensor **frames;      /* framewise: the numbers of the frames in their video */
 };
 static const struct { const char *key; int64_t n; } places[] = { { "spacing", 3 }, { "affine", 16 } };
 
@@ -48,6 +49,7 @@ struct run {
     const struct batch *o;
     gv_merge *in;
     int64_t size, count, views; /* count: samples of an epoch, -1 unknown */
+    bool framewise;             /* targets are labels of frames */
     bool drop_last, mix, bags, skip;
     const char *task;
     int64_t num_classes;
@@ -75,10 +77,11 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     f->id = gv_arena_alloc(f->arena, n * sizeof *f->id, err);
     f->index = gv_arena_alloc(f->arena, n * sizeof *f->index, err);
     f->y = gv_arena_alloc(f->arena, n * sizeof *f->y, err);
+    f->frames = gv_arena_alloc(f->arena, n * sizeof *f->frames, err);
     f->bag = gv_arena_alloc(f->arena, n * sizeof *f->bag, err);
     f->length = gv_arena_alloc(f->arena, n * sizeof *f->length, err);
     f->coords = gv_arena_alloc(f->arena, n * sizeof *f->coords, err);
-    return f->id && f->index && f->y && f->bag && f->length && f->coords ? GV_OK : GV_ESYS;
+    return f->id && f->index && f->y && f->frames && f->bag && f->length && f->coords ? GV_OK : GV_ESYS;
 }
 
 /* The shape of the rows, from the first sample; others must be the same (bags: but for their length). */
@@ -110,14 +113,45 @@ static int agree(struct run *r, const char *id, gv_dtype dtype, int ndim, const 
     return GV_OK;
 }
 
-/* The target as a tensor in the arena: i8 [] for a class, u1 or f4 [K]. NULL in *out: none. */
-static int target(struct run *r, const gv_record *rec, const char *id, const gv_tensor **out, gv_err *err)
+static int classes_within(const gv_tensor *y, const char *id, int64_t classes, gv_err *err)
+{
+    const int64_t *v = y->data;
+    for (int64_t i = 0; i < y->shape[0]; i++)
+        if (v[i] < -1 || v[i] >= classes)
+            return gv_fail(err, GV_EDATA, "the class of frame %" PRId64 " of '%s' is %" PRId64 "; the classes are 0 to %" PRId64, i, id, v[i], classes - 1);
+    return GV_OK;
+}
+
+/* What a record says of each frame of one view's clip: int64 [T], or [V,T]. */
+static int of_frames(struct run *r, const gv_record *rec, const char *key, const char *id, int64_t view, const gv_tensor **out, gv_err *err)
+{
+    const gv_tensor *y = gv_get_tensor(rec, key);
+    int64_t t = r->now.ndim > 1 ? r->now.shape[0] : 0, views = r->views ? r->views : 1;
+    *out = NULL;
+    if (!y)
+        return GV_OK;
+    if (y->dtype != GV_I64T || y->ndim != (r->views ? 2 : 1) || gv_shape_count(y->shape, y->ndim) != views * t)
+        return gv_fail(err, GV_EDATA, "the '%s' of '%s' is not int64 with one number for each of its %" PRId64 " frames", key, id, t);
+    gv_tensor *one = gv_arena_alloc(r->now.arena, sizeof *one, err);
+    void *data = gv_arena_alloc(r->now.arena, (size_t)t * sizeof(int64_t), err);
+    if (!one || !data)
+        return GV_ESYS;
+    memcpy(data, (const int64_t *)y->data + view * t, (size_t)t * sizeof(int64_t));
+    *one = (gv_tensor){ .dtype = GV_I64T, .ndim = 1, .shape = { t }, .data = data, .bytes = (size_t)t * sizeof(int64_t) };
+    *out = one;
+    return r->num_classes > 0 && !strcmp(key, "y") ? classes_within(one, id, r->num_classes, err) : GV_OK;
+}
+
+/* The target as a tensor in the arena: i8 [] for a class, i8 [T] for those of frames (of that view), u1 or f4 [K]. NULL in *out: none. */
+static int target(struct run *r, const gv_record *rec, const char *id, int64_t view, const gv_tensor **out, gv_err *err)
 {
     gv_arena *a = r->now.arena;
     const gv_item *item = gv_get(rec, "y");
     *out = NULL;
     if (!item || item->type == GV_NIL)
         return GV_OK;
+    if (r->framewise)
+        return of_frames(r, rec, "y", id, view, out, err);
     gv_tensor *t = gv_arena_alloc(a, sizeof *t, err);
     if (!t)
         return GV_ESYS;
@@ -200,7 +234,9 @@ static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
         return gv_fail(err, GV_EDATA, "the 'x' of '%s' has %d dimensions%s", id, x->ndim, skip ? ", not the views the header tells" : "");
     (void)gv_get_i64(rec, "index", &index);
     for (int64_t i = 0; i < v; i++, f->n++) {
-        if (agree(r, id, x->dtype, x->ndim - skip, x->shape + skip, err) < 0 || target(r, rec, id, &y, err) < 0 || keep_place(f, r->size, rec, err) < 0)
+        if (agree(r, id, x->dtype, x->ndim - skip, x->shape + skip, err) < 0 || target(r, rec, id, i, &y, err) < 0 || keep_place(f, r->size, rec, err) < 0)
+            return err->code;
+        if (r->framewise && of_frames(r, rec, "frames", id, i, &f->frames[f->n], err) < 0)
             return err->code;
         size_t bytes = r->bags ? x->bytes : f->bytes;
         uint8_t *to = r->bags ? gv_arena_alloc_dirty(f->arena, bytes + 1, err) : f->x + (size_t)f->n * f->bytes;
@@ -220,6 +256,21 @@ static int add(struct run *r, const gv_record *rec, int64_t pos, gv_err *err)
 }
 
 /* ---- writing ---- */
+
+/* The numbers of the frames [N,T], where every clip has them. */
+static int put_frames(struct fill *f, gv_record *rec, gv_err *err)
+{
+    int64_t shape[2] = { f->n, f->frames[0] ? f->frames[0]->shape[0] : 0 };
+    for (int64_t i = 0; i < f->n; i++)
+        if (!f->frames[i])
+            return GV_OK;
+    int64_t *all = gv_arena_alloc(f->arena, (size_t)(shape[0] * shape[1]) * sizeof *all, err);
+    if (!all)
+        return GV_ESYS;
+    for (int64_t i = 0; i < f->n; i++)
+        memcpy(all + i * shape[1], f->frames[i]->data, f->frames[i]->bytes);
+    return gv_set_tensor(rec, "frames", GV_I64T, shape, 2, all, err);
+}
 
 static int put_targets(struct run *r, struct fill *f, gv_record *rec, gv_err *err)
 {
@@ -314,6 +365,8 @@ static int put(struct run *r, struct fill *f, bool ends, gv_err *err)
     for (size_t k = 0; k < GV_COUNT(places); k++)
         if (f->placed[k] == f->n && gv_set_tensor(&rec, places[k].key, GV_F64T, places[k].n == 3 ? (int64_t[]){ f->n, 3 } : (int64_t[]){ f->n, 4, 4 }, places[k].n == 3 ? 2 : 3, f->place[k], err) < 0)
             return err->code;
+    if (r->framewise && put_frames(f, &rec, err) < 0)
+        return err->code;
     if (r->mix && put_mix(r, f, &rec, err) < 0)
         return err->code;
     if (f->skipped && gv_set_i64(&rec, "skipped", f->skipped, err) < 0)
@@ -424,6 +477,7 @@ static int setup(struct run *r, gv_err *err)
     r->task = gv_get_text(h, "task");
     if (!r->task)
         r->task = "multiclass";
+    r->framewise = !strcmp(r->task, "framewise");
     if (r->views < 0 || r->views > r->size)
         return gv_fail(err, GV_EUSAGE, "the stream has %" PRId64 " views of a sample; a batch of %" PRId64 " must hold all of them", r->views, r->size);
     if (r->drop_last && r->count >= 0 && r->count < r->size)

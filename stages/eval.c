@@ -23,7 +23,7 @@ static const gv_field fields[] = {
 };
 
 static const char *const blocks[] = { "data.task", "data.subtask", "data.num_classes", "task.metrics", NULL };
-static const char *const task_names[] = { "multiclass", "multilabel", "regression" };
+static const char *const task_names[] = { "multiclass", "multilabel", "regression", "framewise" };
 
 typedef struct state {
     gv_stage_ctx *st;
@@ -45,9 +45,10 @@ static int read_facts(state *w, const gv_record *h, const char *name, gv_err *er
     const gv_item *names = gv_get(h, "class_names");
     int subtask = w->st->config->data.subtask;
     if (!gv_config_typed(w->st->config, "data.subtask") && !gv_config_typed(w->st->config, "data.task") && task)
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < (int)GV_COUNT(task_names); i++)
             if (!strcmp(task, task_names[i]))
                 subtask = i;
+    subtask = gv_subtask_of_answers(subtask); /* the answers for frames are cases of their own */
     if (w->subtask >= 0 && w->subtask != subtask)
         return gv_fail(err, GV_EDATA, "'%s' is of a %s task, the input before it of %s", name, task_names[subtask], task_names[w->subtask]);
     w->subtask = subtask;

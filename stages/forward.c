@@ -103,6 +103,17 @@ static int put_attention(state *w, gv_record *out, const gv_record *rec, const g
     return r;
 }
 
+/* The answer for a frame is a prediction of its own: its id is the video's with the frame's number behind it, so that clips that overlap
+ * are averaged by frame. */
+static const char *frame_id(state *w, const gv_record *rec, const char *id, int64_t i, int64_t k, gv_err *err)
+{
+    const gv_tensor *frames = gv_get_tensor(rec, "frames");
+    int64_t t = w->facts.shape[0], number = k;
+    if (frames && frames->dtype == GV_I64T && frames->ndim == 2 && frames->shape[1] == t && i < frames->shape[0])
+        number = ((const int64_t *)frames->data)[i * t + k];
+    return gv_arena_printf(&w->st->batch, err, "%s#%06" PRId64, id, number);
+}
+
 /* The plan's rows are samples [first, first + n) of the batch. */
 static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t first, int64_t n, const gv_plan *plan, gv_err *err)
 {
@@ -110,12 +121,12 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t f
     const gv_stored *v = gv_plan_output(plan, w->o->features ? "features" : "logits");
     gv_dtype t = v->dtype == GV_BF16 ? GV_F32T : v->dtype;
     const void *data = v->data;
-    int64_t width = v->shape[v->ndim - 1], epoch = 0;
+    int64_t width = v->shape[v->ndim - 1], epoch = 0, each = w->facts.framewise && !w->o->features ? w->facts.shape[0] : 1; /* rows of a sample */
     if (t != v->dtype) {
-        float *f = gv_arena_alloc_dirty(&w->st->batch, (size_t)(n * width) * sizeof *f, err);
+        float *f = gv_arena_alloc_dirty(&w->st->batch, (size_t)(n * each * width) * sizeof *f, err);
         if (!f)
             return GV_ESYS;
-        gv_to_f32(v->dtype, v->data, f, (size_t)(n * width));
+        gv_to_f32(v->dtype, v->data, f, (size_t)(n * each * width));
         data = f;
     }
     const gv_tensor *index = gv_get_tensor(rec, "index");
@@ -123,18 +134,23 @@ static int put_rows(state *w, const gv_record *rec, const gv_batch *b, int64_t f
     if (w->o->attention && (!attention || attention->ndim != 3 || !b->length))
         return gv_fail(err, GV_EUSAGE, "'--attention': the head '%s' gives no attention over the instances of a bag", w->st->config->model.head->name);
     bool has_epoch = gv_get_i64(rec, "epoch", &epoch);
-    for (int64_t i = first; i < first + n; i++) {
+    for (int64_t row = 0; row < n * each; row++) {
+        int64_t i = first + row / each, k = row % each;
         gv_record out;
         gv_record_init(&out, w->o->features ? GV_FEATURE : GV_PREDICTION);
         int r = has_epoch ? gv_set_i64(&out, "epoch", epoch, err) : GV_OK;
         if (r == GV_OK && index && index->dtype == GV_I64T && index->shape[0] == b->n)
             r = gv_set_i64(&out, "index", ((const int64_t *)index->data)[i], err);
-        if (r == GV_OK && b->ids && b->ids->type == GV_ARRAY && (int64_t)b->ids->array.n == b->n && b->ids->array.v[i].type == GV_TEXT)
-            r = gv_set_text(&out, "id", b->ids->array.v[i].text.s, err);
+        if (r == GV_OK && b->ids && b->ids->type == GV_ARRAY && (int64_t)b->ids->array.n == b->n && b->ids->array.v[i].type == GV_TEXT) {
+            const char *id = b->ids->array.v[i].text.s;
+            if (each > 1 && !(id = frame_id(w, rec, id, i, k, err)))
+                return GV_ESYS;
+            r = gv_set_text(&out, "id", id, err);
+        }
         if (r == GV_OK)
-            r = put_target(&out, b->y, i, err);
+            r = each > 1 && b->labels ? gv_set_i64(&out, "y", b->labels[i * each + k], err) : put_target(&out, b->y, i, err);
         if (r == GV_OK)
-            r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)((i - first) * width) * gv_dtype_of(t)->size, err);
+            r = gv_set_tensor(&out, key, t, &width, 1, (const char *)data + (size_t)(row * width) * gv_dtype_of(t)->size, err);
         if (r == GV_OK && attention)
             r = put_attention(w, &out, rec, b, i, i - first, attention, err);
         if (r == GV_OK)

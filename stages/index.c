@@ -61,6 +61,8 @@ static int set_target(gv_record *rec, const gv_data *d, const gv_entry *e, uint8
         return GV_OK;
     if (d->target == GV_TARGET_CLASS)
         return gv_set_i64(rec, "y", e->label, err);
+    if (d->target == GV_TARGET_FRAMEWISE)
+        return gv_set_tensor(rec, "y", GV_I64T, &d->frames[e->label].n, 1, d->frames[e->label].v, err);
     const float *v = d->values + e->label * d->num_classes;
     if (d->target == GV_TARGET_REGRESSION)
         return gv_set_tensor(rec, "y", GV_F32T, &d->num_classes, 1, v, err);
@@ -160,7 +162,7 @@ static int list(gv_stage_ctx *st, const struct run *r, gv_err *err)
 
 static int facts(gv_stage_ctx *st, const struct run *r, gv_err *err)
 {
-    static const char *const tasks[] = { "multiclass", "multilabel", "regression" };
+    static const char *const tasks[] = { "multiclass", "multilabel", "regression", "framewise" };
     const gv_data *d = r->d;
     gv_writer *w = st->out;
     if (gv_writer_fact(w, "data_set", gv_item_text(d->set->name), err) < 0 || gv_writer_fact(w, "split", gv_item_text(splits[r->o->split]), err) < 0 ||

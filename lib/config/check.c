@@ -46,7 +46,7 @@ static int adapt_head(gv_config *c, gv_err *err)
 
 int gv_config_settle(gv_config *c, gv_err *err)
 {
-    static const char *const regression[] = { "regression" }, *const task[] = { "Regression" }, *const one[] = { "1" }, *const metrics[] = { "mse", "mae" },
+    static const char *const framewise[] = { "framewise_decoder_1d" }, *const regression[] = { "regression" }, *const task[] = { "Regression" }, *const one[] = { "1" }, *const metrics[] = { "mse", "mae" },
         *const precomputed[] = { "precomputed" }, *const clam[] = { "clam" };
     int r = GV_OK;
     if (c->data.subtask == GV_SUBTASK_REGRESSION && gv_config_typed(c, "data.subtask"))
@@ -57,6 +57,8 @@ int gv_config_settle(gv_config *c, gv_err *err)
         r = r == GV_OK ? set_default(c, "task.metrics", metrics, 2, err) : r;
         r = r == GV_OK ? set_default(c, "model.head.head_type", regression, 1, err) : r;
     }
+    if (r == GV_OK && c->data.subtask == GV_SUBTASK_FRAMEWISE)
+        r = set_default(c, "model.head.head_type", framewise, 1, err);
     bool slides = is_variant(c->data.dataset, "clam_dataset");
     if (r == GV_OK && (slides || is_variant(c->data.dataset, "precomputed_features")))
         r = set_default(c, "model.encoder.encoder_type", precomputed, 1, err);
@@ -161,6 +163,8 @@ static int check_task(const gv_config *c, gv_err *err)
         return gv_fail(err, GV_EUSAGE, "'--data.task Regression' goes with '--data.subtask regression'");
     if (!regression && d->subtask == GV_SUBTASK_REGRESSION)
         return gv_fail(err, GV_EUSAGE, "'--data.subtask regression' goes with '--data.task Regression'");
+    if (d->subtask == GV_SUBTASK_FRAMEWISE && c->task.mixup)
+        return gv_fail(err, GV_EUSAGE, "'--task.mixup' mixes whole samples; '--data.subtask framewise' has labels of single frames");
     return GV_OK;
 }
 

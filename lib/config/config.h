@@ -22,7 +22,9 @@
 #include <jansson.h>
 
 enum { GV_TASK_CLASSIFICATION, GV_TASK_REGRESSION };
-enum { GV_SUBTASK_MULTICLASS, GV_SUBTASK_MULTILABEL, GV_SUBTASK_REGRESSION };
+enum { GV_SUBTASK_MULTICLASS, GV_SUBTASK_MULTILABEL, GV_SUBTASK_REGRESSION, GV_SUBTASK_FRAMEWISE };
+/* How one answer is judged: those for frames are classes. */
+static inline int gv_subtask_of_answers(int subtask) { return subtask == GV_SUBTASK_FRAMEWISE ? GV_SUBTASK_MULTICLASS : subtask; }
 
 struct gv_data_config {
     const gv_variant *dataset; /* NULL until chosen */

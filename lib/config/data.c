@@ -2,13 +2,13 @@
 #include "config/internal.h"
 
 static const char *const tasks[] = { "Classification", "Regression", NULL };
-static const char *const subtasks[] = { "multiclass", "multilabel", "regression", NULL };
+static const char *const subtasks[] = { "multiclass", "multilabel", "regression", "framewise", NULL };
 
 static const gv_field fields[] = {
     GV_OPT_STR(struct gv_data_config, data_root_dir, "folder of the data set; all but 'command' and 'precomputed_features' need it"),
     GV_OPT_I64(struct gv_data_config, num_classes, 1, 1 << 24, "", "number of classes, or of a regression's outputs. Known data sets bring their own"),
     GV_ENUM(struct gv_data_config, task, GV_TASK_CLASSIFICATION, tasks, "what is predicted"),
-    GV_ENUM(struct gv_data_config, subtask, GV_SUBTASK_MULTICLASS, subtasks, "one class a sample, any number of labels a sample, or numbers"),
+    GV_ENUM(struct gv_data_config, subtask, GV_SUBTASK_MULTICLASS, subtasks, "one class a sample, any number of labels a sample, numbers, or one class a frame of a video"),
     GV_OPT_F64(struct gv_data_config, data_fraction, GV_ABOVE_0, 1.0, "fraction", "train on this part of the training split only (the Python GloViTa takes 0.1 for most named data sets; here it is always all)"),
     GV_OPT_STR(struct gv_data_config, fold, "run this fold of the splits only"),
     GV_BOOL(struct gv_data_config, stratified, true, "keep the class shares when data_fraction draws a part"),

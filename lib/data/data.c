@@ -124,6 +124,11 @@ int64_t *gv_data_counts(const gv_data *d, int split, gv_arena *arena, gv_err *er
             n[d->num_classes]++;
         else if (d->target == GV_TARGET_CLASS)
             n[s->v[i].label]++;
+        else if (d->target == GV_TARGET_FRAMEWISE)
+            for (int64_t k = 0; k < d->frames[s->v[i].label].n; k++) {
+                int64_t label = d->frames[s->v[i].label].v[k];
+                n[label < 0 ? d->num_classes : label]++;
+            }
         else if (d->target == GV_TARGET_MULTILABEL)
             for (int64_t k = 0; k < d->num_classes; k++)
                 n[k] += d->values[s->v[i].label * d->num_classes + k] > 0;

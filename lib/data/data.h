@@ -22,13 +22,13 @@ enum { GV_SPLITS = 3 };                  /* GV_SPLIT_TRAIN, _VAL, _TEST of confi
 extern const char *const gv_split_names[]; /* "train" "val" "test", NULL */
 #define GV_SPLITS_ALL ((1u << GV_SPLITS) - 1)
 
-typedef enum gv_target { GV_TARGET_CLASS, GV_TARGET_MULTILABEL, GV_TARGET_REGRESSION } gv_target;
+typedef enum gv_target { GV_TARGET_CLASS, GV_TARGET_MULTILABEL, GV_TARGET_REGRESSION, GV_TARGET_FRAMEWISE } gv_target;
 
 typedef struct gv_entry {
     const char *id;    /* what tables call it: a relative path, or "train/00012" */
     const char *path;  /* relative to the root, or absolute */
     int64_t row;       /* a row of the container `path`; -1: the file is the sample */
-    int64_t label;     /* the class; for other targets a row of gv_data.values; -1: unlabelled */
+    int64_t label;     /* the class; for other targets a row of gv_data.values or .frames; -1: unlabelled */
     const char *group; /* samples of one group stay together in folds; NULL: a group of its own */
 } gv_entry;
 
@@ -42,6 +42,7 @@ typedef struct gv_data {
     gv_target target;
     int64_t num_classes;          /* classes, labels, or outputs of a regression */
     const char **class_names;     /* num_classes of them, or NULL */
+    const struct gv_frame_labels { int64_t n; const int64_t *v; } *frames; /* framewise: the classes of a video's frames, -1 unknown */
     const float *values;          /* multilabel, regression: num_classes values a row */
     int64_t native_size;          /* side of every image; 0: they differ or are no images */
     const double *mean, *std;     /* of its own, three each, of pixels in 0 … 1; NULL: none */

@@ -483,6 +483,13 @@ static int read_all(gv_generic *g, gv_err *err)
     int r = g->splits ? read_splits(g, err) : read_folders(g, err);
     if (r < 0 || d->target == GV_TARGET_CLASS)
         return r;
+    if (d->target == GV_TARGET_FRAMEWISE) {
+        struct gv_frame_labels *f = gv_arena_alloc(g->arena, g->frames.len + 1, err);
+        if (f && g->frames.len)
+            memcpy(f, g->frames.data, g->frames.len);
+        d->frames = f;
+        return f ? GV_OK : GV_ESYS;
+    }
     float *values = gv_arena_alloc(g->arena, g->values.len + 1, err);
     if (!values)
         return GV_ESYS;
@@ -532,7 +539,9 @@ int gv_generic_open_rows(const gv_config *c, const gv_data_want *want, const gv_
     if (rows && (g.o->split_source == GV_SPLITS_SUBDIRS || g.o->label_source == GV_LABELS_FOLDER))
         return gv_fail(err, GV_EUSAGE, "'%s' holds all samples: folders give neither splits (data.split_source splits_json) nor labels (data.label_source json or csv)", rows->path);
     d->num_classes = c->data.num_classes;
-    d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : GV_TARGET_CLASS;
+    d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : c->data.subtask == GV_SUBTASK_FRAMEWISE ? GV_TARGET_FRAMEWISE : GV_TARGET_CLASS;
+    if (d->target == GV_TARGET_FRAMEWISE && (!g.o->frame_column || g.o->label_source != GV_LABELS_CSV))
+        return gv_fail(err, GV_EUSAGE, "'--data.subtask framewise' takes a data set of videos and labels of frames in a table (--data.label_source csv)");
     d->root = g.root = root;
     g.split_name[GV_SPLIT_TRAIN] = g.o->train_split_name;
     g.split_name[GV_SPLIT_VAL] = g.o->val_split_name;
@@ -545,5 +554,6 @@ int gv_generic_open_rows(const gv_config *c, const gv_data_want *want, const gv_
     gv_textmap_release(&g.labels);
     gv_buf_release(&g.label);
     gv_buf_release(&g.values);
+    gv_buf_release(&g.frames);
     return r;
 }

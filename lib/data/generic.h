@@ -17,6 +17,7 @@ typedef struct gv_generic_fields {
     const char *train_split_name, *val_split_name, *test_split_name;
     gv_strs allowed_exts, class_names; /* class_names.v NULL: from the data */
     bool strict;
+    const char *frame_column; /* NULL: no labels of frames */
 } gv_generic_fields;
 
 /* dir_field: the name of `dir` in the configuration, "images_dir", with its default; what: "images"; exts: blank-separated endings. */
@@ -56,9 +57,14 @@ typedef struct gv_generic {
     gv_textmap labels;     /* key of labels_file to an index of `label` */
     gv_buf label;          /* struct gv_generic_label[] */
     gv_buf values;         /* float[]: num_classes a row */
+    gv_buf frames;         /* struct gv_frame_labels each */
 } gv_generic;
 
-typedef struct gv_generic_label { const char *text, *group; int64_t number, values; } gv_generic_label; /* text NULL: number, or values row */
+typedef struct gv_generic_label {
+    const char *text, *group; /* text NULL: number, or values row */
+    int64_t number, values;
+    int64_t frame, before;    /* framewise: of that frame; the label read before it of the same video, -1: none */
+} gv_generic_label;
 
 /* Read labels_file (json, csv). Nothing to do for folders. */
 int gv_generic_labels_read(gv_generic *g, gv_err *err) GV_MUST_USE;

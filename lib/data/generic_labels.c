@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum { CAP = 1 << 30, PATH = 4096 };
+enum { CAP = 1 << 30, PATH = 4096, FRAMES = 1 << 24 };
 
 const char *gv_below(const char *dir, const char *path)
 {
@@ -62,7 +62,10 @@ static bool number(const char *s, double *out)
 static int add_label(gv_generic *g, const char *key, const gv_generic_label *l, gv_err *err)
 {
     int64_t index = (int64_t)(g->label.len / sizeof *l);
-    if (gv_buf_add(&g->label, l, sizeof *l, err) < 0)
+    gv_generic_label one = *l;
+    if (!gv_textmap_get(&g->labels, key, &one.before))
+        one.before = -1;
+    if (gv_buf_add(&g->label, &one, sizeof one, err) < 0)
         return GV_ESYS;
     return gv_textmap_set(&g->labels, key, index, err);
 }
@@ -171,7 +174,7 @@ static int read_json(gv_generic *g, const char *path, gv_err *err)
     return r;
 }
 
-struct columns { gv_generic *g; const char *path; size_t key, group, label[64], nlabel, ncells; bool headed; };
+struct columns { gv_generic *g; const char *path; size_t key, group, frame, label[64], nlabel, ncells; bool headed; };
 
 static int column(const struct columns *k, char **cell, size_t n, const char *name, size_t len, size_t *at, gv_err *err)
 {
@@ -197,7 +200,9 @@ static int csv_head(struct columns *k, char **cell, size_t n, gv_err *err)
     if (g->c->data.group_column && column(k, cell, n, g->c->data.group_column, strlen(g->c->data.group_column), &k->group, err) < 0)
         return err->code;
     size_t at;
-    if (g->d->target == GV_TARGET_CLASS || g->d->num_classes == 1) {
+    if (g->d->target == GV_TARGET_FRAMEWISE && column(k, cell, n, g->o->frame_column, strlen(g->o->frame_column), &k->frame, err) < 0)
+        return err->code;
+    if (g->d->target == GV_TARGET_CLASS || g->d->target == GV_TARGET_FRAMEWISE || g->d->num_classes == 1) {
         k->nlabel = 1;
         return column(k, cell, n, g->o->label_column, strlen(g->o->label_column), &k->label[0], err);
     }
@@ -230,7 +235,9 @@ static int csv_line(void *arg, char **cell, size_t n, size_t line, gv_err *err)
     char *key = gv_arena_strdup(g->arena, cell[k->key], err);
     if (!key || (g->c->data.group_column && !(l.group = gv_arena_strdup(g->arena, cell[k->group], err))))
         return GV_ESYS;
-    if (g->d->target == GV_TARGET_CLASS) {
+    if (g->d->target == GV_TARGET_FRAMEWISE && (!whole_number(cell[k->frame], &l.frame) || l.frame < 0 || l.frame >= FRAMES))
+        return gv_fail(err, GV_EDATA, "'%s', line %zu: frame '%s' is no whole number from 0 to %d", k->path, line, cell[k->frame], FRAMES - 1);
+    if (g->d->target == GV_TARGET_CLASS || g->d->target == GV_TARGET_FRAMEWISE) {
         if (!(l.text = gv_arena_strdup(g->arena, cell[k->label[0]], err)))
             return GV_ESYS;
     } else {
@@ -341,7 +348,7 @@ int gv_generic_labels_read(gv_generic *g, gv_err *err)
     int r = g->o->label_source == GV_LABELS_JSON ? read_json(g, path, err) : gv_csv_read(path, CAP, csv_line, &k, err);
     if (r == GV_OK && g->o->label_source == GV_LABELS_CSV && !k.headed)
         r = gv_fail(err, GV_EDATA, "'%s' is empty", path);
-    return r < 0 || g->d->target != GV_TARGET_CLASS ? r : number_classes(g, err);
+    return r < 0 || (g->d->target != GV_TARGET_CLASS && g->d->target != GV_TARGET_FRAMEWISE) ? r : number_classes(g, err);
 }
 
 /* ---- looking up ---- */
@@ -398,6 +405,29 @@ static int folder_label(gv_generic *g, int split, const char *path, gv_entry *e,
     return gv_fail(err, GV_EUSAGE, "'%s/%s': '%.*s' is not one of the %zu known classes", g->root, path, (int)(slash - p), p, g->classes.n);
 }
 
+/* The labels of a video's frames, from those of the table that lead back from `last`; e->label is their row. */
+static int frame_labels(gv_generic *g, const char *path, int64_t last, gv_entry *e, gv_err *err)
+{
+    const gv_generic_label *all = (const gv_generic_label *)(const void *)g->label.data;
+    struct gv_frame_labels f = { 0 };
+    for (int64_t i = last; i >= 0; i = all[i].before)
+        f.n = all[i].frame >= f.n ? all[i].frame + 1 : f.n;
+    int64_t *v = gv_arena_alloc(g->arena, (size_t)f.n * sizeof *v, err);
+    if (!v)
+        return GV_ESYS;
+    memset(v, 0xff, (size_t)f.n * sizeof *v); /* -1 */
+    for (int64_t i = last; i >= 0; i = all[i].before) {
+        if (all[i].number < 0 || all[i].number >= g->d->num_classes)
+            return gv_fail(err, GV_EUSAGE, "'%s/%s': the label of frame %" PRId64 " of '%s' is %" PRId64 "; data.num_classes %" PRId64 " allows 0 to %" PRId64, g->root, g->o->labels_file, all[i].frame, path, all[i].number, g->d->num_classes, g->d->num_classes - 1);
+        if (v[all[i].frame] >= 0 && v[all[i].frame] != all[i].number)
+            return gv_fail(err, GV_EUSAGE, "'%s/%s': frame %" PRId64 " of '%s' has two labels", g->root, g->o->labels_file, all[i].frame, path);
+        v[all[i].frame] = all[i].number;
+    }
+    f.v = v;
+    e->label = (int64_t)(g->frames.len / sizeof f);
+    return gv_buf_add(&g->frames, &f, sizeof f, err) < 0 ? GV_ESYS : 1;
+}
+
 int gv_generic_label_find(gv_generic *g, int split, const char *path, const char *id, gv_entry *e, gv_err *err)
 {
     int64_t index;
@@ -415,6 +445,8 @@ int gv_generic_label_find(gv_generic *g, int split, const char *path, const char
     }
     const gv_generic_label *l = (const gv_generic_label *)(const void *)g->label.data + index;
     e->group = l->group;
+    if (g->d->target == GV_TARGET_FRAMEWISE)
+        return frame_labels(g, path, index, e, err);
     e->label = g->d->target == GV_TARGET_CLASS ? l->number : l->values;
     if (g->d->target == GV_TARGET_CLASS && (l->number < 0 || l->number >= g->d->num_classes))
         return gv_fail(err, GV_EUSAGE, "'%s/%s': the label of '%s' is %" PRId64 "; data.num_classes %" PRId64 " allows 0 to %" PRId64, g->root, g->o->labels_file, path, l->number, g->d->num_classes, g->d->num_classes - 1);

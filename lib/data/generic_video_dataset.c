@@ -34,6 +34,7 @@ static int open_videos(const gv_config *c, const gv_data_want *want, gv_arena *a
 #define F(kind, m, ...) GV_##kind(struct generic_video_dataset, m, __VA_ARGS__)
 static const gv_field fields[] = {
     GV_GENERIC_FIELDS("videos_dir", "videos", "videos", ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .3gp .ogv .gif"),
+    GV_STR(gv_generic_fields, frame_column, "frame", "with subtask framewise: column of the frames' numbers, from 0, in a CSV table of one line a frame"),
     F(ENUM, train_clip_sampler, GV_CLIP_RANDOM, gv_clip_samplers, "where a training clip lies: anywhere, one of those that follow each other, at the beginning, or spread over the whole video"),
     F(ENUM, test_clip_sampler, GV_CLIP_CONSTANT, gv_clip_samplers, "where test clips lie: constant from the beginning to the end, uniform among those that follow each other, random, or one over the whole video"),
     F(I64, frames_per_clip, 16, 1, GV_MAX_CLIP_FRAMES, "frame", "frames of a clip"),

@@ -214,7 +214,7 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
     if (r == GV_OK)
         r = gv_data_describe(&j->r.data, &out, err);
     size_t mark = arena->used;
-    gv_facts f = { .task = c->data.task, .subtask = c->data.subtask, .num_classes = c->data.num_classes, .dtype = GV_U8, .scale = 1 };
+    gv_facts f = { .task = c->data.task, .subtask = gv_subtask_of_answers(c->data.subtask), .framewise = c->data.subtask == GV_SUBTASK_FRAMEWISE, .num_classes = c->data.num_classes, .dtype = GV_U8, .scale = 1 };
     gv_resolved_shape(&j->r, &f.dtype, &f.ndim, f.shape);
     f.bags = gv_content_find(j->r.data.content)->ragged;
     gv_network *net = NULL;

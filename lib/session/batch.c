@@ -77,10 +77,11 @@ static int targets(gv_batch *b, const gv_facts *f, gv_arena *scratch, gv_err *er
     if (b->y->shape[0] != b->n)
         return gv_fail(err, GV_EDATA, "the batch has %" PRId64 " samples and %" PRId64 " targets", b->n, b->y->shape[0]);
     if (f->subtask == GV_SUBTASK_MULTICLASS) {
-        if (b->y->ndim != 1 || b->y->dtype != GV_I64T)
-            return gv_fail(err, GV_EDATA, "the targets of a classification are int64 [N], not %s of %d dimensions", gv_dtype_of(b->y->dtype)->name, b->y->ndim);
+        int ndim = f->framewise ? 2 : 1;
+        if (b->y->ndim != ndim || b->y->dtype != GV_I64T || (f->framewise && b->y->shape[1] != f->shape[0]))
+            return gv_fail(err, GV_EDATA, "the targets of a classification are int64 [N%s, not %s of %d dimensions", f->framewise ? ",frames]" : "]", gv_dtype_of(b->y->dtype)->name, b->y->ndim);
         b->labels = b->y->data;
-        for (int64_t i = 0; i < b->n; i++)
+        for (int64_t i = 0; i < b->rows; i++)
             if (b->labels[i] >= f->num_classes || b->labels[i] < -1)
                 return gv_fail(err, GV_EDATA, "a label is %" PRId64 "; there are %" PRId64 " classes", b->labels[i], f->num_classes);
         return GV_OK;
@@ -136,6 +137,7 @@ int gv_batch_read(gv_batch *b, const gv_record *rec, const gv_facts *f, bool mix
         return gv_fail(err, GV_EDATA, "a batch's 'x' has another shape or type than the first one's%s",
                        b->x && (b->x->dtype == GV_U16 || f->dtype == GV_U16) && b->x->dtype != f->dtype ? " (--data.eight_bit brings 16-bit images to 8 bits)" : "");
     b->n = b->x->shape[0];
+    b->rows = f->framewise ? b->n * f->shape[0] : b->n;
     b->feed[b->feeds++] = (gv_feed){ "x", b->x->data, b->x->dtype };
     b->row[0] = b->x->bytes / (size_t)b->n;
     int r = f->bags ? bags(b, rec, scratch, err) : GV_OK;

@@ -76,7 +76,7 @@ int gv_session_check(const gv_config *c, gv_err *err)
 {
     gv_metric_set *m;
     int64_t classes = c->data.num_classes == GV_NONE_I64 ? 2 : c->data.num_classes;
-    int r = gv_metric_set_open(&m, &c->task.metrics, c->data.subtask, classes, err); /* the names against the task */
+    int r = gv_metric_set_open(&m, &c->task.metrics, gv_subtask_of_answers(c->data.subtask), classes, err); /* the names against the task */
     if (r < 0)
         return gv_fail_in(err, "'--task.metrics'");
     gv_metric_set_close(m);

@@ -22,17 +22,18 @@ static int channel_list(const gv_record *h, const char *key, double *out, int *n
 
 static int task_of(gv_facts *f, const gv_record *h, gv_err *err)
 {
-    static const char *const names[] = { "multiclass", "multilabel", "regression" };
+    static const char *const names[] = { "multiclass", "multilabel", "regression", "framewise" };
     const char *t = gv_get_text(h, "task");
     if (!t)
         t = "multiclass";
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < (int)GV_COUNT(names); i++)
         if (!strcmp(t, names[i])) {
-            f->subtask = i;
+            f->subtask = gv_subtask_of_answers(i);
+            f->framewise = i == GV_SUBTASK_FRAMEWISE;
             f->task = i == GV_SUBTASK_REGRESSION ? GV_TASK_REGRESSION : GV_TASK_CLASSIFICATION;
             return GV_OK;
         }
-    return gv_fail(err, GV_EDATA, "the stream's task is '%s'; known are multiclass, multilabel, regression", t);
+    return gv_fail(err, GV_EDATA, "the stream's task is '%s'; known are multiclass, multilabel, regression, framewise", t);
 }
 
 int gv_facts_read(gv_facts *f, const gv_record *h, gv_arena *arena, gv_err *err)

@@ -109,8 +109,9 @@ static void bags(gv_network *net, const gv_facts *f, int64_t batch, const char *
 
 static gv_val target(gv_network *net, const gv_facts *f, int64_t batch)
 {
+    int64_t rows = f->framewise ? batch * f->shape[0] : batch;
     if (f->subtask == GV_SUBTASK_MULTICLASS)
-        return gv_input(net->graph, "y", GV_CLASS_I64, &batch, 1);
+        return gv_input(net->graph, "y", GV_CLASS_I64, &rows, 1);
     return gv_input(net->graph, "y", GV_CLASS_F32, (int64_t[]){ batch, f->num_classes }, 2);
 }
 
@@ -140,7 +141,12 @@ static void decide(gv_network *net, const gv_config *c, const gv_facts *f, int64
     const gv_head *h = find_head(net, c, f, &o, err);
     if (!h)
         return;
-    gv_head_in in = { .x = e->value, .mask = GV_NO_VAL, .target = GV_NO_VAL, .features = e, .one_class = f->subtask == GV_SUBTASK_MULTICLASS };
+    gv_head_in in = { .x = e->value, .mask = GV_NO_VAL, .target = GV_NO_VAL, .features = e, .frames = f->ndim == 4 ? f->shape[0] : 0, .one_class = f->subtask == GV_SUBTASK_MULTICLASS };
+    if (h->framewise != f->framewise) {
+        gv_graph_fail(g, f->framewise ? "the head '%s' gives one answer for a clip; labels of frames need framewise_decoder_1d (--model.head.head_type)"
+                                      : "the head '%s' gives an answer for each frame; it needs labels of frames (--data.subtask framewise)", h->variant->name);
+        return;
+    }
     if (h->takes == GV_HEAD_BAG)
         bags(net, f, batch, h->variant->name, &in);
     else if (h->takes == GV_HEAD_VECTOR)
@@ -163,6 +169,8 @@ static int build(gv_network *net, const gv_config *c, const gv_facts *f, int64_t
 {
     gv_graph *g = net->graph;
     net->classifier = "head";
+    const gv_head *h = gv_head_find(c->model.head->name);
+    net->own_head = h && h->own_name;
     gv_encoder e = gv_config_encoder(c);
     net->encoder = !e.stored;
     if (net->encoder) {

@@ -62,10 +62,11 @@ static gv_load_tensor *tensors_of(const gv_weights *w, const char *classifier, s
 
 static bool has_head(const gv_network *net)
 {
-    size_t n = strlen(net->classifier);
+    const char *key = net->own_head ? "head" : net->classifier;
+    size_t n = strlen(key);
     for (int i = 0; i < gv_param_count(net->graph); i++) {
         const char *name = gv_param_at(net->graph, i)->name;
-        if (!strncmp(name, net->classifier, n) && name[n] == '.')
+        if (!strncmp(name, key, n) && name[n] == '.')
             return true;
     }
     return false;
@@ -98,6 +99,7 @@ static int load(gv_network *net, gv_store *s, const char *path, purpose why, gv_
     r = t ? gv_convert_dinov2(t, n, &converted, &n, &net->arena, err) : err->code;
     gv_load_options o = gv_model_load_options(net->encoder ? &net->model : NULL);
     o.classifier = net->classifier;
+    o.head = net->own_head ? "head" : NULL;
     memcpy(o.grid, net->grid, sizeof o.grid);
     trained_shape(w, o.shape);
     o.allow_head = why != STRICT;

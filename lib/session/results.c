@@ -44,7 +44,7 @@ int gv_results_add(gv_results *r, const float *logits, const gv_batch *b, gv_err
     int64_t k = r->f->num_classes;
     if (make_room(r, err) < 0)
         return GV_ESYS;
-    for (int64_t i = 0; r->confusion && i < b->n; i++) {
+    for (int64_t i = 0; r->confusion && i < b->rows; i++) {
         int64_t top = 0;
         for (int64_t c = 1; c < k; c++)
             if (logits[i * k + c] > logits[i * k + top])
@@ -52,7 +52,7 @@ int gv_results_add(gv_results *r, const float *logits, const gv_batch *b, gv_err
         if (b->labels[i] >= 0)
             r->confusion[b->labels[i] * k + top]++;
     }
-    for (int64_t i = 0; r->points && i < b->n && r->npoints < MAX_POINTS; i++, r->npoints++) {
+    for (int64_t i = 0; r->points && i < b->rows && r->npoints < MAX_POINTS; i++, r->npoints++) {
         r->points[2 * r->npoints] = b->targets[i * k];
         r->points[2 * r->npoints + 1] = logits[i * k];
     }

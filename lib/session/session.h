@@ -20,7 +20,8 @@ enum { GV_MAX_CHANNELS = 64 };
 
 /* What a stream of batches says of itself: the same for every record. */
 typedef struct gv_facts {
-    int task, subtask;              /* GV_TASK_*, GV_SUBTASK_* */
+    int task, subtask;              /* GV_TASK_*, GV_SUBTASK_* of one answer */
+    bool framewise;                 /* an answer for each frame: rows of labels and logits are frames, N shape[0] of them */
     int64_t num_classes;            /* or regression outputs */
     gv_dtype dtype;                 /* of x as stored */
     int ndim;                       /* of one element, channels last: [H,W,C], [D] */
@@ -51,6 +52,7 @@ typedef struct gv_network {
     gv_val loss;
     int64_t features;             /* D */
     const char *classifier;       /* key of the head: "fc", "head" */
+    bool own_head;                /* the head is below "head" whatever the classifier is called */
 } gv_network;
 int gv_network_build(gv_network **net, const gv_config *c, const gv_facts *f, int64_t batch, gv_phase phase, unsigned what, gv_err *err) GV_MUST_USE;
 void gv_network_close(gv_network *net);
@@ -117,6 +119,7 @@ gv_plan_options gv_session_plan_options(const gv_config *c);
 /* The feeds of one batch record: x, y, lam, perm as the plan wants them. Conversions live in scratch. */
 typedef struct gv_batch {
     int64_t n, length;       /* samples; L of bags, rounded up, or 0 */
+    int64_t rows;            /* of labels and logits: n, or the frames of n clips */
     gv_feed feed[5];         /* x, then for bags their mask, then the targets, then what mixes them */
     size_t row[2];           /* bytes of one sample in x and mask */
     int feeds;

@@ -37,7 +37,7 @@ int gv_trainer_sanity(gv_trainer *w, gv_err *err)
         double loss;
         gv_arena_reset(&w->st->batch);
         if ((r = eval_batch(w, &rec, &b, &logits, &loss, err)) == GV_OK)
-            r = gv_scores_add(w->val_scores, logits, b.n, b.labels, b.targets, err);
+            r = gv_scores_add(w->val_scores, logits, b.rows, b.labels, b.targets, err);
         if (r < 0)
             break;
         if (!isfinite(loss))
@@ -83,7 +83,7 @@ int gv_trainer_validate(gv_trainer *w, double *loss, gv_err *err)
         batches++;
         seen += b.n;
         gv_pace_add(&w->pace, b.n);
-        r = gv_scores_add(w->val_scores, logits, b.n, b.labels, b.targets, err);
+        r = gv_scores_add(w->val_scores, logits, b.rows, b.labels, b.targets, err);
         if (r == GV_OK)
             r = gv_results_add(&w->val_results, logits, &b, err);
         if (r < 0)

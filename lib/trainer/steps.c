@@ -96,7 +96,7 @@ int gv_trainer_batch(gv_trainer *w, const gv_record *rec, bool ends, gv_err *err
         w->micro++;
         double began = gv_trainer_began(w);
         const float *logits = gv_trainer_logits(w, plan, err);
-        r = logits ? gv_scores_add(w->scores, logits, b.n, b.labels, b.targets, err) : err->code;
+        r = logits ? gv_scores_add(w->scores, logits, b.rows, b.labels, b.targets, err) : err->code;
         if (r == GV_OK && w->c->task.result_plot == GV_RESULT_PLOT_ALL)
             r = gv_results_add(&w->results, logits, &b, err);
         gv_trainer_took(w, "metrics", "", began);

@@ -73,7 +73,7 @@ static void results(void)
     float x[N * K];
     for (int b = 0; b < 3; b++) {
         logits_of(b, x);
-        gv_batch batch = { .n = N, .labels = truth[b] };
+        gv_batch batch = { .n = N, .rows = N, .labels = truth[b] };
         ok(gv_results_add(&r, x, &batch, &err) == GV_OK, "batch %d is counted", b);
     }
     int made = gv_results_json(&r, &text, &err);
@@ -84,7 +84,7 @@ static void results(void)
     gv_err_clear(&err);
     gv_facts g = { .subtask = GV_SUBTASK_REGRESSION, .num_classes = 2 };
     gv_results p = { .f = &g };
-    gv_batch batch = { .n = 2, .targets = (const float[]){ 1, 9, 2, 9 } };
+    gv_batch batch = { .n = 2, .rows = 2, .targets = (const float[]){ 1, 9, 2, 9 } };
     text.len = 0;
     made = gv_results_add(&p, (const float[]){ 1.5f, 0, NAN, 0 }, &batch, &err);
     made = made == GV_OK ? gv_results_json(&p, &text, &err) : made;

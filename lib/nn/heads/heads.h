@@ -31,6 +31,7 @@ typedef struct gv_head_in {
     gv_val mask;                 /* BAG: REAL [N,L], 1 for an instance and 0 behind the last one; GV_NO_VAL: all are instances */
     const gv_features *features; /* MAPS: the encoder's, with the stages it names */
     gv_val target;               /* class indices I64 [N], for losses of the head's own; GV_NO_VAL: none, or they are no classes */
+    int64_t frames;              /* MAPS: of a clip; 0: samples are no clips */
     bool one_class;              /* exactly one class is right: no labels, no numbers */
     bool aux;                    /* build those losses: in training, while samples are not mixed */
 } gv_head_in;
@@ -38,6 +39,7 @@ typedef struct gv_head_in {
 typedef struct gv_head {
     const gv_variant *variant; /* gv_head_variant_<name>: its choice in the config, with fields of gv_head_options */
     gv_head_takes takes;
+    bool framewise;            /* gives a row for each frame of each clip [N F,out], not for each sample */
     bool own_name;             /* its parameters are below "head." whatever the encoder's classifier is called */
     gv_val (*build)(gv_graph *g, const gv_head_in *in, const gv_head_options *o); /* -> [N,out]; o of variant->params_size bytes */
     double (*loss_weight)(const gv_head_options *o);     /* of the loss of the logits beside aux_loss; NULL: 1 */

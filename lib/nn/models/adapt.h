@@ -25,6 +25,7 @@ typedef struct gv_load_tensor {
 typedef struct gv_load_options {
     const char *first_conv;    /* module whose input channels are adapted; NULL: none */
     const char *classifier;    /* module of the head; NULL: none */
+    const char *head;          /* module of a head with a name of its own, beside which a file may hold the classifier; NULL: none */
     bool allow_head;           /* a head of another shape, or one that only the graph or only the file has, is left out */
     bool allow_new;            /* adapters (the mark "adapter") that the file has not stay as initialised */
     bool adapters_alone;       /* the other way round: all adapters must be there, and other parameters that are not keep their values */

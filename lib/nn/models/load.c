@@ -51,6 +51,12 @@ static bool inside(const char *name, const char *module)
     return n && !strncmp(name, module, n) && name[n] == '.';
 }
 
+/* Of the head: below the encoder's own classifier, or below the name of a head that has one. */
+static bool decides(const gv_load_options *o, const char *name)
+{
+    return inside(name, o->classifier) || inside(name, o->head);
+}
+
 static const char *shape_text(const int64_t *shape, int ndim, char out[SHAPE_TEXT])
 {
     size_t at = (size_t)snprintf(out, SHAPE_TEXT, "[");
@@ -165,7 +171,7 @@ static bool head_fits(struct job *j, const gv_graph *g)
     int in_graph = 0, fit = 0;
     for (int i = 0; i < gv_param_count(g); i++) {
         const gv_param_info *p = gv_param_at(g, i);
-        if (!inside(p->name, j->o->classifier))
+        if (!decides(j->o, p->name))
             continue;
         in_graph++;
         for (size_t k = 0; k < j->n; k++)
@@ -187,7 +193,7 @@ static int one(struct job *j, gv_store *s, const gv_param_info *p, bool write, g
 {
     int64_t old[3], new[3];
     char a[SHAPE_TEXT], b[SHAPE_TEXT], text[320];
-    if (j->head_kept && inside(p->name, j->o->classifier))
+    if (j->head_kept && decides(j->o, p->name))
         return GV_OK;
     const gv_load_tensor *t = source(j, p->name);
     if (!t) {
@@ -262,7 +268,7 @@ static int all(struct job *j, gv_store *s, const gv_graph *g, bool write, gv_err
     }
     for (size_t i = 0; i < j->n && !write; i++) {
         const char *name = j->t[i].name;
-        bool head = j->o->allow_head && inside(name, j->o->classifier);
+        bool head = j->o->allow_head && decides(j->o, name);
         bool known = j->o->unused_prefix && !strncmp(name, j->o->unused_prefix, strlen(j->o->unused_prefix));
         if (!j->used[i] && !head && !known)
             listed(&j->unused, name, "");
