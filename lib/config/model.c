@@ -44,12 +44,12 @@ ENCODER(torchvision, "TorchvisionEncoderConfig", "models of torchvision", false,
 
 struct gv_torchvision_video_encoder { const char *type; bool pretrained; int64_t input_channels; bool return_intermediates; gv_strs intermediate_names; gv_dict model_kwargs; const char *weights; };
 ENCODER(torchvision_video, "TorchvisionVideoEncoderConfig", "video models of torchvision", true,
-    TYPE(struct gv_torchvision_video_encoder, "r3d_18"), PRETRAINED(struct gv_torchvision_video_encoder), CHANNELS(struct gv_torchvision_video_encoder),
+    GV_STR(struct gv_torchvision_video_encoder, type, "r3d_18", "name of the model: r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v1_b, mvit_v2_s, swin3d_t, swin3d_s, swin3d_b"), PRETRAINED(struct gv_torchvision_video_encoder), CHANNELS(struct gv_torchvision_video_encoder),
     INTERMEDIATES(struct gv_torchvision_video_encoder), KWARGS(struct gv_torchvision_video_encoder), WEIGHTS(struct gv_torchvision_video_encoder));
 
 static const char *const pathways[] = { "auto", "single", "slowfast", NULL };
 ENCODER(pytorchvideo, "PytorchvideoEncoderConfig", "video models of PyTorchVideo", true,
-    TYPE(struct gv_pytorchvideo_encoder, "x3d_s"), PRETRAINED(struct gv_pytorchvideo_encoder), CHANNELS(struct gv_pytorchvideo_encoder),
+    GV_STR(struct gv_pytorchvideo_encoder, type, "x3d_s", "name of the model: slow_r50, c2d_r50, i3d_r50, csn_r101, r2plus1d_r50, slowfast_r50, slowfast_r101, x3d_xs, x3d_s, x3d_m, x3d_l, mvit_base_16x4, mvit_base_32x3"), PRETRAINED(struct gv_pytorchvideo_encoder), CHANNELS(struct gv_pytorchvideo_encoder),
     GV_ENUM(struct gv_pytorchvideo_encoder, pathway_mode, GV_PATHWAY_AUTO, pathways, "one pathway or two; auto: those of the model"),
     GV_I64(struct gv_pytorchvideo_encoder, slowfast_alpha, 4, 1, 1024, "", "frames of the fast pathway to one of the slow"),
     INTERMEDIATES(struct gv_pytorchvideo_encoder), KWARGS(struct gv_pytorchvideo_encoder), WEIGHTS(struct gv_pytorchvideo_encoder));

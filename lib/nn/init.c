@@ -52,6 +52,18 @@ static void body(void *p, int64_t begin, int64_t end)
     }
 }
 
+/* For each pair of places in a window of frames x side x side, the row of their difference among all (2 frames - 1)(2 side - 1)^2: [V,V] I64. */
+static int window_index(gv_stored *t, int64_t frames, int64_t side, gv_err *err)
+{
+    int64_t v = frames * side * side, area = side * side, wide = 2 * side - 1, *to = t->data;
+    if (t->dtype != GV_I64T || t->ndim != 2 || t->shape[0] != v || t->shape[1] != v)
+        return gv_fail(err, GV_EINTERNAL, "tensor '%s' is no index of a window of %d x %d x %d", t->name, (int)frames, (int)side, (int)side);
+    for (int64_t i = 0; i < v; i++)
+        for (int64_t j = 0; j < v; j++)
+            *to++ = ((i / area - j / area + frames - 1) * wide + i / side % side - j / side % side + side - 1) * wide + i % side - j % side + side - 1;
+    return GV_OK;
+}
+
 int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t, gv_err *err)
 {
     char word[64] = "";
@@ -66,6 +78,7 @@ int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t
     static const struct { const char *name; int words; bool fans; } known[] = {
         { "zeros", 1, false }, { "ones", 1, false }, { "constant", 2, false }, { "normal", 2, false }, { "trunc_normal", 2, false }, { "uniform", 3, false },
         { "kaiming_normal_fan_out", 1, true }, { "kaiming_uniform_a5", 1, true }, { "xavier_uniform", 1, true }, { "lecun_normal", 1, true }, { "kaiming_normal_leaky", 1, true },
+        { "window_index", 3, false },
     };
     size_t k = 0;
     while (k < GV_COUNT(known) && strcmp(word, known[k].name))
@@ -85,6 +98,7 @@ int gv_init_fill(const char *name, const char *init, uint64_t seed, gv_stored *t
     case 7: f.kind = UNIFORM; f.b = 1 / sqrt(in); f.a = -f.b; break;
     case 8: f.kind = UNIFORM; f.b = sqrt(6 / (in + out)); f.a = -f.b; break;
     case 10: f.kind = NORMAL; f.a = sqrt(2 / (1 + 0.01 * 0.01) / in); break;
+    case 11: return window_index(t, (int64_t)a, (int64_t)b, err);
     default: f.kind = CUT; f.a = sqrt(1 / in) / .87962566103423978; f.b = 2 * f.a; break; /* the deviation of a normal cut at 2 */
     }
     gv_parallel((f.count + PIECE - 1) / PIECE, 1, body, &f);

@@ -141,7 +141,8 @@ static void decide(gv_network *net, const gv_config *c, const gv_facts *f, int64
     const gv_head *h = find_head(net, c, f, &o, err);
     if (!h)
         return;
-    gv_head_in in = { .x = e->value, .mask = GV_NO_VAL, .target = GV_NO_VAL, .features = e, .frames = f->ndim == 4 ? f->shape[0] : 0, .one_class = f->subtask == GV_SUBTASK_MULTICLASS };
+    gv_head_in in = { .x = e->value, .mask = GV_NO_VAL, .target = GV_NO_VAL, .features = e, .frames = f->ndim == 4 ? f->shape[0] : 0, .one_class = f->subtask == GV_SUBTASK_MULTICLASS,
+                      .axes = net->encoder ? net->model.family->classifier_axes : 0 };
     if (h->framewise != f->framewise) {
         gv_graph_fail(g, f->framewise ? "the head '%s' gives one answer for a clip; labels of frames need framewise_decoder_1d (--model.head.head_type)"
                                       : "the head '%s' gives an answer for each frame; it needs labels of frames (--data.subtask framewise)", h->variant->name);

@@ -24,6 +24,14 @@ MODELS = [  # name, frames, side, further arguments, whole gradients
     ("r3d_18", 4, 32, {}, ["stem.1.weight", "layer2.0.downsample.1.bias"]),
     ("mc3_18", 4, 32, {}, ["stem.1.weight", "layer2.0.downsample.1.bias"]),
     ("r2plus1d_18", 4, 32, {}, ["stem.1.weight", "layer1.0.conv1.0.1.weight"]),
+    ("s3d", 16, 64, {}, ["features.0.0.1.weight", "classifier.1.bias"]),
+    ("mvit_v1_b", 4, 64, {"spatial_size": (64, 64), "temporal_size": 4}, ["pos_encoding.temporal_pos", "pos_encoding.class_token"]),
+    ("mvit_v2_s", 4, 64, {"spatial_size": (64, 64), "temporal_size": 4}, ["blocks.0.attn.rel_pos_t", "blocks.3.attn.rel_pos_h"]),
+    ("mvit_v1_b", 6, 96, {"spatial_size": (64, 64), "temporal_size": 4}, "other"),
+    ("mvit_v2_s", 6, 96, {"spatial_size": (64, 64), "temporal_size": 4}, "other"),
+    ("swin3d_t", 6, 64, {}, ["patch_embed.norm.weight", "features.0.1.attn.proj.bias"]),
+    ("swin3d_s", 6, 64, {}, ["patch_embed.norm.weight"]),
+    ("swin3d_b", 6, 64, {}, ["patch_embed.norm.weight"]),
     ("slow_r50", 4, 32, {}, ["blocks.0.norm.weight"]),
     ("c2d_r50", 4, 32, {}, ["blocks.0.norm.weight"]),
     ("i3d_r50", 4, 32, {}, ["blocks.0.norm.weight"]),
@@ -31,12 +39,14 @@ MODELS = [  # name, frames, side, further arguments, whole gradients
     ("r2plus1d_r50", 8, 64, {}, ["blocks.0.norm.weight"]),
     ("slowfast_r50", 8, 32, {}, ["blocks.0.multipathway_fusion.norm.weight"]),
     ("slowfast_r101", 8, 32, {}, ["blocks.0.multipathway_fusion.norm.weight"]),
+    ("mvit_base_16x4", 4, 64, {"spatial_size": 64, "temporal_size": 4}, ["cls_positional_encoding.pos_embed_temporal"]),
+    ("mvit_base_32x3", 4, 64, {"spatial_size": 64, "temporal_size": 4}, ["cls_positional_encoding.pos_embed_temporal"]),
     ("x3d_xs", 4, 192, {}, []),
     ("x3d_s", 4, 64, {}, ["blocks.0.conv.conv_xy.weight"]),
     ("x3d_m", 4, 64, {}, ["blocks.0.conv.conv_xy.weight"]),
     ("x3d_l", 4, 64, {}, ["blocks.0.conv.conv_xy.weight"]),
 ]
-EVAL = ("x3d_xs",)  # in evaluation alone, but with more than one window in the head
+EVAL = ("x3d_xs",)  # in evaluation alone, but with more than one window in the head; "other": too, clips of another size than positions are made for
 
 class Shrunk(nn.Module):
     """An average pool whose window is no larger than its input."""
@@ -46,12 +56,19 @@ class Shrunk(nn.Module):
     def forward(self, x):
         return nn.functional.avg_pool3d(x, [min(int(k), s) for k, s in zip(self.kernel, x.shape[2:])], 1)
 
+def filled(model):
+    formula.fill(model)
+    for m in model.modules():  # made from the shape of the window alone
+        if hasattr(m, "define_relative_position_index"):
+            m.define_relative_position_index()
+    return model
+
 def shrink(model):
     for m in list(model.modules()):
         for name, c in list(m.named_children()):
             if isinstance(c, nn.AvgPool3d):
                 setattr(m, name, Shrunk(c.kernel_size))
-            if isinstance(c, nn.Dropout):
+            if isinstance(c, nn.Dropout) or type(c).__name__ == "StochasticDepth":
                 setattr(m, name, nn.Identity())
             if isinstance(c, nn.Softmax):
                 setattr(m, name, None)
@@ -62,7 +79,12 @@ def is_tv(name):
 
 def create(name, classes, **kw):
     if is_tv(name):
-        return shrink(getattr(tv, name)(weights=None, num_classes=classes, **kw))
+        made = tv.mvit._mvit
+        tv.mvit._mvit = lambda **k: made(**{**k, **kw})  # its functions fix the size of the clip
+        try:
+            return shrink(getattr(tv, name)(weights=None, num_classes=classes))
+        finally:
+            tv.mvit._mvit = made
     key = "head_num_classes" if name.startswith("mvit") else "model_num_class"
     return shrink(getattr(hub, name)(pretrained=False, **{key: classes}, **kw))
 
@@ -75,8 +97,21 @@ def classifier(model):
     """The last linear layer (or s3d's convolution)."""
     return [m for m in model.modules() if isinstance(m, nn.Linear) or (isinstance(m, nn.Conv3d) and m.kernel_size == (1, 1, 1) and m.bias is not None)][-1]
 
+def stretch(model, frames, side):
+    """torchvision's MViT for other clips: its own interpolation of relative positions, the same kind for positions of space and time."""
+    p = model.pos_encoding
+    t, h = frames // 2, side // 4
+    if p.spatial_pos is not None:
+        n, d = p.spatial_size[0], p.spatial_pos.shape[1]
+        space = p.spatial_pos.reshape(1, n, n, d).permute(0, 3, 1, 2)
+        p.spatial_pos = nn.Parameter(nn.functional.interpolate(space, size=(h, h), mode="bilinear").permute(0, 2, 3, 1).reshape(h * h, d))
+        p.temporal_pos = nn.Parameter(nn.functional.interpolate(p.temporal_pos.T[None], size=t, mode="linear")[0].T.contiguous())
+    p.temporal_size, p.spatial_size = t, (h, h)
+
 def one(name, frames, side, kw, whole):
-    model = formula.fill(create(name, 10, **kw))
+    model = filled(create(name, 10, **kw))
+    if whole == "other":
+        stretch(model, frames, side)
     x = torch.from_numpy(formula.uniform("x", 2 * frames * side * side * 3).reshape(2, frames, side, side, 3)).permute(0, 4, 1, 2, 3)
     y = torch.tensor([3, 7])
     out, seen = [], []
@@ -89,7 +124,7 @@ def one(name, frames, side, kw, whole):
             f = f.mean((2, 3, 4)) if isinstance(classifier(model), nn.Conv3d) else f.mean((1, 2, 3))
         out += [("features", f), ("eval_logits", logits)]
     hook.remove()
-    if name not in EVAL:
+    if name not in EVAL and whole != "other":
         model.train()
         logits = model(feed(name, x))
         loss = torch.nn.functional.cross_entropy(logits, y, label_smoothing=0.1)
@@ -101,7 +136,7 @@ def one(name, frames, side, kw, whole):
             out.append(("norm:" + k, torch.stack([p.grad.norm(), (p.grad * u).sum()])))
         out += [("grad:" + k, params[k].grad) for k in whole]
         out += [("buffer:" + k, b) for k, b in model.named_buffers() if k.endswith(("running_mean", "running_var")) and b.numel() <= 32]
-    formula.write(os.path.join(ROOT, name + ".gold"), out)
+    formula.write(os.path.join(ROOT, name + ("_other" if whole == "other" else "") + ".gold"), out)
     print(name, sum(a.numel() if hasattr(a, "numel") else 1 for _, a in out), flush=True)
 
 def lines(model):
@@ -112,9 +147,11 @@ def lines(model):
 def counts():
     """Of every model with its 400 classes: parameters, tensors, and the sum of the hashes of all lines 'name shape'."""
     rows = []
-    for name, frames, side, kw, _ in MODELS:
-        with torch.device("meta"):
-            m = create(name, 400)
+    for name, frames, side, kw, whole in MODELS:
+        if whole == "other":
+            continue
+        with torch.device("cpu" if name.startswith("mvit_base") else "meta"):  # pytorchvideo's counts in tensors
+            m = create(name, 400)  # with the published positions
         h = sum(formula.hash_name(l) for l in lines(m)) & 0xffffffffffffffff
         rows.append("%s %s %d %d %016x %d %d" % ("torchvision_video" if is_tv(name) else "pytorchvideo", name, sum(p.numel() for p in m.parameters()), len(list(lines(m))), h, frames, side))
     open(os.path.join(ROOT, "video_counts.txt"), "w").write("\n".join(rows) + "\n")
@@ -169,10 +206,10 @@ if __name__ == "__main__":
         tables()
         sys.exit()
     if sys.argv[1:2] == ["--names"]:
-        with torch.device("meta"):
+        with torch.device("cpu" if sys.argv[2].startswith("mvit_base") else "meta"):
             print("\n".join(lines(create(sys.argv[2], 400))))
         sys.exit()
+    counts()
     for row in MODELS:
         if not sys.argv[1:] or row[0] in sys.argv[1:]:
             one(*row)
-    counts()

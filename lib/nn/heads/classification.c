@@ -1,21 +1,14 @@
 /* classification: dropout, then a linear layer to one logit per class. x [N,D] -> [N,classes].
  * trained: weight [classes,D], bias [classes], initialised as torch's Linear. */
 #include "nn/heads/heads.h"
-#include "nn/layers/layers.h"
 
 static const gv_field fields[] = {
     GV_F64(gv_head_options, dropout, 0, 0, GV_BELOW_1, "probability", "chance that a feature is left out while training"),
     GV_END
 };
 
-static gv_val build(gv_graph *g, const gv_head_in *in, const gv_head_options *o)
-{
-    gv_val x = o->dropout > 0 ? gv_dropout(g, in->x, o->dropout, false) : in->x;
-    return gv_linear(g, x, "", .out = o->out_dim, .bias = true);
-}
-
 const gv_variant gv_head_variant_classification = {
     .name = "classification", .class_name = "ClassificationHeadConfig", .summary = "dropout, then a linear layer to one logit per class",
     .fields = fields, .params_size = sizeof(gv_head_options), .built = true,
 };
-const gv_head gv_head_classification = { .variant = &gv_head_variant_classification, .build = build };
+const gv_head gv_head_classification = { .variant = &gv_head_variant_classification, .build = gv_head_linear };

@@ -34,6 +34,7 @@ typedef struct gv_head_in {
     int64_t frames;              /* MAPS: of a clip; 0: samples are no clips */
     bool one_class;              /* exactly one class is right: no labels, no numbers */
     bool aux;                    /* build those losses: in training, while samples are not mixed */
+    int axes;                    /* the encoder's published classifier is a convolution over that many axes: its weight has as many 1 behind */
 } gv_head_in;
 
 typedef struct gv_head {
@@ -49,6 +50,9 @@ typedef struct gv_head {
 #define GV_HEAD(n) extern const gv_variant gv_head_variant_##n; extern const gv_head gv_head_##n;
 #include "nn/heads/heads.def"
 #undef GV_HEAD
+
+/* Dropout, then a linear layer to o->out_dim: weight [out,D] (with in->axes ones behind), bias [out], below the current path. */
+gv_val gv_head_linear(gv_graph *g, const gv_head_in *in, const gv_head_options *o);
 
 const gv_head *gv_head_find(const char *name); /* NULL when there is none */
 /* classifier: the name its parameters get; NULL or "": "head". */

@@ -16,6 +16,8 @@ const gv_field gv_model_option_fields[] = {
     GV_F64(gv_model_options, attn_drop_rate, 0, 0, 0.99, "probability", "dropout of attention weights"),
     GV_BOOL(gv_model_options, qk_norm, false, "a layer norm over each head's queries and keys"),
     GV_I64(gv_model_options, img_size, 0, 0, 65536, "pixel", "side of the images, as timm takes it; checked against those that come, whatever their size is without it"),
+    GV_I64(gv_model_options, spatial_size, 0, 0, 65536, "pixel", "side of the clips that the positions of a mvit are made for, as torchvision takes it; 0: the published one. Other clips interpolate"),
+    GV_I64(gv_model_options, temporal_size, 0, 0, 65536, "frame", "the same in time"),
     GV_END
 };
 
@@ -145,6 +147,10 @@ gv_features gv_model_build(gv_graph *g, const gv_model_ref *m, const gv_model_op
     }
     if (o && !m->family->transformer && (o->pos_drop_rate > 0 || o->proj_drop_rate > 0 || o->attn_drop_rate > 0 || o->qk_norm)) {
         gv_graph_fail(g, "'%s' is no transformer: of model_kwargs it takes drop_path_rate and img_size alone", m->arch);
+        return (gv_features){ .value = GV_NO_VAL };
+    }
+    if (o && !m->family->made_for_clips && (o->spatial_size || o->temporal_size)) {
+        gv_graph_fail(g, "'%s' has no positions of clips: of model_kwargs it does not take spatial_size and temporal_size", m->arch);
         return (gv_features){ .value = GV_NO_VAL };
     }
     if (o && o->img_size && have == 2 && (gv_dim(g, x, 1) != o->img_size || gv_dim(g, x, 2) != o->img_size)) {

@@ -39,6 +39,7 @@ typedef struct gv_model_options {
     double pos_drop_rate, proj_drop_rate, attn_drop_rate; /* transformers */
     bool qk_norm;                                         /* transformers */
     int64_t img_size;                                     /* side of the images; 0: what comes */
+    int64_t spatial_size, temporal_size;                  /* side and frames of the clips that positions are made for; 0: the published ones */
     const void *params;                                   /* the fields of the encoder in the configuration, for families with such of their own */
 } gv_model_options;
 extern const gv_field gv_model_option_fields[];
@@ -52,6 +53,7 @@ typedef struct gv_model {
     const gv_pretrained_cfg *cfgs;
     size_t cfg_count;            /* those of one architecture stand together, its default first */
     const char *classifier;      /* "fc", "head" */
+    int classifier_axes;         /* it is a convolution over that many axes (gv_head_in.axes); 0: a linear layer */
     const char *first_conv;      /* of most variants: "conv1", "patch_embed.proj" */
     int64_t (*num_features)(const void *variant);              /* NULL: the graph tells */
     int64_t (*patch_size)(const void *variant);                /* NULL: none */
@@ -63,6 +65,7 @@ typedef struct gv_model {
     const char *(*unused_prefix)(const void *variant);         /* of published tensors that have no use here, or NULL */
     bool any_channels;           /* weights come with any number of input channels, not with 3 alone */
     bool transformer;
+    bool made_for_clips;         /* its positions have the size that spatial_size and temporal_size give */
 } gv_model;
 
 #define GV_MODEL(n) extern const gv_model gv_model_##n;

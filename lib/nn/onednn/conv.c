@@ -2,6 +2,7 @@
  * every run, because training changes them every step. */
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/depthwise.h"
+#include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/product_amx.h"
 #include "nn/ops/attr.h"
@@ -38,7 +39,7 @@ int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
     const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL, *more = c->nin > 3 && c->in[3].ndim >= 0 ? &c->in[3] : NULL;
-    if (!more && !o->relu && dn_depthwise_forward(ctx, c, k) == GV_OK)
+    if ((!more && !o->relu && dn_depthwise_forward(ctx, c, k) == GV_OK) || dn_depthwise_nd_forward(ctx, c, k) == GV_OK)
         return GV_OK;
     if (more && (more->dtype != c->out[0].dtype || more->count != c->out[0].count))
         return GV_UNSUPPORTED;

@@ -2,6 +2,7 @@
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_turned.h"
 #include "nn/onednn/depthwise.h"
+#include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/product_amx.h"
 #include "nn/ops/attr.h"
@@ -9,7 +10,7 @@
 int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (dn_depthwise_dgrad(ctx, c, k) == GV_OK)
+    if (dn_depthwise_dgrad(ctx, c, k) == GV_OK || dn_depthwise_nd_dgrad(ctx, c, k) == GV_OK)
         return GV_OK;
     if (dn_conv_is_product(&o->window)) {
         dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1 };

@@ -2,6 +2,7 @@
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_patches.h"
 #include "nn/onednn/depthwise.h"
+#include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
@@ -24,7 +25,7 @@ static bool bf16_is_slow(const gv_call *c, const gv_window *win)
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (dn_wgrad_amx(ctx, c, k) == GV_OK)
+    if (dn_depthwise_nd_wgrad(ctx, c, k) == GV_OK || dn_wgrad_amx(ctx, c, k) == GV_OK)
         return GV_OK;
     if (gv_wgrad_bf16_serves(c) && ((c->in[0].shape[c->in[0].ndim - 1] >= FEW && !gv_onednn_has_amx()) || bf16_is_slow(c, &o->window)))
         return gv_wgrad_bf16(ctx, c, k);

@@ -20,7 +20,7 @@ typedef struct gv_permute_attr { int axes[GV_MAX_DIMS]; } gv_permute_attr; /* ou
 typedef struct gv_slice_attr { int axis; int64_t start, len; } gv_slice_attr;
 typedef struct gv_pad_attr { int axis; int64_t before, after; } gv_pad_attr;
 typedef struct gv_concat_attr { int axis; } gv_concat_attr;
-typedef struct gv_constant_attr { double value; } gv_constant_attr;
+typedef struct gv_constant_attr { double value; const double *table; } gv_constant_attr; /* table: a value for each element, NULL: one for all */
 typedef struct gv_dropout_attr { double p; bool per_sample; uint64_t key; } gv_dropout_attr; /* key: hash of the module path */
 typedef struct gv_noise_attr { double std; uint64_t key; } gv_noise_attr;
 enum { GV_ROTARY_MOST = 512 }; /* channels of a head */

@@ -5,7 +5,13 @@
 #define GV_KERNELS "nn/ops/gather_grad.c"
 #include "nn/ops/types.h"
 
-const gv_op gv_op_gather_grad = { .name = "gather_grad", .wants = "oa", GV_PLAIN(gather_grad_run) };
+/* The rows of a parameter have another type than activations: that of dx decides. */
+static int run(const gv_call *c)
+{
+    return c->out[0].dtype == GV_F64T ? gather_grad_run_f64(c) : c->out[0].dtype == GV_BF16 ? gather_grad_run_bf16(c) : gather_grad_run_f32(c);
+}
+
+const gv_op gv_op_gather_grad = { .name = "gather_grad", .flags = GV_OP_ANY_TYPE, .wants = "oa", .plain_f32 = run };
 #else
 GV_HOT static void F(gather_grad_body)(void *p, int64_t begin, int64_t end)
 {

@@ -29,6 +29,8 @@ bool gv_is_vector(gv_graph *g, gv_op_id op, const char *what, gv_val v, int64_t 
 
 /* A tensor of one number. */
 gv_val gv_constant(gv_graph *g, double value, gv_class cls, const int64_t *shape, int ndim);
+/* A tensor of given numbers, which stay in the graph's arena (lent for its life). No gradient. */
+gv_val gv_table(gv_graph *g, const double *values, gv_class cls, const int64_t *shape, int ndim);
 
 /* The backward node of attention; lse is its second output. */
 gv_val gv_self_attention_grad(gv_graph *g, gv_val qkv, gv_val lse, gv_val dy, const gv_attention_attr *o);
