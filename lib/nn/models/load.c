@@ -76,9 +76,16 @@ static bool same_shape(const gv_load_tensor *t, const gv_param_info *p)
     return t->ndim == p->ndim && !memcmp(t->shape, p->shape, (size_t)p->ndim * sizeof *p->shape);
 }
 
+/* The weight of a module that sees the input's channels; more than one is a list with spaces. */
 static bool is_first_conv(const struct job *j, const gv_param_info *p)
 {
-    return inside(p->name, j->o->first_conv) && !strcmp(p->name + strlen(j->o->first_conv), ".weight");
+    for (const char *m = j->o->first_conv; m && *m;) {
+        size_t n = strcspn(m, " ");
+        if (!strncmp(p->name, m, n) && !strcmp(p->name + n, ".weight"))
+            return true;
+        m += n + (m[n] == ' ');
+    }
+    return false;
 }
 
 /* A first convolution that differs in its input channels alone, and was published for 3 (or was itself adapted: 1) or for any number. */

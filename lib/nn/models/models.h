@@ -54,7 +54,7 @@ typedef struct gv_model {
     size_t cfg_count;            /* those of one architecture stand together, its default first */
     const char *classifier;      /* "fc", "head" */
     int classifier_axes;         /* it is a convolution over that many axes (gv_head_in.axes); 0: a linear layer */
-    const char *first_conv;      /* of most variants: "conv1", "patch_embed.proj" */
+    const char *first_conv;      /* of most variants: "conv1", "patch_embed.proj"; where several modules see the input, all of them, with spaces */
     int64_t (*num_features)(const void *variant);              /* NULL: the graph tells */
     int64_t (*patch_size)(const void *variant);                /* NULL: none */
     const char *(*first_conv_of)(const void *variant);         /* NULL: first_conv */

@@ -105,6 +105,6 @@ const gv_model gv_model_slowfast = {
     .name = "slowfast", .summary = "a slow and a fast pathway over one clip", .source = "pytorchvideo/models/hub/slowfast.py",
     .encoder = "pytorchvideo", .axes = 1u << 3,
     .variants = variants, .variant_size = sizeof *variants, .variant_count = GV_COUNT(variants),
-    .cfgs = cfgs, .cfg_count = GV_COUNT(cfgs), .classifier = "blocks.6.proj", .first_conv = "blocks.0.multipathway_blocks.0.conv",
+    .cfgs = cfgs, .cfg_count = GV_COUNT(cfgs), .classifier = "blocks.6.proj", .first_conv = "blocks.0.multipathway_blocks.0.conv blocks.0.multipathway_blocks.1.conv",
     .num_features = num_features, .build = build,
 };
