@@ -9,7 +9,7 @@
 
 struct forward {
     const char *checkpoint;
-    bool features, attention, profile;
+    bool features, attention, profile, tune;
 };
 
 static const gv_field fields[] = {
@@ -17,6 +17,7 @@ static const gv_field fields[] = {
     GV_BOOL(struct forward, features, false, "write the pooled features instead of predictions"),
     GV_BOOL(struct forward, attention, false, "with each prediction the attention of a bag's instances [branches,n], and their coords [n,2]"),
     GV_BOOL(struct forward, profile, false, "time every node of the network's graph and print a table at the end"),
+    GV_BOOL(struct forward, tune, false, "measure which kernels are fastest on this machine first, and keep the answers for later runs"),
     GV_END,
 };
 
@@ -28,6 +29,7 @@ typedef struct state {
     gv_facts facts;
     gv_store *store;
     gv_plans plans;
+    gv_tuning *tuning; /* measured kernels */
     int64_t piece; /* samples that go through the network at a time; 0: not decided */
 } state;
 
@@ -48,6 +50,11 @@ static int prepare(void *arg, gv_network *net, gv_err *err)
     return r;
 }
 
+static int keep_measured(void *arg, gv_err *err)
+{
+    return gv_tuned_save(((state *)arg)->tuning, err);
+}
+
 static int start(state *w, const gv_record *rec, gv_err *err)
 {
     const gv_config *c = w->st->config;
@@ -65,10 +72,15 @@ static int start(state *w, const gv_record *rec, gv_err *err)
     if (r < 0)
         return r;
     gv_threads_set(o.threads);
+    if ((r = gv_tuned_open(&w->tuning, &o, NULL, err)) < 0)
+        return r;
+    if (w->o->tune)
+        gv_tuned_measure(w->tuning);
     gv_profile *profile = NULL;
     if (w->o->profile && (r = gv_profile_open(&profile, err)) < 0)
         return r;
-    w->plans = (gv_plans){ .profile = profile, .c = c, .f = &w->facts, .store = w->store, .phase = GV_EVAL, .what = w->o->features ? GV_NET_FEATURES : 0, .options = o };
+    w->plans = (gv_plans){ .profile = profile, .c = c, .f = &w->facts, .store = w->store, .phase = GV_EVAL, .what = w->o->features ? GV_NET_FEATURES : 0, .options = o,
+                           .tuning = w->tuning, .measured = keep_measured, .measured_arg = w };
     return GV_OK;
 }
 
@@ -239,6 +251,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
         r = show_profile(&w->plans, err);
     gv_plans_close(&w->plans);
     gv_profile_close(w->plans.profile);
+    gv_tuning_close(w->tuning);
     gv_store_close(w->store);
     return r;
 }

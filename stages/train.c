@@ -13,6 +13,7 @@ static const gv_field fields[] = {
     GV_OPT_STR(struct gv_train_options, sanity, "another stream of validation batches: training.num_sanity_val_steps of it are tried before the first step"),
     GV_BOOL(struct gv_train_options, resume, false, "go on from checkpoints/resume.safetensors"),
     GV_BOOL(struct gv_train_options, profile, false, "time every node of a training step and print a table at the end"),
+    GV_BOOL(struct gv_train_options, tune, false, "measure which kernels are fastest on this machine before the first step, and keep the answers for later runs"),
     GV_I64(struct gv_train_options, lock_fd, -1, -1, 1 << 20, "", "descriptor that holds the run's lock already"),
     GV_I64(struct gv_train_options, samples, 0, 0, INT64_MAX, "samples", "training samples of an epoch, for progress alone"),
     GV_I64(struct gv_train_options, val_samples, 0, 0, INT64_MAX, "samples", "validation samples of an epoch, for progress alone"),
@@ -116,6 +117,28 @@ static int one_record(gv_trainer *w, const gv_record *rec, gv_err *err)
     return r;
 }
 
+/* plan.json: the kernels of a whole batch's plan, and all measured choices, those for other batch sizes too. */
+static int write_plan(gv_trainer *w, gv_err *err)
+{
+    gv_buf text = { 0 };
+    char path[4200];
+    snprintf(path, sizeof path, "%s/plan.json", w->o->run);
+    int r = gv_plan_describe(w->plans.v[0].plan, w->tuning, &text, err);
+    if (r == GV_OK)
+        r = gv_file_write(path, text.data, text.len, err);
+    gv_buf_release(&text);
+    return r;
+}
+
+/* A plan has added to the table: kept before the plan runs. */
+static int keep_measured(void *arg, gv_err *err)
+{
+    gv_trainer *w = arg;
+    int r = gv_tuned_save(w->tuning, err);
+    return r == GV_OK && w->o->run ? write_plan(w, err) : r;
+}
+
+
 /* What samples look like is known, and n of them: make everything; then, on resume, what the last epoch should have published is
  * published again. */
 static int start(gv_trainer *w, int64_t n, gv_err *err)
@@ -127,7 +150,14 @@ static int start(gv_trainer *w, int64_t n, gv_err *err)
     o.grad_scale = 1.0 / (double)w->c->training.gradient_accumulation_steps;
     w->plans = (gv_plans){ .profile = w->profile, .c = w->c, .f = &w->facts, .phase = GV_TRAIN, .what = GV_NET_LOSS | (w->c->task.mixup ? GV_NET_MIX : 0), .options = o };
     gv_threads_set(o.threads);
-    int r = gv_store_open(&w->store, o.precision, err);
+    int r = gv_tuned_open(&w->tuning, &o, w->resumed ? w->o->run : NULL, err);
+    if (r == GV_OK && w->o->tune)
+        gv_tuned_measure(w->tuning);
+    w->plans.tuning = w->eval.tuning = w->tuning;
+    w->plans.measured = w->eval.measured = keep_measured;
+    w->plans.measured_arg = w->eval.measured_arg = w;
+    if (r == GV_OK)
+        r = gv_store_open(&w->store, o.precision, err);
     w->plans.store = w->eval.store = w->store;
     gv_network *net;
     gv_plan *plan;
@@ -138,15 +168,8 @@ static int start(gv_trainer *w, int64_t n, gv_err *err)
     if (r == GV_OK && w->t.epoch_end)
         r = gv_trainer_publish(w, net, err);
     w->t.epoch_end = false;
-    if (r == GV_OK && w->o->run) {
-        gv_buf plan_text = { 0 };
-        char path[4200];
-        snprintf(path, sizeof path, "%s/plan.json", w->o->run);
-        r = gv_plan_describe(plan, &plan_text, err);
-        if (r == GV_OK)
-            r = gv_file_write(path, plan_text.data, plan_text.len, err);
-        gv_buf_release(&plan_text);
-    }
+    if (r == GV_OK && w->o->run)
+        r = write_plan(w, err);
     if (r == GV_OK && w->o->sanity && w->c->training.num_sanity_val_steps && !w->t.step && !w->t.epoch)
         r = gv_trainer_sanity(w, err);
     w->saved = w->epoch_began = gv_trainer_now();
@@ -263,6 +286,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     gv_plans_close(&w->plans);
     gv_profile_close(w->profile);
     gv_plans_close(&w->eval);
+    gv_tuning_close(w->tuning);
     gv_optimizer_close(w->opt);
     gv_undo_close(&w->undo);
     gv_store_close(w->store);

@@ -7,11 +7,12 @@
     GV_BOOL(V, print_pipeline, false, "print the shell pipeline that would run, and stop"), \
     GV_BOOL(V, progress, true, "show progress")
 #define PROFILE_ROW GV_BOOL(V, profile, false, "time every node of the network's graph and print a table at the end: milliseconds, bytes, multiply-adds, share of the machine's measured roof")
-static const gv_field driver_fields[] = { DRIVER_ROWS, GV_END }, driver_engine_fields[] = { DRIVER_ROWS, PROFILE_ROW, GV_END };
+#define TUNE_ROW GV_BOOL(V, tune, false, "measure which kernels are fastest on this machine first, and keep the answers for later runs (results change by rounding)")
+static const gv_field driver_fields[] = { DRIVER_ROWS, GV_END }, driver_engine_fields[] = { DRIVER_ROWS, PROFILE_ROW, TUNE_ROW, GV_END };
 /* hi bounds the number of words: `--resume` alone, or with the directory. */
 static const gv_field driver_train_fields[] = {
     { .name = "resume", .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(V, resume, gv_strs), .hi.i = 1, .unit = "", .help = "go on with the run in this directory; bare: with the newest unfinished run of the same config" },
-    DRIVER_ROWS, PROFILE_ROW, GV_END
+    DRIVER_ROWS, PROFILE_ROW, TUNE_ROW, GV_END
 };
 
 static const char *const train_blocks[] = {

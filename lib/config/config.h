@@ -165,7 +165,7 @@ struct gv_mlflow_logger { const char *tracking_uri, *experiment_name, *run_name;
 
 /* Options of the driver: they steer a start and never enter a config. */
 struct gv_driver_options {
-    bool dry_run, print_pipeline, progress, profile;
+    bool dry_run, print_pipeline, progress, profile, tune;
     gv_strs resume; /* v NULL: not given; n 0: bare; n 1: the run directory */
 };
 

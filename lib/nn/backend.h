@@ -9,7 +9,7 @@
 
 #include "nn/graph.h"
 
-enum { GV_BACKEND_VERSION = 2, GV_UNSUPPORTED = 1, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
+enum { GV_BACKEND_VERSION = 3, GV_UNSUPPORTED = 1, GV_NO_CANDIDATE = 2, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
 
 /* One tensor as a kernel sees it: dense, row-major in the logical (channels-last) shape. */
 typedef struct gv_desc {
@@ -53,6 +53,10 @@ typedef struct gv_backend {
     void (*close)(void *ctx);
     /* c has node, attr, in, out filled (no pointers). */
     int (*compile)(void *ctx, const gv_call *c, gv_kernel *k, gv_err *err);
+    /* The n-th kernel, from 0, of the ops that have a choice, whatever the rules of compile say: GV_OK; GV_UNSUPPORTED: it does not serve this call;
+     * GV_NO_CANDIDATE: there are no more. NULL: there is never a choice. Kernels that serve one call differ by their names. */
+    int (*candidate)(void *ctx, const gv_call *c, int n, gv_kernel *k, gv_err *err);
+    void (*machine)(char *text, size_t size); /* library, version, instruction set: where measured choices hold; NULL: nowhere */
     bool (*has_bf16)(void); /* the processor multiplies bf16 */
 } gv_backend;
 

@@ -272,7 +272,8 @@ typedef struct gv_plan_options {
     bool frozen;         /* the store's tensors stay as they are while the plan lives (inference): norms fold into convolutions, weights are packed once */
     bool unfused;        /* for tests: the graph as it was built, without the fusions of rewrite.h */
     bool guard;          /* for tests: no buffer shares memory, and bytes around each are checked after every node */
-    const char *choices; /* NULL, or a plan.json text whose kernel choices are to be used */
+    struct gv_tuning *tuning; /* measured choices of kernels (tune.h); NULL: the rules alone. Lent while the plan is made */
+    int candidate;       /* for tests: k > 0 takes the k-th kernel of the backend's tables where that serves */
 } gv_plan_options;
 
 typedef struct gv_feed { const char *name; const void *data; gv_dtype dtype; } gv_feed; /* shape as declared by gv_input; read during the run, not copied. REAL and STAT
@@ -284,13 +285,14 @@ void gv_plan_close(gv_plan *p);
 int gv_plan_run(gv_plan *p, const gv_feed *feeds, int n, uint64_t step, gv_err *err) GV_MUST_USE;
 /* After a run: the value of a named output; valid until the next run of any plan of the same store (they share memory). */
 const gv_stored *gv_plan_output(const gv_plan *p, const char *name);
-/* For a summary: bytes of the arena of intermediates, number of nodes, and the choices as JSON text. */
+/* For a summary: bytes of the arena of intermediates, number of nodes, and the kernels chosen as JSON text, with a table of measured ones (may be NULL)
+ * behind them. */
 size_t gv_plan_bytes(const gv_plan *p);
 int gv_plan_nodes(const gv_plan *p);
 /* How many of n samples to run at a time where they do not depend on each other (inference), told from a plan of `few` samples: as many as
  * leave the intermediates in the last cache, in pieces of one size if n has such a divisor; n where few samples already need more. */
 int64_t gv_plan_piece(const gv_plan *p, int64_t few, int64_t n);
-int gv_plan_describe(const gv_plan *p, gv_buf *json, gv_err *err) GV_MUST_USE;
+int gv_plan_describe(const gv_plan *p, const struct gv_tuning *t, gv_buf *json, gv_err *err) GV_MUST_USE;
 
 /* The backends that this program was linked with; NULL-terminated names. */
 bool gv_backend_known(const char *name);

@@ -2,6 +2,7 @@
 #include "nn/place.h"
 #include "nn/profile.h"
 #include "nn/rewrite.h"
+#include "nn/tune.h"
 #include "nn/ops/op.h"
 
 enum { FOREVER = 1 << 30, GUARD = 64, GUARD_BYTE = 0xa5 };
@@ -63,7 +64,13 @@ static gv_val root_of(const gv_plan *p, gv_val v, size_t *offset)
 static int choose(gv_plan *p, step *s, gv_err *err)
 {
     const gv_op *op = gv_op_of(s->call.node->op);
-    int r = p->backend->compile(p->ctx, &s->call, &s->kernel, err);
+    int r = GV_UNSUPPORTED;
+    if (p->o.candidate && p->backend->candidate)
+        r = p->backend->candidate(p->ctx, &s->call, p->o.candidate - 1, &s->kernel, err);
+    else if (p->o.tuning)
+        r = gv_tuning_choose(p->o.tuning, p->backend, p->ctx, &s->call, &s->kernel, err);
+    if (r == GV_UNSUPPORTED || r == GV_NO_CANDIDATE)
+        r = p->backend->compile(p->ctx, &s->call, &s->kernel, err);
     if (r < 0)
         return gv_fail_in(err, "module '%s', %s", s->call.node->path, op->name);
     if (r == GV_UNSUPPORTED) {
@@ -74,22 +81,6 @@ static int choose(gv_plan *p, step *s, gv_err *err)
     }
     if (s->kernel.scratch_bytes > p->scratch_bytes)
         p->scratch_bytes = s->kernel.scratch_bytes;
-    return GV_OK;
-}
-
-/* The kernel names of an earlier plan must be what this machine chooses too: a resumed run computes the same bytes or says why not. */
-static int check_choices(const gv_plan *p, gv_err *err)
-{
-    const char *at = p->o.choices;
-    static const char key[] = "\"kernel\":\"";
-    for (int i = 0; at && i < p->nsteps; i++) {
-        const step *s = &p->steps[i];
-        at = strstr(at, key);
-        size_t n = at ? strcspn(at += sizeof key - 1, "\"") : 0;
-        if (!at || strlen(s->kernel.name) != n || memcmp(at, s->kernel.name, n))
-            return gv_fail(err, GV_EUSAGE, "module '%s', %s: the run was planned with kernel '%.*s', this machine gives '%s'", s->call.node->path,
-                           gv_op_of(s->call.node->op)->name, (int)n, at ? at : "", s->kernel.name);
-    }
     return GV_OK;
 }
 
@@ -125,7 +116,7 @@ static int make_steps(gv_plan *p, gv_err *err)
             return r;
         s->call.self = s->kernel.self;
     }
-    return check_choices(p, err);
+    return GV_OK;
 }
 
 /* ---- places ---- */
@@ -341,7 +332,7 @@ int gv_plan_make(gv_plan **out, gv_graph *g, gv_store *s, const gv_plan_options 
     }
     if (r == GV_OK && (r = gv_store_workspace(s, p->bytes, err)) < 0)
         gv_fail_in(err, "the plan's buffers");
-    p->o.choices = NULL; /* the caller's text */
+    p->o.tuning = NULL; /* the caller's */
     p->o.backend = b->name;
     if (r < 0) {
         gv_plan_close(p);
@@ -517,7 +508,22 @@ static int add_desc(gv_buf *j, const gv_desc *d, gv_err *err)
     return r < 0 ? r : gv_buf_printf(j, err, "]\"");
 }
 
-int gv_plan_describe(const gv_plan *p, gv_buf *json, gv_err *err)
+/* The end of the object: the lines of the table, which hold no character that JSON quotes but the tab. */
+static int add_measured(gv_buf *json, const gv_tuning *t, gv_err *err)
+{
+    gv_buf text = { 0 };
+    int r = t && gv_tuning_count(t) ? gv_tuning_text(t, &text, err) : GV_OK;
+    for (const char *p = text.data; p && *p && r == GV_OK;) {
+        size_t n = strcspn(p, "\n"), key = strcspn(p, "\t\n");
+        r = gv_buf_printf(json, err, "%s\n\"%.*s%s%.*s\"", p == text.data ? ",\"measured\":[" : ",", (int)key, p, key < n ? "\\t" : "", key < n ? (int)(n - key - 1) : 0, p + key + 1);
+        p += n + 1;
+    }
+    r = r < 0 ? r : gv_buf_printf(json, err, "%s}\n", text.len ? "]" : "");
+    gv_buf_release(&text);
+    return r;
+}
+
+int gv_plan_describe(const gv_plan *p, const gv_tuning *t, gv_buf *json, gv_err *err)
 {
     static const char *const precision[] = { "no", "bf16", "fp64" };
     int r = gv_buf_printf(json, err, "{\"backend\":\"%s\",\"precision\":\"%s\",\"threads\":%d,\"bytes\":%zu,\"nodes\":[", p->backend->name,
@@ -536,5 +542,6 @@ int gv_plan_describe(const gv_plan *p, gv_buf *json, gv_err *err)
         }
         r = r < 0 ? r : gv_buf_printf(json, err, "]}");
     }
-    return r < 0 ? r : gv_buf_printf(json, err, "]}\n");
+    r = r < 0 ? r : gv_buf_printf(json, err, "]");
+    return r < 0 ? r : add_measured(json, t, err);
 }

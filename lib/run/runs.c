@@ -147,6 +147,8 @@ int gv_runs_forward(gv_pipeline_plan *p, const gv_config *c, const char *label, 
         r = gv_pipe_option(p, n, "--features", NULL, err);
     if (r == GV_OK && c->driver.profile)
         r = gv_pipe_option(p, n, "--profile", NULL, err);
+    if (r == GV_OK && c->driver.tune)
+        r = gv_pipe_option(p, n, "--tune", NULL, err);
     if (r == GV_OK)
         r = gv_pipe_connect(p, b, n, NULL, err);
     return r < 0 ? r : n;

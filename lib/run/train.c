@@ -74,6 +74,8 @@ static int plan(job *j, gv_arena *arena, gv_err *err)
         r = gv_pipe_option(p, n, "--resume", NULL, err);
     if (r == GV_OK && c->driver.profile)
         r = gv_pipe_option(p, n, "--profile", NULL, err);
+    if (r == GV_OK && c->driver.tune)
+        r = gv_pipe_option(p, n, "--tune", NULL, err);
     if (r == GV_OK)
         r = number_option(p, n, "--samples", j->r.data.split[GV_SPLIT_TRAIN].n, err);
     if (r == GV_OK && v >= 0)

@@ -45,6 +45,7 @@ static int make(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void 
         r = gv_network_differentiate(w, err);
     if (r == GV_OK && prepare)
         r = prepare(arg, w, err);
+    p->options.tuning = p->tuning;
     if (r == GV_OK)
         r = gv_plan_make(&q, w->graph, p->store, &p->options, err);
     if (r == GV_OK && p->profile && (r = gv_plan_profile(q, p->profile, err)) < 0)
@@ -64,6 +65,7 @@ int gv_plans_for(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void
     while (at < p->n && (p->v[at].batch != batch || p->v[at].length != length))
         at++;
     if (at == p->n) {
+        size_t known = p->tuning ? gv_tuning_count(p->tuning) : 0;
         int r = make(p, batch, length, prepare, arg, net, plan, err);
         if (r < 0)
             return r;
@@ -72,6 +74,8 @@ int gv_plans_for(gv_plans *p, int64_t batch, int64_t length, int (*prepare)(void
         p->v[at].length = length;
         p->v[at].net = *net;
         p->v[at].plan = *plan;
+        if (p->measured && gv_tuning_count(p->tuning) > known && (r = p->measured(p->measured_arg, err)) < 0)
+            return r;
     }
     p->v[at].used = ++p->clock;
     *net = p->v[at].net;

@@ -12,6 +12,7 @@
 #include "nn/models/models.h"
 #include "nn/peft/peft.h"
 #include "nn/nn.h"
+#include "nn/tune.h"
 #include "nn/optim/optim.h"
 #include "stream/stream.h"
 #include "weights/weights.h"
@@ -91,6 +92,16 @@ int gv_gradients_write(gv_store *s, const gv_plan *plan, const char *path, gv_er
 /* "checkpoints/last.safetensors" or ".pt" below a run; NULL-terminated into out. */
 void gv_checkpoint_path(const gv_config *c, const char *run, const char *name, char *out, size_t size);
 
+/* ---- kernels that were measured on this machine (--tune; nn/tune.h) ---- */
+
+/* The table of this machine, from ${XDG_CACHE_HOME:-~/.cache}/glovita (GLOVITA_KERNELS names another file; empty: none); with `run`, a
+ * directory, what its plan.json holds instead, so that a resumed run computes what it would have. A table that cannot be read is told and left. */
+int gv_tuned_open(gv_tuning **t, const gv_plan_options *o, const char *run, gv_err *err) GV_MUST_USE;
+/* Measure from now on, telling on stderr where another kernel than the rules' is the faster one. */
+void gv_tuned_measure(gv_tuning *t);
+/* Back into that file, with what it held when it was opened. */
+int gv_tuned_save(const gv_tuning *t, gv_err *err) GV_MUST_USE;
+
 /* ---- plans, one for each batch size (and length of bags) that occurs, sharing the store and its memory ---- */
 
 enum { GV_PLANS = 16 };
@@ -103,6 +114,9 @@ typedef struct gv_plans {
     unsigned what;
     gv_plan_options options;
     struct gv_profile *profile; /* NULL: nothing is timed; nn/profile.h */
+    gv_tuning *tuning;          /* NULL: kernels by the rules */
+    int (*measured)(void *arg, gv_err *err); /* NULL, or called when a new plan has added to the table */
+    void *measured_arg;
     struct { int64_t batch, length; uint64_t used; gv_network *net; gv_plan *plan; } v[GV_PLANS]; /* v[0] stays */
     int n;
     uint64_t clock;

@@ -22,7 +22,7 @@
 
 struct gv_train_options {
     const char *run, *val, *sanity;
-    bool resume, profile;
+    bool resume, profile, tune;
     int64_t lock_fd, samples, val_samples;
 };
 
@@ -34,6 +34,7 @@ typedef struct gv_trainer {
     gv_reader *train, *val;
     gv_store *store;
     gv_plans plans, eval;
+    gv_tuning *tuning;      /* measured kernels */
     gv_profile *profile;    /* of training steps; NULL: nothing is timed */
     gv_optimizer *opt;
     gv_undo undo;

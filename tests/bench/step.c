@@ -26,6 +26,7 @@
 #include "nn/models/models.h"
 #include "nn/optim/optim.h"
 #include "nn/profile.h"
+#include "nn/tune.h"
 #include "tests/bench/bench.h"
 #include "weights/weights.h"
 #include <inttypes.h>
@@ -41,7 +42,7 @@ typedef struct options {
     const char *encoder; /* the kind of encoder */
     const void *params;  /* its fields, or NULL */
     double lr, weight_decay;
-    bool bf16, infer, features, profile;
+    bool bf16, infer, features, profile, tune;
 } options;
 
 typedef struct work {
@@ -53,6 +54,7 @@ typedef struct work {
     gv_plan *plan;
     gv_optimizer *opt;
     gv_profile *profile;
+    gv_tuning *tuning;
     gv_roof roof;
     gv_weights *file;
     const float *x;
@@ -90,7 +92,7 @@ static void shape(options *o)
 static int usage(const char *what)
 {
     fprintf(stderr, "step: error: %s; usage: step MODEL [--batch N] [--size S] [--classes K] [--precision no|bf16] [--threads T] [--infer] [--features] [--steps N] "
-                    "[--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile] [--recompute no|auto|cheap|blocks]\n", what);
+                    "[--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile] [--tune] [--recompute no|auto|cheap|blocks]\n", what);
     return 2;
 }
 
@@ -109,7 +111,7 @@ static int parse(options *o, int argc, char **argv)
     struct { const char *name; int64_t *number; double *real; const char **text; bool *flag; } table[] = {
         { "--batch", .number = &o->batch }, { "--size", .number = &o->size }, { "--classes", .number = &o->classes }, { "--threads", .number = &o->threads },
         { "--steps", .number = &o->steps }, { "--lr", .real = &o->lr }, { "--weight_decay", .real = &o->weight_decay }, { "--optimizer", .text = &o->optimizer }, { "--recompute", .text = &o->recompute },
-        { "--weights", .text = &o->weights }, { "--input", .text = &o->input }, { "--infer", .flag = &o->infer }, { "--features", .flag = &o->features }, { "--profile", .flag = &o->profile },
+        { "--weights", .text = &o->weights }, { "--input", .text = &o->input }, { "--infer", .flag = &o->infer }, { "--features", .flag = &o->features }, { "--profile", .flag = &o->profile }, { "--tune", .flag = &o->tune },
     };
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
@@ -234,6 +236,14 @@ static int load(work *w, gv_err *err)
     return r;
 }
 
+static void told(void *arg GV_UNUSED, const char *key, const gv_tuned *v, int n)
+{
+    fprintf(stderr, "%s:", key);
+    for (int i = 0; i < n; i++)
+        fprintf(stderr, " %s %.3f ms%s", v[i].name, v[i].ms, v[i].by_rules ? " (rules)" : "");
+    fputc('\n', stderr);
+}
+
 static int ready(work *w, gv_err *err)
 {
     const options *o = &w->o;
@@ -256,6 +266,9 @@ static int ready(work *w, gv_err *err)
     if (r == GV_OK && !o->infer)
         r = gv_optimizer_open(&w->opt, o->optimizer, &h, &(gv_optim_groups){ 0 }, w->store, w->graph, err);
     gv_plan_options plan = { .precision = p, .backend = "onednn", .threads = threads, .keep_grads = !o->infer, .overwrite_grads = true, .grad_scale = 1, .frozen = o->infer, .recompute = (gv_recompute_level)level_of(o) };
+    if (r == GV_OK && o->tune && (r = gv_tuning_open(&w->tuning, plan.backend, threads, err)) == GV_OK)
+        gv_tuning_measure(w->tuning, told, NULL);
+    plan.tuning = w->tuning;
     if (r == GV_OK)
         r = gv_plan_make(&w->plan, w->graph, w->store, &plan, err);
     int64_t piece = r == GV_OK && w->piece < o->batch ? gv_plan_piece(w->plan, w->piece, o->batch) : w->piece;
@@ -378,6 +391,7 @@ int main(int argc, char **argv)
     if (r < 0)
         fprintf(stderr, "step: error: %s\n", err.text);
     gv_plan_close(w->plan);
+    gv_tuning_close(w->tuning);
     gv_profile_close(w->profile);
     gv_optimizer_close(w->opt);
     gv_store_close(w->store);

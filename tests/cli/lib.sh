@@ -17,6 +17,8 @@ PATH=${GLOVITA_BIN:-$ROOT/bin}:$PATH
 LC_ALL=C
 export ROOT FIXTURES PATH LC_ALL
 unset GLOVITA_EVENTS GLOVITA_LOG GV_FAIL
+GLOVITA_KERNELS= # kernels by the rules, whatever was measured on this machine
+export GLOVITA_KERNELS
 T=$(mktemp -d "${TMPDIR:-/tmp}/glovita-test.XXXXXX") || exit 2
 trap 'cd /; chmod -R u+w "$T" 2>/dev/null; rm -rf "$T"' EXIT
 trap 'exit 130' HUP INT TERM

@@ -33,7 +33,7 @@ static int updates(const gv_plan *p)
     gv_buf j = { 0 };
     gv_err err = { 0 };
     int n = 0;
-    if (gv_plan_describe(p, &j, &err) < 0)
+    if (gv_plan_describe(p, NULL, &j, &err) < 0)
         return -1;
     for (const char *t = j.data; (t = strstr(t, "\"op\":\"update\"")); t++)
         n += strchr(t, ',') && strchr(strstr(t, "\"in\":["), ',') < strchr(strstr(t, "\"in\":["), ']');

@@ -50,7 +50,7 @@ static inline void network_run(struct outcome *o, const struct network *w, const
         gv_feed feeds[] = { { "x", x, GV_F64T }, { "y", y, GV_I64T } };
         for (int k = 0; k < w->runs; k++)
             r = r < 0 ? r : gv_plan_run(o->p, feeds, 2, w->same_step ? 1 : (uint64_t)k, &err);
-        r = r < 0 ? r : gv_plan_describe(o->p, &o->text, &err);
+        r = r < 0 ? r : gv_plan_describe(o->p, NULL, &o->text, &err);
     }
     if (!o->p || r < 0) {
         printf("Bail out! %s: %s\n", w->name, err.text);

@@ -65,7 +65,7 @@ static bool has(const gv_plan *p, const char *text)
 {
     gv_buf j = { 0 };
     gv_err err = { 0 };
-    bool r = gv_plan_describe(p, &j, &err) == GV_OK && strstr(j.data, text);
+    bool r = gv_plan_describe(p, NULL, &j, &err) == GV_OK && strstr(j.data, text);
     gv_buf_release(&j);
     return r;
 }

@@ -46,8 +46,8 @@ int gv_onednn_batchnorm_train(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv
     if (c->nin > 3 && c->in[3].ndim >= 0 && (c->in[3].dtype != x->dtype || c->in[3].count != x->count))
         return GV_UNSUPPORTED;
     if (given)
-        return dn_own(ctx, k, x->dtype == GV_F32T ? given_f32 : given_bf16, bn_scratch(ctx, C));
-    return dn_own(ctx, k, x->dtype == GV_F32T ? train_f32 : train_bf16, bn_scratch(ctx, C));
+        return dn_own(ctx, k, x->dtype == GV_F32T ? given_f32 : given_bf16, bn_scratch(C));
+    return dn_own(ctx, k, x->dtype == GV_F32T ? train_f32 : train_bf16, bn_scratch(C));
 }
 
 int gv_onednn_batchnorm_eval(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
@@ -59,7 +59,7 @@ int gv_onednn_batchnorm_eval(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
     for (int i = 1; i < 5; i++)
         if (!dn_f32_or_absent(&c->in[i]))
             return GV_UNSUPPORTED;
-    return dn_own(ctx, k, x->dtype == GV_F32T ? eval_f32 : eval_bf16, bn_scratch(ctx, C));
+    return dn_own(ctx, k, x->dtype == GV_F32T ? eval_f32 : eval_bf16, bn_scratch(C));
 }
 #else
 
@@ -143,7 +143,7 @@ static void F(apply)(void *p, int64_t begin, int64_t end)
 static int F(train_one)(const gv_call *c, bool further GV_UNUSED)
 {
     const gv_batchnorm_attr *o = c->attr;
-    int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C, parts = dn_count_parts(c, R, C);
+    int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C, parts = dn_count_parts(R, C);
     dn_over_parts(c, parts, F(statistics));
     const float *w = c->in[1].ndim < 0 ? NULL : c->x[1], *b = c->in[2].ndim < 0 ? NULL : c->x[2];
     float *mean = c->y[1], *invstd = c->y[2], *var = c->y[3], *scale = bn_row(c, C, 0), *centre = bn_row(c, C, 1), *bias = bn_row(c, C, 2);

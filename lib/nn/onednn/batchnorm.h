@@ -1,4 +1,4 @@
-/* What the batch norm kernels share: the scratch, which holds for each thread's part its statistics and behind the parts three rows for
+/* What the batch norm kernels share: the scratch, which holds for each part its statistics and behind the parts three rows for
  * the pass that applies them. */
 #ifndef GV_NN_ONEDNN_BATCHNORM_H
 #define GV_NN_ONEDNN_BATCHNORM_H
@@ -56,15 +56,15 @@ static inline bn_part bn_part_of(void *scratch, int64_t part, int64_t C)
     return (bn_part){ (double *)p, (double *)(p + d), (float *)(p + 2 * d), (float *)(p + 2 * d + f), (float *)(p + 2 * d + 2 * f) };
 }
 
-static inline size_t bn_scratch(const gv_onednn *ctx, int64_t C)
+static inline size_t bn_scratch(int64_t C)
 {
-    return (size_t)ctx->threads * bn_part_bytes(C) + 4 * dn_round((size_t)C * sizeof(float));
+    return DN_PARTS * bn_part_bytes(C) + 4 * dn_round((size_t)C * sizeof(float));
 }
 
 /* Row i of the four behind the parts. */
 static inline float *bn_row(const gv_call *c, int64_t C, int i)
 {
-    return (float *)((char *)c->scratch + (size_t)dn_threads(c) * bn_part_bytes(C) + (size_t)i * dn_round((size_t)C * sizeof(float)));
+    return (float *)((char *)c->scratch + DN_PARTS * bn_part_bytes(C) + (size_t)i * dn_round((size_t)C * sizeof(float)));
 }
 
 #endif

@@ -45,7 +45,7 @@ int gv_onednn_batchnorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
         if (c->out[i].dtype != GV_F32T)
             return GV_UNSUPPORTED;
     bool stores = c->nout > 3 || !absent(c, 6) || !absent(c, 7);
-    int r = dn_own(ctx, k, x->dtype == GV_F32T ? grad_f32 : grad_bf16, bn_scratch(ctx, C));
+    int r = dn_own(ctx, k, x->dtype == GV_F32T ? grad_f32 : grad_bf16, bn_scratch(C));
     const unsigned dy = 1u << 1, y = 1u << 6, dy2 = 1u << 7;
     k->in_place[0] = stores && c->nout <= 3 ? dy | y | dy2 : 1u | dy; /* a stored dz must not lie over x */
     k->in_place[3] = dy | y | dy2;
@@ -187,7 +187,7 @@ static int F(grad_one)(const gv_call *c, bool further)
     int64_t C = bn_channels(&c->in[0]), R = c->in[0].count / C;
     const float *mean = c->x[2], *invstd = c->x[3], *w = c->in[4].ndim < 0 ? NULL : c->x[4], *bias = c->nin > 5 && c->in[5].ndim >= 0 ? c->x[5] : NULL;
     float *scale = bn_row(c, C, 0), *a = bn_row(c, C, 1), *b = bn_row(c, C, 2), *zero = bn_row(c, C, 3);
-    bn_grad o = { .x = c->x[0], .dy = c->x[1], .dx = c->y[0], .C = C, .R = R, .parts = dn_count_parts(c, R, C), .scratch = c->scratch, .mean = mean, .bias = bias ? bias : zero, .scale = scale, .a = a, .b = b };
+    bn_grad o = { .x = c->x[0], .dy = c->x[1], .dx = c->y[0], .C = C, .R = R, .parts = dn_count_parts(R, C), .scratch = c->scratch, .mean = mean, .bias = bias ? bias : zero, .scale = scale, .a = a, .b = b };
     const gv_batchnorm_grad_attr *attr = c->attr;
     o.y = c->nin > 6 && c->in[6].ndim >= 0 ? c->x[6] : NULL;
     o.dy2 = c->nin > 7 && c->in[7].ndim >= 0 ? c->x[7] : NULL;

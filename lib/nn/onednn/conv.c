@@ -1,5 +1,6 @@
 /* conv: x [N,s…,C] * w [O,C/groups,k…] + b [O] -> y [N,s'…,O]. Weights are packed (and, for bf16, narrowed) by one reorder in
  * every run, because training changes them every step. */
+#include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
@@ -35,19 +36,44 @@ static int leave_wrong(dnnl_primitive_desc_t pd, const gv_call *c, const gv_wind
     return r == GV_OK && !strcmp(name, "brgconv:avx512_core_amx") ? dn_status(dn_next(pd), "another convolution", err) : r;
 }
 
-int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+/* The bias, and what is added to the result (`more`); NULL: there is none. */
+static const gv_desc *optional(const gv_call *c, int i)
+{
+    return c->nin > i && c->in[i].ndim >= 0 ? &c->in[i] : NULL;
+}
+
+static bool adds_alike(const gv_call *c)
+{
+    const gv_desc *more = optional(c, 3);
+    return !more || (more->dtype == c->out[0].dtype && more->count == c->out[0].count);
+}
+
+static int depthwise(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return optional(c, 3) || ((const gv_conv_attr *)c->attr)->relu ? GV_UNSUPPORTED : dn_depthwise_forward(ctx, c, k);
+}
+
+static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_depthwise_nd_forward(ctx, c, k);
+}
+
+static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    const gv_desc *b = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL, *more = c->nin > 3 && c->in[3].ndim >= 0 ? &c->in[3] : NULL;
-    if ((!more && !o->relu && dn_depthwise_forward(ctx, c, k) == GV_OK) || dn_depthwise_nd_forward(ctx, c, k) == GV_OK)
-        return GV_OK;
-    if (more && (more->dtype != c->out[0].dtype || more->count != c->out[0].count))
+    if (!dn_conv_is_product(&o->window) || !adds_alike(c))
         return GV_UNSUPPORTED;
-    if (dn_conv_is_product(&o->window)) {
-        dn_product p = { .M = c->out[0].count / c->in[1].shape[0], .N = c->in[1].shape[0], .K = c->in[1].shape[1], .b = 1, .bias = b ? 2 : -1, .more = more ? 3 : -1, .turned = true, .relu = o->relu };
-        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
-            return GV_OK;
-    }
+    dn_product p = { .M = c->out[0].count / c->in[1].shape[0], .N = c->in[1].shape[0], .K = c->in[1].shape[1], .b = 1, .bias = optional(c, 2) ? 2 : -1,
+                     .more = optional(c, 3) ? 3 : -1, .turned = true, .relu = o->relu };
+    return dn_product_amx(ctx, c, &p, k, err);
+}
+
+static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_conv_attr *o = c->attr;
+    const gv_desc *b = optional(c, 2), *more = optional(c, 3);
+    if (!adds_alike(c))
+        return GV_UNSUPPORTED;
     dnnl_primitive_desc_t pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->in[0], &c->in[1], &c->out[0], b, dn_type(c->in[0].dtype), err);
@@ -78,4 +104,11 @@ int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     }
     dn_conv_drop(&d);
     return r;
+}
+
+const dn_candidate dn_conv_candidates[] = { { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = native }, { 0 } };
+
+int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return dn_by_rules(dn_conv_candidates, ctx, c, k, err);
 }

@@ -1,4 +1,5 @@
 /* conv_dgrad: dy [N,s'…,O], w [O,C/groups,k…] -> dx [N,s…,C]. */
+#include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_turned.h"
 #include "nn/onednn/depthwise.h"
@@ -7,25 +8,38 @@
 #include "nn/onednn/product_amx.h"
 #include "nn/ops/attr.h"
 
-int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+static int depthwise(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_depthwise_dgrad(ctx, c, k);
+}
+
+static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_depthwise_nd_dgrad(ctx, c, k);
+}
+
+/* One pixel wide: a product; with a stride its rows are spread over the pixels. */
+static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_window *w = &((const gv_conv_attr *)c->attr)->window;
+    dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1 };
+    if (!dn_conv_is_product(w)) {
+        if (w->dims != 2 || w->groups != 1 || w->kernel[0] * w->kernel[1] != 1 || w->pad[0] || w->pad[1] || w->stride[0] * w->stride[1] == 1)
+            return GV_UNSUPPORTED;
+        p.spread = true;
+        p.h = c->out[0].shape[1], p.w = c->out[0].shape[2], p.oh = c->in[0].shape[1], p.ow = c->in[0].shape[2], p.sh = w->stride[0], p.sw = w->stride[1];
+    }
+    return dn_product_amx(ctx, c, &p, k, err);
+}
+
+static bool has_tiles(const gv_call *c GV_UNUSED)
+{
+    return gv_onednn_has_amx();
+}
+
+static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (dn_depthwise_dgrad(ctx, c, k) == GV_OK || dn_depthwise_nd_dgrad(ctx, c, k) == GV_OK)
-        return GV_OK;
-    if (dn_conv_is_product(&o->window)) {
-        dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1 };
-        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
-            return GV_OK;
-    }
-    const gv_window *w = &o->window;
-    if (w->dims == 2 && w->groups == 1 && w->kernel[0] * w->kernel[1] == 1 && !w->pad[0] && !w->pad[1] && w->stride[0] * w->stride[1] > 1) {
-        dn_product p = { .M = c->in[0].count / c->in[1].shape[0], .N = c->in[1].shape[1], .K = c->in[1].shape[0], .b = 1, .bias = -1, .more = -1, .spread = true,
-                         .h = c->out[0].shape[1], .w = c->out[0].shape[2], .oh = c->in[0].shape[1], .ow = c->in[0].shape[2], .sh = w->stride[0], .sw = w->stride[1] };
-        if (dn_product_amx(ctx, c, &p, k, err) == GV_OK)
-            return GV_OK;
-    }
-    if (dn_conv_turned(ctx, c, k, err) == GV_OK)
-        return GV_OK;
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     dn_conv d;
     int r = dn_conv_describe(&d, &o->window, &c->out[0], &c->in[1], &c->in[0], NULL, dn_type(c->in[0].dtype), err);
@@ -50,4 +64,13 @@ int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
         dnnl_primitive_desc_destroy(hint);
     dn_conv_drop(&d);
     return r;
+}
+
+const dn_candidate dn_conv_dgrad_candidates[] = {
+    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_conv_turned, .taken = has_tiles }, { .make = native }, { 0 },
+};
+
+int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return dn_by_rules(dn_conv_dgrad_candidates, ctx, c, k, err);
 }

@@ -57,6 +57,8 @@ int dn_patches_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
         dn_chain_arg(q, DNNL_ARG_DST, y, out, err);
         dn_chain_reorder(q, out, made, DN_OUT(0), dw, err);
         r = dn_chain_finish(q, k, err);
+        if (r == GV_OK)
+            k->name = "patches";
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);

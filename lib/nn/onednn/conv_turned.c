@@ -54,7 +54,7 @@ static void release(void *p)
 
 static bool fits(const gv_call *c, const gv_window *w)
 {
-    if (dn_best_set(c->in[0].dtype) != DN_SET_AMX || c->in[1].dtype != GV_BF16 || w->dims != 2 || w->groups > 1 || c->in[0].shape[3] < CHANNELS_LEAST || c->out[0].shape[3] < CHANNELS_LEAST)
+    if (c->in[0].dtype != GV_BF16 || c->in[1].dtype != GV_BF16 || w->dims != 2 || w->groups > 1 || c->in[0].shape[3] < CHANNELS_LEAST || c->out[0].shape[3] < CHANNELS_LEAST)
         return false;
     for (int i = 0; i < 2; i++)
         if (w->stride[i] != 1 || w->dilation[i] != 1 || w->pad[i] >= w->kernel[i])
@@ -105,6 +105,6 @@ int dn_conv_turned(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         gv_free(t);
         return r;
     }
-    *k = (gv_kernel){ .name = t->forward.name, .run = run, .release = release, .self = t, .scratch_bytes = t->bytes + t->forward.scratch_bytes };
+    *k = (gv_kernel){ .name = "turned", .run = run, .release = release, .self = t, .scratch_bytes = t->bytes + t->forward.scratch_bytes };
     return GV_OK;
 }

@@ -1,4 +1,5 @@
 /* conv_wgrad: x [N,s…,C], dy [N,s'…,O] -> dw [O,C/groups,k…], f32 also where x and dy are bf16: oneDNN sums in f32 anyway. */
+#include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_patches.h"
 #include "nn/onednn/depthwise.h"
@@ -13,8 +14,9 @@ enum { FEW = 16 }; /* input channels, from which on our own kernel is the faster
 /* Where oneDNN's bf16 weight gradient falls to a hundredth of its speed (2.6 and 3.2, AVX-512 without AMX; tests/bench/LOG.md): rows of
  * one or two pixels, short strided rows, and few input channels. There our own kernel runs or, where the processor lacks what it needs or the
  * channels come in groups, x and dy are widened and the f32 kernel runs. */
-static bool bf16_is_slow(const gv_call *c, const gv_window *win)
+static bool bf16_is_slow(const gv_call *c)
 {
+    const gv_window *win = &((const gv_conv_attr *)c->attr)->window;
     const gv_desc *x = &c->in[0], *dy = &c->in[1];
     if (x->dtype != GV_BF16)
         return false;
@@ -22,19 +24,38 @@ static bool bf16_is_slow(const gv_call *c, const gv_window *win)
     return row <= 2 || (win->stride[win->dims - 1] > 1 && row <= 8) || (channels <= 4 && row <= 32);
 }
 
-int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+static int tiles(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_wgrad_amx(ctx, c, k);
+}
+
+static int own(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return gv_wgrad_bf16_serves(c) ? gv_wgrad_bf16(ctx, c, k) : GV_UNSUPPORTED;
+}
+
+static bool own_is_faster(const gv_call *c)
+{
+    return (c->in[0].shape[c->in[0].ndim - 1] >= FEW && !gv_onednn_has_amx()) || bf16_is_slow(c);
+}
+
+static int depthwise(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_depthwise_wgrad(ctx, c, k);
+}
+
+static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return dn_depthwise_nd_wgrad(ctx, c, k);
+}
+
+/* By oneDNN, on x and dy in this type. */
+static int in_type(gv_onednn *ctx, const gv_call *c, gv_dtype type, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (dn_depthwise_nd_wgrad(ctx, c, k) == GV_OK || dn_wgrad_amx(ctx, c, k) == GV_OK)
-        return GV_OK;
-    if (gv_wgrad_bf16_serves(c) && ((c->in[0].shape[c->in[0].ndim - 1] >= FEW && !gv_onednn_has_amx()) || bf16_is_slow(c, &o->window)))
-        return gv_wgrad_bf16(ctx, c, k);
     dnnl_primitive_desc_t hint = NULL, pd = NULL;
     gv_desc x = c->in[0], y = c->in[1];
-    if (dn_depthwise_wgrad(ctx, c, k) == GV_OK || dn_patches_wgrad(ctx, c, k, err) == GV_OK)
-        return GV_OK;
-    if (bf16_is_slow(c, &o->window))
-        x.dtype = y.dtype = GV_F32T;
+    x.dtype = y.dtype = type;
     dn_conv d, f, raw; /* the gradient; the forward pass it belongs to, whose weights have the type of x; x and dy as they come */
     int r = dn_conv_describe(&d, &o->window, &x, &c->out[0], &y, NULL, dn_type(c->out[0].dtype), err);
     int rf = dn_conv_describe(&f, &o->window, &x, &c->out[0], &y, NULL, dn_type(x.dtype), err);
@@ -66,4 +87,23 @@ int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err 
     dn_conv_drop(&f);
     dn_conv_drop(&d);
     return r;
+}
+
+static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return in_type(ctx, c, c->in[0].dtype, k, err);
+}
+
+static int widened(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return c->in[0].dtype == GV_BF16 && c->in[1].dtype == GV_BF16 ? in_type(ctx, c, GV_F32T, k, err) : GV_UNSUPPORTED;
+}
+
+const dn_candidate dn_conv_wgrad_candidates[] = {
+    { .make = depthwise_nd }, { .make = tiles }, { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
+};
+
+int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return dn_by_rules(dn_conv_wgrad_candidates, ctx, c, k, err);
 }

@@ -51,7 +51,7 @@ int gv_onednn_layernorm_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_
     for (int i = 1; i < c->nout; i++)
         if (c->out[i].dtype != GV_F32T)
             return GV_UNSUPPORTED;
-    return dn_own(ctx, k, x->dtype == GV_F32T ? backward_f32 : backward_bf16, (size_t)ctx->threads * part_bytes(x->shape[x->ndim - 1]));
+    return dn_own(ctx, k, x->dtype == GV_F32T ? backward_f32 : backward_bf16, DN_PARTS * part_bytes(x->shape[x->ndim - 1]));
 }
 #else
 
@@ -161,7 +161,7 @@ static void F(grad_part)(void *p, int64_t begin, int64_t end)
 
 static int F(backward)(const gv_call *c)
 {
-    int64_t D = c->in[0].shape[c->in[0].ndim - 1], parts = dn_count_parts(c, c->in[0].count / D, D);
+    int64_t D = c->in[0].shape[c->in[0].ndim - 1], parts = dn_count_parts(c->in[0].count / D, D);
     dn_over_parts(c, parts, F(grad_part));
     float *dw = c->nout > 1 ? c->y[1] : NULL, *db = c->nout > 2 ? c->y[2] : NULL;
     for (int64_t i = 0; i < D; i++) {

@@ -6,6 +6,7 @@
  * product reads it once per block of rows, so it pays from a few rows on (measured on ViT-B: 92-99 % of peak against 87-95 %).
  * Transposition is a matter of strides.
  */
+#include "nn/onednn/candidates.h"
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/product_amx.h"
@@ -79,26 +80,45 @@ static int build(gv_onednn *ctx, const gv_call *c, struct product *p, int bias_a
     return r;
 }
 
-int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+/* The sizes of a product: nb of M x K by K x N; na, nw: how many of a and b there are. `one`: they are one tall product. */
+typedef struct sizes { int64_t M, N, K, nb, na, nw; bool one; const gv_desc *bias; dnnl_data_type_t ta, tb, ty; } sizes;
+
+static bool measure(const gv_call *c, sizes *s)
 {
     const gv_matmul_attr *o = c->attr;
-    const gv_desc *a = &c->in[0], *b = &c->in[1], *y = &c->out[0], *bias = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL;
-    dnnl_data_type_t ta = dn_type(a->dtype), tb = dn_type(b->dtype), ty = dn_type(y->dtype);
-    if (!ta || !tb || !ty || a->ndim < 2 || b->ndim < 2 || (bias && (!dn_type(bias->dtype) || o->alpha != 1)))
+    const gv_desc *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
+    *s = (sizes){ .bias = c->nin > 2 && c->in[2].ndim >= 0 ? &c->in[2] : NULL, .ta = dn_type(a->dtype), .tb = dn_type(b->dtype), .ty = dn_type(y->dtype) };
+    if (!s->ta || !s->tb || !s->ty || a->ndim < 2 || b->ndim < 2 || (s->bias && (!dn_type(s->bias->dtype) || o->alpha != 1)))
+        return false;
+    s->M = y->shape[y->ndim - 2], s->N = y->shape[y->ndim - 1], s->K = a->shape[a->ndim - (o->ta ? 2 : 1)];
+    if (!s->M || !s->N || !s->K || !y->count)
+        return false;
+    s->nb = y->count / (s->M * s->N), s->na = a->count / (s->M * s->K), s->nw = b->count / (s->K * s->N);
+    s->one = s->nw == 1 && (s->nb == 1 || (s->na == s->nb && !o->ta));
+    return (s->na == s->nb || s->na == 1) && (s->nw == s->nb || s->nw == 1); /* else batch axes that broadcast among themselves */
+}
+
+static int tiles(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_matmul_attr *o = c->attr;
+    sizes s;
+    if (!measure(c, &s) || !s.one || o->ta || o->alpha != 1)
         return GV_UNSUPPORTED;
-    int64_t M = y->shape[y->ndim - 2], N = y->shape[y->ndim - 1], K = a->shape[a->ndim - (o->ta ? 2 : 1)];
-    if (!M || !N || !K || !y->count)
+    dn_product tall = { .M = s.nb * s.M, .N = s.N, .K = s.K, .b = 1, .bias = s.bias ? 2 : -1, .more = -1, .turned = o->tb };
+    return dn_product_amx(ctx, c, &tall, k, err);
+}
+
+/* By oneDNN; pack: b is laid out as it likes first. */
+static int by_onednn(gv_onednn *ctx, const gv_call *c, bool pack, gv_kernel *k, gv_err *err)
+{
+    const gv_matmul_attr *o = c->attr;
+    sizes s;
+    if (!measure(c, &s) || (pack && !s.one) || (!pack && s.ta != s.tb))
         return GV_UNSUPPORTED;
-    int64_t nb = y->count / (M * N), na = a->count / (M * K), nw = b->count / (K * N);
-    if ((na != nb && na != 1) || (nw != nb && nw != 1))
-        return GV_UNSUPPORTED; /* batch axes that broadcast among themselves */
-    bool one = nw == 1 && (nb == 1 || (na == nb && !o->ta)); /* one tall product */
-    bool pack = one && (tb != ta || nb * M >= PACK_ROWS);
-    if (tb != ta && !pack)
-        return GV_UNSUPPORTED;
-    dn_product tall = { .M = nb * M, .N = N, .K = K, .b = 1, .bias = bias ? 2 : -1, .more = -1, .turned = o->tb };
-    if (one && !o->ta && o->alpha == 1 && dn_product_amx(ctx, c, &tall, k, err) == GV_OK)
-        return GV_OK;
+    int64_t M = s.M, N = s.N, K = s.K, nb = s.nb, na = s.na, nw = s.nw;
+    dnnl_data_type_t ta = s.ta, tb = s.tb, ty = s.ty;
+    const gv_desc *bias = s.bias;
+    bool one = s.one;
     struct product p = { 0 };
     int r = matrix(&p.a, one ? 0 : na, one ? nb * M : M, K, o->ta, ta, err);
     if (r == GV_OK)
@@ -119,20 +139,72 @@ int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
     return r;
 }
 
-int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+static int packed(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return by_onednn(ctx, c, true, k, err);
+}
+
+static int as_it_lies(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    sizes s;
+    int r = by_onednn(ctx, c, false, k, err);
+    if (r == GV_OK && measure(c, &s) && s.one)
+        k->name = "b as it lies";
+    return r;
+}
+
+static bool has_rows(const gv_call *c)
+{
+    sizes s;
+    return measure(c, &s) && s.one && (s.tb != s.ta || s.nb * s.M >= PACK_ROWS);
+}
+
+const dn_candidate dn_matmul_candidates[] = { { .make = tiles }, { .make = packed, .taken = has_rows }, { .make = as_it_lies }, { 0 } };
+
+int gv_onednn_matmul(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return dn_by_rules(dn_matmul_candidates, ctx, c, k, err);
+}
+
+/* ---- the weight gradient ---- */
+
+/* Inputs of one type, and something to do. */
+static bool plain_wgrad(const gv_call *c)
+{
+    return dn_type(c->in[0].dtype) && c->in[1].dtype == c->in[0].dtype && dn_type(c->out[0].dtype) && c->out[0].count && c->in[0].count;
+}
+
+static int wgrad_tiles(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return plain_wgrad(c) ? dn_wgrad_amx_rows(ctx, c, k) : GV_UNSUPPORTED;
+}
+
+static int wgrad_rows(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    int r = plain_wgrad(c) ? gv_wgrad_bf16_rows(ctx, c, k) : GV_UNSUPPORTED;
+    if (r == GV_OK)
+        k->name = "own:rows";
+    return r;
+}
+
+/* Many rows and few sums: our kernel is 1.2 to 1.6 times as fast; the other way round it is slower (tests/bench/LOG.md). */
+static bool few_sums(const gv_call *c)
+{
+    return c->in[0].count / c->out[0].shape[0] >= FEW_SUMS_ROWS && c->out[0].count <= FEW_SUMS;
+}
+
+static int wgrad_panels(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
+{
+    return plain_wgrad(c) ? dn_wgrad_large(ctx, c, k) : GV_UNSUPPORTED;
+}
+
+static int wgrad_native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_desc *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
+    if (!plain_wgrad(c))
+        return GV_UNSUPPORTED;
     dnnl_data_type_t t = dn_type(a->dtype), ty = dn_type(y->dtype);
     int64_t M = y->shape[0], N = y->shape[1];
-    if (!t || dn_type(b->dtype) != t || !ty || !y->count || !a->count)
-        return GV_UNSUPPORTED;
-    if (dn_wgrad_amx_rows(ctx, c, k) == GV_OK)
-        return GV_OK;
-    /* Many rows and few sums: our kernel is 1.2 to 1.6 times as fast; the other way round it is slower (tests/bench/LOG.md). */
-    if (a->count / M >= FEW_SUMS_ROWS && M * N <= FEW_SUMS && gv_wgrad_bf16_rows(ctx, c, k) == GV_OK)
-        return GV_OK;
-    if (dn_wgrad_large(ctx, c, k) == GV_OK)
-        return GV_OK;
     struct product p = { 0 };
     int r = matrix(&p.a, 0, M, a->count / M, true, t, err);
     if (r == GV_OK)
@@ -143,4 +215,13 @@ int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_er
         r = (p.attr = dn_attr(err)) ? build(ctx, c, &p, 0, k, err) : GV_ESYS;
     drop(&p);
     return r;
+}
+
+const dn_candidate dn_matmul_wgrad_candidates[] = {
+    { .make = wgrad_tiles }, { .make = wgrad_rows, .taken = few_sums }, { .make = wgrad_panels }, { .make = wgrad_native }, { 0 },
+};
+
+int gv_onednn_matmul_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    return dn_by_rules(dn_matmul_wgrad_candidates, ctx, c, k, err);
 }

@@ -2,6 +2,7 @@
 #include "nn/onednn/onednn.h"
 #include "common/log.h"
 #include "common/threads.h"
+#include "nn/onednn/candidates.h"
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
 #include <dlfcn.h>
@@ -114,6 +115,12 @@ bool gv_onednn_has_amx(void)
 #endif
 }
 
+static void machine(char *text, size_t size)
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, size, "oneDNN %d.%d.%d isa %x", v->major, v->minor, v->patch, (unsigned)dnnl_get_effective_cpu_isa());
+}
+
 /* Without avx512_bf16 or AMX oneDNN still takes bf16, but slower than f32. */
 static bool has_bf16(void)
 {
@@ -136,5 +143,7 @@ const gv_backend gv_backend_onednn = {
     .open = start,
     .close = shut,
     .compile = compile,
+    .candidate = dn_candidate_at,
+    .machine = machine,
     .has_bf16 = has_bf16,
 };

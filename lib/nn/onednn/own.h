@@ -1,6 +1,7 @@
 /*
- * What our own kernels share: work is cut in as many parts as there are threads (so a result depends on the number of threads
- * and on nothing else), and each part has a piece of scratch of its own.
+ * What our own kernels share: work is cut in parts, and each part has a piece of scratch of its own. Where parts are added up, they are cut
+ * by the sizes alone (dn_count_parts), so that sums do not depend on the number of threads; kernels whose parts are as many as
+ * there are threads say so.
  */
 #ifndef GV_NN_ONEDNN_OWN_H
 #define GV_NN_ONEDNN_OWN_H
@@ -80,10 +81,11 @@ static inline int dn_own(gv_onednn *ctx, gv_kernel *k, int (*run)(const gv_call 
     return GV_OK;
 }
 
-/* How many parts `rows` of `width` elements make: one for a thread, fewer when there is little to do. */
-static inline int64_t dn_count_parts(const gv_call *c, int64_t rows, int64_t width)
+/* How many parts `rows` of `width` elements make, whatever the number of threads: at most DN_PARTS, fewer when there is little to do. */
+enum { DN_PARTS = 64 };
+static inline int64_t dn_count_parts(int64_t rows, int64_t width)
 {
-    return dn_max(1, dn_min(dn_threads(c), dn_min(rows, rows * width / 16384)));
+    return dn_max(1, dn_min(DN_PARTS, dn_min(rows, rows * width / 16384)));
 }
 
 static inline int dn_over_parts(const gv_call *c, int64_t parts, gv_body *body)

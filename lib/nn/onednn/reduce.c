@@ -69,17 +69,17 @@ static void units(void *p, int64_t begin, int64_t end)
     }
 }
 
-static void shape(struct job *j, const gv_call *c, int64_t threads)
+static void shape(struct job *j, const gv_call *c)
 {
     j->c = c;
     columns(c, &j->O, &j->R, &j->C);
-    j->parts = j->O >= threads ? 1 : dn_max(1, dn_min(threads, dn_min(j->R, j->R * j->C / 16384)));
+    j->parts = dn_max(1, dn_min(DN_PARTS / j->O, dn_min(j->R, j->R * j->C / 16384)));
 }
 
 static int run(const gv_call *c)
 {
     struct job j;
-    shape(&j, c, dn_threads(c));
+    shape(&j, c);
     gv_parallel(j.O * j.parts, dn_max(1, 16384 / dn_max(1, j.R / j.parts * j.C)), units, &j);
     double scale = ((const gv_reduce_attr *)c->attr)->kind == GV_MEAN ? 1 / (double)j.R : 1;
     for (int64_t o = 0; o < j.O; o++)
@@ -101,7 +101,7 @@ int gv_onednn_reduce(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err
     if (dn_isa() < 0 || !dn_real(&c->in[0]) || !dn_real(&c->out[0]) || !c->in[0].count || ((const gv_reduce_attr *)c->attr)->kind == GV_MAX ||
         !columns(c, &j.O, &j.R, &j.C) || j.C < 8)
         return GV_UNSUPPORTED;
-    shape(&j, c, ctx->threads);
+    shape(&j, c);
     dn_own(ctx, k, run, (size_t)(j.O * j.parts) * part_bytes(j.C));
     k->in_place[0] = 0;
     return GV_OK;

@@ -24,7 +24,7 @@ int gv_onednn_softmax(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *er
     const gv_desc *x = &c->in[0];
     if (x->ndim < 1 || !x->count || !dn_real(x) || c->out[0].dtype != x->dtype)
         return GV_UNSUPPORTED;
-    return dn_own(ctx, k, x->dtype == GV_F32T ? forward_f32 : forward_bf16, (size_t)ctx->threads * row_bytes(width(c)));
+    return dn_own(ctx, k, x->dtype == GV_F32T ? forward_f32 : forward_bf16, DN_PARTS * row_bytes(width(c)));
 }
 
 int gv_onednn_softmax_grad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
@@ -75,7 +75,7 @@ static void F(part)(void *p, int64_t begin, int64_t end)
 static int F(forward)(const gv_call *c)
 {
     int64_t D = width(c);
-    return dn_over_parts(c, dn_count_parts(c, c->in[0].count / D, D), F(part));
+    return dn_over_parts(c, dn_count_parts(c->in[0].count / D, D), F(part));
 }
 
 GV_HOT static void F(onednn_softmax_grad_rows)(const T *y, const T *dy, T *dx, int64_t rows, int64_t D)
