@@ -211,7 +211,7 @@ static void attacks(void)
         "operator\nattrgetter", "operator\nmethodcaller", "functools\npartial", "ctypes\nCDLL", "torch\nload", "torch.hub\nload", "torch.jit\nload",
         "torch.storage\n_load_from_bytes", "torch._utils\n_rebuild_qtensor", "torch._utils\n_rebuild_sparse_tensor", "torch._C\n_nn.gelu",
         "torch.fx.experimental.symbolic_shapes\nShapeEnv.evaluate_guards_expression", "torch.utils.bottleneck.__main__\nrun_cprofile",
-        "numpy.testing._private.utils\nrunstring", "numpy.core.multiarray\nscalar", "numpy\nload", "argparse\nNamespace", "omegaconf.dictconfig\nDictConfig",
+        "numpy.testing._private.utils\nrunstring", "numpy.core.multiarray\n_reconstruct", "numpy\nload", "argparse\nNamespace", "omegaconf.dictconfig\nDictConfig",
         "collections\nOrderedDict.update", "torch\nFloatStorage.x", "collections \nOrderedDict", "torch\n", "\nFloatStorage", "pip\nmain", "__main__\nModel",
     };
     for (size_t i = 0; i < GV_COUNT(globals); i++) {
