@@ -542,6 +542,8 @@ int gv_generic_open_rows(const gv_config *c, const gv_data_want *want, const gv_
     d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : c->data.subtask == GV_SUBTASK_FRAMEWISE ? GV_TARGET_FRAMEWISE : GV_TARGET_CLASS;
     if (d->target == GV_TARGET_FRAMEWISE && (!g.o->frame_column || g.o->label_source != GV_LABELS_CSV))
         return gv_fail(err, GV_EUSAGE, "'--data.subtask framewise' takes a data set of videos and labels of frames in a table (--data.label_source csv)");
+    if (d->target != GV_TARGET_CLASS && g.o->label_source == GV_LABELS_FOLDER)
+        return gv_fail(err, GV_EUSAGE, "'--data.label_source folder' gives one class a sample; '--data.subtask %s' takes labels from json or csv", d->target == GV_TARGET_REGRESSION ? "regression" : "multilabel");
     d->root = g.root = root;
     g.split_name[GV_SPLIT_TRAIN] = g.o->train_split_name;
     g.split_name[GV_SPLIT_VAL] = g.o->val_split_name;

@@ -190,6 +190,17 @@ static int column(const struct columns *k, char **cell, size_t n, const char *na
     return err->code;
 }
 
+/* Several labels are called what their columns are. */
+static int labels_by_columns(const struct columns *k, char **cell, gv_err *err)
+{
+    const char **names = gv_arena_alloc(k->g->arena, k->nlabel * sizeof *names, err);
+    for (size_t i = 0; names && i < k->nlabel; i++)
+        if (!(names[i] = gv_arena_strdup(k->g->arena, cell[k->label[i]], err)))
+            return GV_ESYS;
+    k->g->d->class_names = names;
+    return names ? GV_OK : GV_ESYS;
+}
+
 static int csv_head(struct columns *k, char **cell, size_t n, gv_err *err)
 {
     const gv_generic *g = k->g;
@@ -217,7 +228,7 @@ static int csv_head(struct columns *k, char **cell, size_t n, gv_err *err)
     }
     if ((int64_t)k->nlabel != g->d->num_classes)
         return gv_fail(err, GV_EUSAGE, "data.label_column names %zu columns; data.num_classes is %" PRId64, k->nlabel, g->d->num_classes);
-    return GV_OK;
+    return g->d->target == GV_TARGET_MULTILABEL && !g->o->class_names.v ? labels_by_columns(k, cell, err) : GV_OK;
 }
 
 static int csv_line(void *arg, char **cell, size_t n, size_t line, gv_err *err)

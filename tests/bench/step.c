@@ -1,12 +1,13 @@
 /*
  * step: a whole training step (or a forward pass) of a named model on one batch that stays the same, optimizer included.
  *
- *   build/gcc/tests/bench/step MODEL [--batch N] [--size S] [--classes K] [--precision no|bf16] [--threads T] [--infer] [--features]
+ *   build/gcc/tests/bench/step MODEL [--encoder KIND] [--batch N] [--frames T] [--size S] [--classes K] [--precision no|bf16] [--threads T] [--infer] [--features]
  *                              [--steps N] [--optimizer SGD|AdamW] [--lr X] [--weight_decay X] [--weights FILE] [--input FILE] [--profile]
  *                              [--recompute no|auto|cheap|blocks]
  *
- * MODEL: an architecture of lib/nn/models, "resnet50"; or an encoder of volumes, "residual_encoder" (nnU-Net's ResEnc L) or "primus" (S), on S^3
- * voxels of one channel. --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
+ * MODEL: an architecture of lib/nn/models, "resnet50"; one of another kind of encoder, on clips of T frames (x3d_s --encoder pytorchvideo
+ * --frames 4); or an encoder of volumes, "residual_encoder" (nnU-Net's ResEnc L) or "primus" (S), on S^3 voxels of one channel.
+ * --weights: a .safetensors (or .pt) with all of its tensors, else drawn ones.
  * --infer goes through a batch in pieces, as glovita-forward does (gv_plan_piece).
  * --input: a .safetensors with x [N,S,S,3] (or [N,S,S,S,1]) float and y [N] int64, else made up. Two steps (three with --infer) are not counted.
  *
@@ -36,7 +37,7 @@ enum { MAX_STEPS = 1000, FIRST_LOSSES = 3 };
 
 typedef struct options {
     const char *model, *optimizer, *weights, *input, *recompute;
-    int64_t batch, size, classes, threads, steps;
+    int64_t batch, size, frames, classes, threads, steps;
     int64_t shape[4]; /* of a sample */
     int axes;
     const char *encoder; /* the kind of encoder */
@@ -76,9 +77,10 @@ static const struct { const char *model; const void *params; } volumes[] = { { "
 /* The shape of a sample, and the fields of an encoder that has its own. */
 static void shape(options *o)
 {
-    o->encoder = "timm";
-    o->axes = 3;
-    memcpy(o->shape, (int64_t[]){ o->size, o->size, 3 }, 3 * sizeof *o->shape);
+    if (!o->encoder)
+        o->encoder = "timm";
+    o->axes = o->frames ? 4 : 3;
+    memcpy(o->shape, o->frames ? (int64_t[]){ o->frames, o->size, o->size, 3 } : (int64_t[]){ o->size, o->size, 3, 0 }, sizeof o->shape);
     for (size_t i = 0; i < GV_COUNT(volumes); i++)
         if (!strcmp(o->model, volumes[i].model)) {
             o->encoder = o->model;
@@ -109,7 +111,7 @@ static int parse(options *o, int argc, char **argv)
 {
     *o = (options){ .batch = 16, .size = 224, .classes = 1000, .steps = 8, .optimizer = "SGD", .recompute = "auto", .lr = 0.01, .bf16 = true };
     struct { const char *name; int64_t *number; double *real; const char **text; bool *flag; } table[] = {
-        { "--batch", .number = &o->batch }, { "--size", .number = &o->size }, { "--classes", .number = &o->classes }, { "--threads", .number = &o->threads },
+        { "--batch", .number = &o->batch }, { "--size", .number = &o->size }, { "--frames", .number = &o->frames }, { "--encoder", .text = &o->encoder }, { "--classes", .number = &o->classes }, { "--threads", .number = &o->threads },
         { "--steps", .number = &o->steps }, { "--lr", .real = &o->lr }, { "--weight_decay", .real = &o->weight_decay }, { "--optimizer", .text = &o->optimizer }, { "--recompute", .text = &o->recompute },
         { "--weights", .text = &o->weights }, { "--input", .text = &o->input }, { "--infer", .flag = &o->infer }, { "--features", .flag = &o->features }, { "--profile", .flag = &o->profile }, { "--tune", .flag = &o->tune },
     };
@@ -142,7 +144,7 @@ static int parse(options *o, int argc, char **argv)
         return usage("--recompute is no, auto, cheap or blocks");
     if (!o->model)
         return usage("no model");
-    if (o->batch < 1 || o->batch > 4096 || o->size < 8 || o->size > 8192 || o->classes < 2 || o->classes > 100000 || o->steps < 1 || o->steps > MAX_STEPS || o->threads < 0 || o->threads > 256)
+    if (o->batch < 1 || o->batch > 4096 || o->size < 8 || o->size > 8192 || o->frames < 0 || o->frames > 1024 || o->classes < 2 || o->classes > 100000 || o->steps < 1 || o->steps > MAX_STEPS || o->threads < 0 || o->threads > 256)
         return usage("a number is out of range");
     shape(o);
     return 0;
