@@ -11,16 +11,6 @@
 
 struct folder { int fd; char **name; int64_t n; gv_arena arena; };
 
-bool gv_video_picture(const char *name)
-{
-    static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp" };
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; *name != '.' && dot && i < GV_COUNT(ends); i++)
-        if (!strcasecmp(dot, ends[i]))
-            return true;
-    return false;
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

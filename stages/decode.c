@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "data/clips.h"
 #include "data/data.h"
+#include "data/decoders.h"
 #include "data/open.h"
 #include "data/rows.h"
 #include "data/scan.h"
@@ -34,7 +35,7 @@ static const gv_field fields[] = {
 
 struct run {
     gv_stage_ctx *st;
-    const gv_dataset *set; /* NULL: none was named */
+    const gv_decoder *own; /* of the data set, where it has one */
     gv_roots roots;
     gv_pipeline *policy; /* NULL: everything is decoded */
     int64_t channels;
@@ -76,7 +77,7 @@ static int rows_of(struct run *r, const char *file, gv_rows **out, gv_err *err)
         return GV_ESYS;
     }
     memcpy(r->open[at].name, file, n);
-    if ((r->set && r->set->rows ? r->set->rows(r->st->config, fd, file, &r->open[at].rows, err) : gv_rows_open(&r->open[at].rows, fd, file, err)) < 0) {
+    if ((r->own ? r->own->rows(r->st->config, fd, file, &r->open[at].rows, err) : gv_rows_open(&r->open[at].rows, fd, file, err)) < 0) {
         gv_free(r->open[at].name);
         r->open[at].name = NULL;
         return err->code;
@@ -217,12 +218,12 @@ static int decode_clips(struct run *r, gv_record *rec, gv_sample *x, gv_err *err
 }
 
 /* What the data set itself makes of a file. */
-static int decode_own(struct run *r, gv_record *rec, const char *path, gv_sample *x, gv_err *err)
+static int decode_own(struct run *r, const char *path, gv_sample *x, gv_err *err)
 {
     gv_bytes b;
     if (file_bytes(r, path, GV_MAX_INPUT, &r->st->scratch, &b, err) < 0)
         return err->code;
-    return r->set->decode(r->st->config, b.p, b.n, rec, x, &r->st->scratch, err) < 0 ? gv_fail_in(err, "cannot decode '%s'", path) : GV_OK;
+    return r->own->decode(r->st->config, b.p, b.n, x, &r->st->scratch, err) < 0 ? gv_fail_in(err, "cannot decode '%s'", path) : GV_OK;
 }
 
 static int decode(struct run *r, gv_record *rec, gv_err *err)
@@ -233,7 +234,7 @@ static int decode(struct run *r, gv_record *rec, gv_err *err)
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
     if (!path && !file)
         return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    int code = !path ? decode_row(r, rec, file, &x, err) : r->bags ? decode_bag(r, rec, path, &x, err) : r->set && r->set->decode ? decode_own(r, rec, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
+    int code = !path ? decode_row(r, rec, file, &x, err) : r->bags ? decode_bag(r, rec, path, &x, err) : r->own ? decode_own(r, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
     if (code < 0)
         return code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)
@@ -321,7 +322,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     bool train = o->split == 0;
     r.channels = gv_config_encoder(st->config).input_channels;
     r.most = (size_t)st->config->data.max_sample << 20;
-    r.set = st->config->data.dataset ? gv_dataset_find(st->config->data.dataset->name) : NULL;
+    r.own = st->config->data.dataset ? gv_decoder_find(st->config->data.dataset->name) : NULL;
     const gv_content *content = gv_content_find(gv_get_text(gv_reader_header(st->in), "content"));
     r.bags = content && content->ragged;
     int code = open_roots(&r, err);

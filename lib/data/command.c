@@ -6,45 +6,7 @@
  * GLOVITA_DATA_ROOT. It runs once for every strand, so its answer must not change from run to run. */
 #include "data/internal.h"
 #include "stream/stream.h"
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
-
-static int start(const char *command, const char *root, pid_t *pid, int *out, gv_err *err)
-{
-    int ends[2];
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    char *argv[] = { "sh", "-c", (char *)(uintptr_t)command, NULL };
-    sigset_t pipe_alone;
-    if (setenv("GLOVITA_DATA_ROOT", root, 1) < 0 || pipe2(ends, O_CLOEXEC) < 0)
-        return gv_fail_sys(err, "cannot start '%s'", command);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawnattr_init(&attr);
-    sigemptyset(&pipe_alone);
-    sigaddset(&pipe_alone, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attr, &pipe_alone);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-    int e = posix_spawn(pid, "/bin/sh", &actions, &attr, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    close(ends[1]);
-    if (e) {
-        close(ends[0]);
-        errno = e;
-        return gv_fail_sys(err, "cannot start '%s'", command);
-    }
-    *out = ends[0];
-    return GV_OK;
-}
 
 /* One value of `y`: a number, or entry i of a list or tensor. */
 static bool value_of(const gv_record *rec, int64_t i, int64_t *n, double *out)
@@ -166,7 +128,7 @@ static int open_command(const gv_config *c, const gv_data_want *want, gv_arena *
     const char *command = c->data.command;
     struct lists k = { 0 };
     pid_t pid = 0;
-    int fd = -1, status = 0;
+    int fd = -1;
     if (!command)
         return gv_fail(err, GV_EUSAGE, "data.command is not given: the program that lists the samples (--data.command 'PROGRAM ARGS')");
     if (c->data.num_classes == GV_NONE_I64)
@@ -176,18 +138,10 @@ static int open_command(const gv_config *c, const gv_data_want *want, gv_arena *
         return err->code;
     d->num_classes = c->data.num_classes;
     d->target = c->data.task == GV_TASK_REGRESSION ? GV_TARGET_REGRESSION : c->data.subtask == GV_SUBTASK_MULTILABEL ? GV_TARGET_MULTILABEL : GV_TARGET_CLASS;
-    if (start(command, d->root, &pid, &fd, err) < 0)
+    if (gv_shell_start(command, d->root, &pid, &fd, err) < 0)
         return err->code;
     int r = read_stream(d, &k, fd, want, arena, err);
-    if (r < 0)
-        kill(pid, SIGTERM); /* it may go on writing for long */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (status && (r == GV_OK || (WIFEXITED(status) && WEXITSTATUS(status)))) { /* its own failure is the cause of a cut stream */
-        gv_err_clear(err);
-        r = WIFEXITED(status) && WEXITSTATUS(status) == 127 ? gv_fail(err, GV_EUSAGE, "the shell does not find it") :
-            WIFEXITED(status) ? gv_fail(err, GV_EDATA, "it ended with status %d", WEXITSTATUS(status)) : gv_fail(err, GV_EDATA, "it was killed by signal %d", WTERMSIG(status));
-    }
+    r = gv_shell_end(pid, r, err);
     float *values = r == GV_OK ? gv_arena_alloc(arena, k.values.len + 1, err) : NULL;
     if (r == GV_OK && !values)
         r = GV_ESYS;

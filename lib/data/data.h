@@ -99,10 +99,6 @@ typedef struct gv_dataset {
     const struct gv_policy *policies; /* of its own, looked through before the shared ones, ends with { .name = NULL }; NULL: none, or those of policies.def */
     /* Fill `out` (cleared; split[].n is -1): splits, labels, facts. Folds and fractions come afterwards. */
     int (*open)(const gv_config *c, const gv_data_want *want, gv_arena *arena, gv_data *out, gv_err *err);
-    /* Samples that are more than an image: the bytes of a file (64 zeros stand behind them) as x, with what else the record should say; and the
-     * container of `file` and `row` (fd is taken over). NULL: images; a container by its first bytes. */
-    int (*decode)(const gv_config *c, const uint8_t *p, size_t n, struct gv_record *rec, struct gv_sample *x, gv_arena *arena, gv_err *err);
-    int (*rows)(const gv_config *c, int fd, const char *name, struct gv_rows **out, gv_err *err);
     const char *const *decode_fields; /* "data.length": of its own fields, those that decoding needs; NULL: none */
     /* The driver, once the listing is open: what must be learned from the samples becomes fields; names of those (of data) in `learned`,
      * which inference takes from the run. NULL: nothing. */

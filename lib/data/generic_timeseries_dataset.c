@@ -34,61 +34,6 @@ static int open_set(const gv_config *c, const gv_data_want *want, gv_arena *aren
     return r;
 }
 
-/* ---- decoding ---- */
-
-static int decode(const gv_config *c, const uint8_t *p, size_t n, struct gv_record *rec, gv_sample *x, gv_arena *arena, gv_err *err)
-{
-    const gv_series_fields *o = c->data.params;
-    gv_series_options how = gv_series_reading(o, false);
-    gv_series s;
-    (void)rec;
-    int r = gv_series_decode((gv_bytes){ p, n }, &how, &s, arena, err);
-    if (r == GV_OK)
-        r = gv_series_finish(o, &s, false, arena, err);
-    if (r == GV_OK)
-        *x = s.x;
-    return r;
-}
-
-struct rows { const gv_series_fields *o; gv_series_table *table; };
-
-static int rows_read(void *state, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err)
-{
-    struct rows *f = state;
-    gv_series s;
-    int r = gv_series_table_read(f->table, row, &s, arena, err);
-    if (r == GV_OK)
-        r = gv_series_finish(f->o, &s, false, arena, err);
-    if (r == GV_OK)
-        *out = s.x;
-    return r;
-}
-
-static void rows_close(void *state)
-{
-    struct rows *f = state;
-    gv_series_table_close(f->table);
-    gv_free(f);
-}
-
-static const gv_container table_rows = { .name = "table of series", .read = rows_read, .close = rows_close };
-
-static int rows(const gv_config *c, int fd, const char *name, gv_rows **out, gv_err *err)
-{
-    struct rows *f = gv_alloc(sizeof *f, err);
-    gv_series_options how;
-    if (!f)
-        return GV_ESYS;
-    f->o = c->data.params;
-    how = gv_series_reading(f->o, true);
-    int r = gv_series_table_open(&f->table, fd, name, &how, err);
-    if (r == GV_OK)
-        r = gv_rows_wrap(out, &table_rows, f, gv_series_table_count(f->table), name, err);
-    if (r < 0)
-        gv_free(f);
-    return r;
-}
-
 /* ---- fields ---- */
 
 static const char *const resamplings[] = { "sinc", "linear", NULL }, *const crops[] = { "center", "start", "end", NULL }, *const pads[] = { "zero", "edge", NULL };
@@ -131,5 +76,5 @@ const gv_variant gv_dataset_variant_generic_timeseries_dataset = {
 const gv_dataset gv_dataset_generic_timeseries_dataset = {
     .name = "generic_timeseries_dataset", .content = "series", .variant = &gv_dataset_variant_generic_timeseries_dataset,
     .train_policy = "default_1d_2", .test_policy = "shared_default_1d", .open = open_set,
-    .decode = decode, .rows = rows, .decode_fields = decode_fields, .prepare = gv_series_measure, .learned = learned,
+    .decode_fields = decode_fields, .prepare = gv_series_measure, .learned = learned,
 };

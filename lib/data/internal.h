@@ -3,6 +3,7 @@
 #define GV_DATA_INTERNAL_H
 
 #include "data/data.h"
+#include <sys/types.h>
 
 /* ---- growing lists ---- */
 
@@ -16,6 +17,13 @@ typedef struct gv_textmap { struct gv_textmap_slot { const char *key; int64_t va
 int gv_textmap_set(gv_textmap *m, const char *key, int64_t value, gv_err *err) GV_MUST_USE; /* replaces */
 bool gv_textmap_get(const gv_textmap *m, const char *key, int64_t *value);
 void gv_textmap_release(gv_textmap *m);
+
+/* ---- programs ---- */
+
+/* `sh -c command` with GLOVITA_DATA_ROOT, an empty stdin, and *out to read what it writes. */
+int gv_shell_start(const char *command, const char *root, pid_t *pid, int *out, gv_err *err) GV_MUST_USE;
+/* Wait for it, behind reading that ended with r (< 0: it is told to stop); its own failure is the cause of a cut stream. */
+int gv_shell_end(pid_t pid, int r, gv_err *err) GV_MUST_USE;
 
 /* ---- draws ---- */
 

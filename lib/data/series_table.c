@@ -107,10 +107,9 @@ int gv_series_table_open(gv_series_table **out, int fd, const char *name, const 
         t->n = t->rows ? gv_rows_count(t->rows) : 0;
     } else {
         if (r == GV_OK && (r = gv_read_gz_fd(fd, name, TEXT_CAP, &t->bytes, &n, err)) == GV_OK) {
-            const gv_format *f = gv_format_sniff(t->bytes, n);
-            if (f == &gv_format_npy)
+            if (gv_format_npy.sniff(t->bytes, n)) /* by name: the list would link every format to whoever lists a split */
                 r = open_array(t, n, err);
-            else if (n && f && !strcmp(f->name, "csv") && t->o.id_column)
+            else if (n && t->o.id_column && gv_format_csv.sniff(t->bytes, n))
                 r = find_groups(t, n, err);
             else
                 r = gv_fail(err, GV_EDATA, n ? "it is no table of series (CSV with data.id_column, NPY, HDF5)" : "the file is empty");
