@@ -131,6 +131,26 @@ static int encoder(gv_resolved *r, gv_err *err)
     return GV_OK;
 }
 
+/* Clips as the encoder's weights were trained with, where nobody says otherwise: so many frames, so many a second. */
+static int clips(gv_resolved *r, gv_err *err)
+{
+    static const char *const apart[] = { "data.sampling_rate", "data.frames_per_second", "data.clip_seconds" };
+    const gv_pretrained_cfg *f = r->has_model && gv_config_encoder(&r->c).pretrained ? r->model.cfg : NULL;
+    const gv_variant *set_of = r->c.data.dataset;
+    char n[32];
+    int code = GV_OK;
+    if (!f || !f->frames || !set_of || !set_of->fields || !gv_field_find(set_of->fields, "frames_per_clip", strlen("frames_per_clip")))
+        return GV_OK;
+    snprintf(n, sizeof n, "%d", f->frames);
+    if (!gv_config_typed(&r->c, "data.frames_per_clip"))
+        code = set(&r->c, "data.frames_per_clip", n, err);
+    for (size_t i = 0; i < GV_COUNT(apart); i++)
+        if (gv_config_typed(&r->c, apart[i]))
+            return code;
+    snprintf(n, sizeof n, "%g", f->fps);
+    return code == GV_OK && f->fps > 0 ? set(&r->c, "data.frames_per_second", n, err) : code;
+}
+
 /* What is learned from the samples: fields of the data set, and the channels of the network. */
 static int prepare(gv_resolved *r, gv_arena *arena, gv_err *err)
 {
@@ -175,6 +195,10 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
     memset(r, 0, sizeof *r);
     int code = gv_config_copy(&r->c, user, arena, err);
     if (code == GV_OK)
+        code = encoder(r, err);
+    if (code == GV_OK)
+        code = clips(r, err);
+    if (code == GV_OK)
         code = fetch_missing(&r->c, arena, err);
     if (code == GV_OK)
         code = gv_data_open(&r->c, want, arena, &r->data, err);
@@ -186,8 +210,6 @@ int gv_resolve(gv_resolved *r, const gv_config *user, const gv_data_want *want, 
         code = classes(r, err);
     if (code == GV_OK)
         code = class_weights(r, want, arena, err);
-    if (code == GV_OK)
-        code = encoder(r, err);
     if (code == GV_OK)
         code = gv_adapter_resolve(&r->c, err);
     if (code == GV_OK && r->data.set->train_policy)

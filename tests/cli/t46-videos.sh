@@ -21,6 +21,10 @@ check 'a clip is [T,H,W,C], with its times and the numbers of its frames' '
     glovita-index $set_is --no_shuffle --data.frames_per_clip 4 --data.sampling_rate 3 --data.train_clip_sampler constant | glovita-decode --split train | glovita-cat --json >out &&
     grep "bframes.mp4.*\"frames\":\[0,3,6,9\].*\"shape\":\[4,48,64,3\]" out && grep "vfr.mp4.*\"times\":\[0.0,0.12" out && grep "pictures.*\"frames\":\[0,2,2,2\].*\"shape\":\[4,6,8,3\]" out'
 check 'the header tells how clips lie' 'glovita-index $set_is --data.frames_per_second 7.5 --data.test_clips 3 | glovita-cat --header | tr -d " \n" >out && grep "\"fps\":7.5" out && grep "\"test_clips\":3" out'
+check 'untouched, clips are those that the published weights were trained on' '
+    plan() { glovita_train $set_is --print_pipeline "$@" | grep -o "frames_per_[a-z]* [0-9]*" | sort -u | tr "\n" " "; }
+    [ "$(plan --model.encoder.encoder_type torchvision_video --model.encoder.type r3d_18)" = "frames_per_second 15 " ] && [ "$(plan --model.encoder.encoder_type pytorchvideo --model.encoder.type x3d_s)" = "frames_per_clip 13 frames_per_second 5 " ] &&
+    [ "$(plan --model.encoder.encoder_type pytorchvideo --model.encoder.type x3d_s --data.frames_per_clip 8 --data.sampling_rate 2)" = "frames_per_clip 8 " ] && [ -z "$(plan --model.encoder.encoder_type pytorchvideo --model.encoder.type x3d_s --model.encoder.no_pretrained)" ]'
 check 'the same clips with one worker and with three; other ones in another epoch' '
     glovita-index $set_is $seed --epochs 2 --data.frames_per_clip 2 >one.gv && glovita-decode $seed <one.gv | glovita-cat --json | sort >a &&
     for i in 0 1 2; do glovita-index $set_is $seed --epochs 2 --data.frames_per_clip 2 --shard $i/3 | glovita-decode $seed | glovita-cat --json; done | sort >b && cmp a b &&
