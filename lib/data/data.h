@@ -87,10 +87,6 @@ typedef struct gv_data_want {
 
 typedef struct gv_archive { const char *url, *md5, *path; } gv_archive; /* path: where the file belongs */
 
-struct gv_record; /* stream/stream.h */
-struct gv_sample; /* sample/sample.h */
-struct gv_rows;   /* data/rows.h */
-
 typedef struct gv_dataset {
     const char *name;
     const char *content;       /* see gv_content; NULL: open tells */
