@@ -4,15 +4,17 @@
 #include "stage/stage.h"
 
 struct plot {
-    bool curves, confusion, scatter, terminal;
-    const char *to, *title;
+    bool curves, confusion, scatter, absolute, terminal;
+    const char *to, *title, *metric;
 };
 
 static const gv_field fields[] = {
     GV_BOOL(struct plot, curves, false, "loss and metrics over the epochs, of runs or metrics.jsonl files; done when no other picture is asked for"),
-    GV_BOOL(struct plot, confusion, false, "the row-normalised confusion matrix, of a run, its val_results.json, or a table of glovita-eval"),
+    GV_BOOL(struct plot, confusion, false, "the confusion matrix, row-normalised, of a run, its val_results.json, or a table of glovita-eval"),
     GV_BOOL(struct plot, scatter, false, "predicted against true numbers, of the same"),
     GV_OPT_STR(struct plot, to, "picture to write, .png or .svg; None: curves.png, confusion_matrix.png or predicted_against_true.png in the run"),
+    GV_BOOL(struct plot, absolute, false, "of a confusion matrix: cases, not shares of the row"),
+    GV_OPT_STR(struct plot, metric, "of the curves: this one, loss or Accuracy; None: all, but for single classes'"),
     GV_BOOL(struct plot, terminal, false, "draw with characters on stdout"),
     GV_OPT_STR(struct plot, title, "title of the picture; None: what is drawn"),
     GV_END
@@ -34,6 +36,10 @@ static int run(gv_stage_ctx *st, gv_err *err)
     const struct plot *o = st->params;
     if (o->curves + o->confusion + o->scatter > 1)
         return gv_fail(err, GV_EUSAGE, "only one of --curves, --confusion and --scatter can be drawn at a time");
+    if (o->absolute && !o->confusion)
+        return gv_fail(err, GV_EUSAGE, "--absolute is of --confusion");
+    if (o->metric && (o->confusion || o->scatter))
+        return gv_fail(err, GV_EUSAGE, "--metric is of --curves");
     if (!st->nargs)
         return gv_fail(err, GV_EUSAGE, "nothing to draw is named: a run's directory, or a file");
     if ((o->confusion || o->scatter) && st->nargs > 1)
@@ -43,7 +49,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     for (int i = 0; i < st->nargs; i++)
         if (!gv_file_exists(st->args[i]))
             return gv_fail(err, GV_EUSAGE, "'%s' does not exist", st->args[i]);
-    gv_plot p = { .to = o->to, .title = o->title };
+    gv_plot p = { .to = o->to, .title = o->title, .counts = o->absolute, .only = o->metric };
     if (!o->to && !o->terminal &&
         !(p.to = beside(st, st->args[0], o->confusion ? "confusion_matrix.png" : o->scatter ? "predicted_against_true.png" : "curves.png", err)))
         return err->code;

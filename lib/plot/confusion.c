@@ -1,4 +1,4 @@
-/* confusion: the row-normalised confusion matrix of a classification. */
+/* confusion: the confusion matrix of a classification, row-normalised or as counts. */
 #include "plot/internal.h"
 #include "json/json.h"
 #include <inttypes.h>
@@ -6,7 +6,7 @@
 enum { MAX_CLASSES = 1024, TEXTS_UP_TO = 24, NAMES_UP_TO = 60 };
 #define ROOM ((size_t)2 << 30)
 
-typedef struct matrix { int64_t k, *n; const char **names; } matrix;
+typedef struct matrix { int64_t k, *n, most; const char **names; bool counts; } matrix; /* most: the largest count */
 
 static int make(matrix *m, size_t k, gv_arena *a, gv_err *err)
 {
@@ -102,9 +102,15 @@ static double share(const matrix *m, int64_t i, int64_t c)
     return all ? (double)m->n[i * m->k + c] / (double)all : NAN;
 }
 
+/* How dark a cell is, 0 to 1; NaN: nothing to show. */
+static double shade(const matrix *m, int64_t i, int64_t c)
+{
+    return !m->counts ? share(m, i, c) : m->most ? (double)m->n[i * m->k + c] / (double)m->most : 0;
+}
+
 static void print(const matrix *m)
 {
-    printf("rows: true class; columns: answer; shares of the row\n%20s", "");
+    printf("rows: true class; columns: answer; %s\n%20s", m->counts ? "cases" : "shares of the row", "");
     for (int64_t c = 0; c < m->k; c++)
         printf(" %5" PRId64, c);
     for (int64_t i = 0; i < m->k; i++) {
@@ -115,7 +121,9 @@ static void print(const matrix *m)
                 *s = ' ';
         printf("\n%20.20s", name);
         for (int64_t c = 0; c < m->k; c++)
-            if (isnan(share(m, i, c)))
+            if (m->counts)
+                printf(" %5" PRId64, m->n[i * m->k + c]);
+            else if (isnan(share(m, i, c)))
                 printf("     -");
             else
                 printf("  %.2f", share(m, i, c));
@@ -129,9 +137,9 @@ static int cell_texts(gv_buf *b, const matrix *m, bool dark_cells, gv_err *err)
     int r = gv_buf_printf(b, err, "$%s << EOD\n", dark_cells ? "ondark" : "onlight");
     for (int64_t i = 0; r == GV_OK && i < m->k; i++)
         for (int64_t c = 0; r == GV_OK && c < m->k; c++) {
-            double v = share(m, i, c);
+            double v = shade(m, i, c);
             if (isnan(v) ? !dark_cells : (v > 0.55) == dark_cells)
-                r = isnan(v) ? gv_buf_printf(b, err, "%" PRId64 " %" PRId64 " -\n", c, i) : gv_buf_printf(b, err, "%" PRId64 " %" PRId64 " %.2f\n", c, i, v);
+                r = m->counts ? gv_buf_printf(b, err, "%" PRId64 " %" PRId64 " %" PRId64 "\n", c, i, m->n[i * m->k + c]) : isnan(v) ? gv_buf_printf(b, err, "%" PRId64 " %" PRId64 " -\n", c, i) : gv_buf_printf(b, err, "%" PRId64 " %" PRId64 " %.2f\n", c, i, v);
         }
     return r == GV_OK ? gv_buf_printf(b, err, "-9 -9 0\nEOD\n") : r; /* a block may not be empty; this point is outside */
 }
@@ -168,7 +176,7 @@ static int draw(const matrix *m, const gv_plot *p, gv_err *err)
     for (int64_t i = 0; r == GV_OK && i < m->k; i++)
         for (int64_t c = 0; r == GV_OK && c < m->k; c++) {
             char end = c + 1 < m->k ? ' ' : '\n';
-            double v = share(m, i, c);
+            double v = shade(m, i, c);
             r = isnan(v) ? gv_buf_printf(&b, err, "0%c", end) : gv_buf_printf(&b, err, "%.4f%c", v, end);
         }
     r = r < 0 ? r : gv_buf_printf(&b, err, "EOD\n");
@@ -179,9 +187,10 @@ static int draw(const matrix *m, const gv_plot *p, gv_err *err)
     r = r < 0 ? r : gv_gnuplot_quote(&b, p->title ? p->title : title, 80, err);
     r = r < 0 ? r : gv_buf_printf(&b, err,
                                   " font ',13'\nset palette defined (0 '#f7fbff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')\nset cbrange [0:1]\n"
-                                  "set cbtics 0.25 textcolor rgb '#222222'\nset cblabel 'share of the true class' offset -1.5,0\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset xlabel 'answer'\n"
+                                  "%s textcolor rgb '#222222'\nset cblabel '%s' offset -1.5,0\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\nset xlabel 'answer'\n"
                                   "set ylabel 'true class'\nset tics scale 0 textcolor rgb '#222222'\nset border lc rgb '#888888'\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n"
                                   "set tmargin at screen %.4f\nset bmargin at screen %.4f\nunset key\nset colorbox user origin %.4f,%.4f size %.4f,%.4f\n",
+                                  m->counts ? "unset cbtics\nset cbtics ('0' 0)" : "set cbtics 0.25", m->counts ? "cases" : "share of the true class",
                                   (double)m->k - 0.5, (double)m->k - 0.5, (double)left / width, (double)(left + side) / width, 1 - 50.0 / height, 1 - (50.0 + side) / height,
                                   (left + side + 16.0) / width, 1 - (50.0 + side) / height, 14.0 / width, (double)side / height);
     if (m->k <= NAMES_UP_TO) {
@@ -210,6 +219,9 @@ int gv_plot_confusion(const char *path, const gv_plot *p, gv_err *err)
     if (r < 0)
         return r;
     r = gv_plot_is_csv(file) ? of_table(&m, file, &a, err) : of_json(&m, file, &a, err);
+    m.counts = p->counts;
+    for (int64_t i = 0; r == GV_OK && i < m.k * m.k; i++)
+        m.most = m.n[i] > m.most ? m.n[i] : m.most;
     if (r == GV_OK && p->to)
         r = draw(&m, p, err);
     else if (r == GV_OK)

@@ -68,11 +68,11 @@ static int read_run(run *r, const char *path, gv_err *err)
 }
 
 /* "val_F1" belongs to the panel of F1, made when it is new. */
-static void add_to_panel(figure *f, const char *key)
+static void add_to_panel(figure *f, const char *key, const char *only)
 {
     bool train = !strncmp(key, "train_", 6), val = !strncmp(key, "val_", 4);
     const char *metric = key + (train ? 6 : 4);
-    if ((!train && !val) || strstr(metric, "_class_") || strlen(metric) >= sizeof f->panels[0].metric)
+    if ((!train && !val) || (only ? strcmp(metric, only) != 0 : strstr(metric, "_class_") != NULL) || strlen(metric) >= sizeof f->panels[0].metric)
         return;
     panel *p = f->panels;
     while (p < f->panels + f->npanels && strcmp(p->metric, metric))
@@ -88,7 +88,8 @@ static void add_to_panel(figure *f, const char *key)
     p->val |= val;
 }
 
-static void find_panels(figure *f)
+/* only: that metric's alone; NULL: all. */
+static void find_panels(figure *f, const char *only)
 {
     for (int i = 0; i < f->nruns; i++)
         for (size_t k = 0; k < json_array_size(f->runs[i].lines); k++) {
@@ -96,7 +97,7 @@ static void find_panels(figure *f)
             json_t *v;
             json_object_foreach(json_array_get(f->runs[i].lines, k), key, v)
                 if (json_is_number(v))
-                    add_to_panel(f, key);
+                    add_to_panel(f, key, only);
         }
 }
 
@@ -239,8 +240,8 @@ int gv_plot_curves(const char *const *runs, int n, const gv_plot *p, gv_err *err
         r = read_run(&f->runs[i], runs[i], err);
     }
     if (r == GV_OK) {
-        find_panels(f);
-        r = f->npanels ? draw(f, p, err) : gv_fail(err, GV_EDATA, "'%s' has no values to draw", runs[0]);
+        find_panels(f, p->only);
+        r = f->npanels ? draw(f, p, err) : gv_fail(err, GV_EDATA, "'%s' has no values%s%s to draw", runs[0], p->only ? " of " : "", p->only ? p->only : "");
     }
     for (int i = 0; f && i < f->nruns; i++)
         json_decref(f->runs[i].lines);

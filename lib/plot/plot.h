@@ -17,11 +17,13 @@
 typedef struct gv_plot {
     const char *to;     /* "x.png", "x.svg"; NULL: text on stdout */
     const char *title;  /* NULL: made from what is drawn */
+    bool counts;        /* a confusion matrix of cases, not of shares of its rows */
+    const char *only;   /* the curve of that metric, "loss"; NULL: of all but those of single classes, nine at most */
 } gv_plot;
 
 /* Loss and every metric over the epochs, train and val. A run is its directory or its metrics.jsonl; a torn last line is left out. */
 int gv_plot_curves(const char *const *runs, int n, const gv_plot *p, gv_err *err) GV_MUST_USE;
-/* A row-normalised confusion matrix, of {"class_names", "confusion"} (a run's val_results.json, glovita-eval --results) or of a table
+/* A confusion matrix, row-normalised or of counts, of {"class_names", "confusion"} (a run's val_results.json, glovita-eval --results) or of a table
  * with the columns label and pred (glovita-eval --csv). A run's directory stands for its val_results.json. */
 int gv_plot_confusion(const char *path, const gv_plot *p, gv_err *err) GV_MUST_USE;
 /* Predicted against true numbers, of {"true", "predicted"}, or a table with label_0 and pred_0. */

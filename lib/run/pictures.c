@@ -57,19 +57,21 @@ static void draw(const gv_pictures *p, const char *json, const char *png)
     }
     char program[4200];
     snprintf(program, sizeof program, "%s/glovita-plot", gv_self_dir());
-    execl(program, program, p->regression ? "--scatter" : "--confusion", "--to", png, json, (char *)NULL);
+    execl(program, program, p->regression ? "--scatter" : "--confusion", "--to", png, json, p->second ? "--absolute" : (char *)NULL, (char *)NULL);
     _exit(4);
 }
 
 static void start(gv_pictures *p)
 {
     char json[4400], png[4400];
-    if (!next_of(p)) {
+    if (!p->second && !next_of(p)) {
         p->due = false;
         return;
     }
+    const char *epoch = strstr(p->drawing, "_epoch_");
+    int name = epoch ? (int)(epoch - p->drawing) : (int)strlen(p->drawing) - 5;
     snprintf(json, sizeof json, "%s/plots/%s", p->dir, p->drawing);
-    snprintf(png, sizeof png, "%s/plots/%.*s.png", p->dir, (int)strlen(p->drawing) - 5, p->drawing);
+    snprintf(png, sizeof png, "%s/plots/%.*s%s%.*s.png", p->dir, name, p->drawing, p->second ? "_absolute" : "", (int)strlen(p->drawing) - 5 - name, p->drawing + name);
     p->child = fork();
     if (p->child == 0)
         draw(p, json, png);
@@ -82,8 +84,12 @@ static void ended(gv_pictures *p, int status)
     char json[4400];
     snprintf(json, sizeof json, "%s/plots/%s", p->dir, p->drawing);
     p->child = 0;
-    if (status == 0)
+    if (status == 0 && !p->regression && !p->second)
+        p->second = true; /* the same as counts */
+    else if (status == 0) {
+        p->second = false;
         unlink(json);
+    }
     else if (!p->given_up) {
         p->given_up = true; /* one line, not one an epoch; what they are drawn from stays */
         gv_log(GV_WARNING, "pictures of epochs are left out, the first: 'glovita-plot %s %s' tells why", p->regression ? "--scatter" : "--confusion", json);

@@ -18,6 +18,7 @@ typedef struct gv_pictures {
     char drawing[256];   /* the JSON file of the picture under way */
     pid_t child;         /* 0: none */
     bool regression, due, given_up;
+    bool second;         /* of a confusion matrix: the one of counts is drawn, after that of shares */
 } gv_pictures;
 
 void gv_pictures_open(gv_pictures *p, const char *run_dir, bool regression);

@@ -403,6 +403,8 @@ static void watch_all(watch *w)
             w->epochs = w->report.epochs;
             gv_pictures_tick(w->o->pictures);
         }
+        if (w->o->trackers)
+            gv_trackers_tick(w->o->trackers);
         if (caught)
             forward_signal(w);
         double t = now();

@@ -8,6 +8,7 @@
 
 #include "run/pictures.h"
 #include "run/pipeline.h"
+#include "run/trackers.h"
 
 typedef struct gv_run_options {
     const char *events_path; /* events.jsonl, appended; NULL: not kept */
@@ -16,6 +17,7 @@ typedef struct gv_run_options {
     bool quiet;              /* --no_progress: messages alone */
     bool plain;              /* plain lines also on a terminal */
     struct gv_pictures *pictures; /* of epochs; NULL: none */
+    struct gv_trackers *trackers; /* NULL: none */
     int64_t total;           /* samples that go through forward stages; 0: unknown */
     const char *const *dirs; /* folders the stages write into, NULL at the end: part files of a stage that was killed are removed */
 } gv_run_options;

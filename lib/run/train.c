@@ -7,6 +7,7 @@
 #include "run/run.h"
 #include "run/rundir.h"
 #include "run/spawn.h"
+#include "run/trackers.h"
 #include "session/lock.h"
 #include "session/session.h"
 #include <errno.h>
@@ -18,6 +19,8 @@
 
 static const char *const train_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "optimizer", "training", "task", "dataloading.batch_size", "dataloading.eval_batch_size", "dataloading.drop_last_train", "dataloading.drop_last_eval", NULL };
 
+enum { TRACKERS_S = 30 }; /* that trackers get for what is left at the end */
+
 typedef struct job { /* one fold */
     const gv_config *user;      /* as typed, with the fold and group chosen */
     gv_resolved r;
@@ -26,6 +29,7 @@ typedef struct job { /* one fold */
     bool resumed, one_of_many;  /* a fold of a cross-validation */
     gv_pipeline_plan plan;
     gv_pictures pictures;
+    gv_trackers trackers;
     int argc;
     char **argv;
 } job;
@@ -247,8 +251,6 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
     gv_buf_release(&out);
     if (r == GV_OK && c->optimizer.scheduler == GV_SCHEDULER_COSINE_ANNEAL && c->optimizer.warmup_epochs >= c->training.epochs)
         gv_log(GV_WARNING, "'--optimizer.warmup_epochs' is %" PRId64 " and there are %" PRId64 " epochs: the learning rate never rises above %.4g", c->optimizer.warmup_epochs, c->training.epochs, top);
-    if (r == GV_OK && strcmp(c->logger.backend->name, "none"))
-        fprintf(stderr, "logger       %s is not built yet: metrics are kept in the run and can be delivered later\n", c->logger.backend->name);
     return r;
 }
 
@@ -289,6 +291,7 @@ static int finish(job *j, gv_err *err)
         return r;
     gv_pictures_close(&j->pictures, gv_pipe_stopped() ? 0 : 60);
     last_pictures(j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
+    gv_trackers_close(&j->trackers, GV_RUN_FINISHED, 0, TRACKERS_S, !j->user->driver.progress);
     const char *metric = gv_session_best_metric(&j->r.c);
     printf("run          %s\n", j->dir);
     if (!p.present)
@@ -298,6 +301,26 @@ static int finish(job *j, gv_err *err)
     if (p.skipped)
         gv_log(GV_WARNING, "%" PRId64 " sample%s skipped; ids and reasons are in '%s/events.jsonl'", p.skipped, p.skipped == 1 ? " was" : "s were", j->dir);
     return fflush(stdout) ? gv_fail_sys(err, "cannot write to stdout") : GV_OK;
+}
+
+/* The end of a run that did not finish, told to its trackers; little time is left where a signal stopped it. */
+static void tell_trackers(job *j, int r, int status)
+{
+    if (r != GV_OK)
+        gv_trackers_close(&j->trackers, r == GV_ESAVED ? GV_RUN_STOPPED : GV_RUN_FAILED, r == GV_ESAVED ? 75 : status ? status : gv_exit_status(r), r == GV_ESAVED ? 3 : TRACKERS_S, true);
+}
+
+/* A run that was killed between its end and telling of it. */
+static int told_all(job *j, gv_err *err)
+{
+    gv_run_facts f = { 0 };
+    snprintf(f.dir, sizeof f.dir, "%s", j->dir);
+    int r = gv_run_facts_state(&f, err);
+    if (r < 0 || f.state == GV_RUN_FINISHED)
+        return r;
+    r = gv_trackers_open(&j->trackers, j->dir, err);
+    gv_trackers_close(&j->trackers, GV_RUN_FINISHED, 0, TRACKERS_S, !j->user->driver.progress);
+    return r;
 }
 
 /* What to type to go on, after a signal. That is the whole message: a stop that was asked for is no error. */
@@ -372,6 +395,8 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         snprintf(curves, sizeof curves, "%s/curves.png", j->dir);
         if (!dry && !print && !gv_file_exists(curves)) /* it was killed at its very end */
             last_pictures(j->dir, j->user->data.task == GV_TASK_REGRESSION);
+        if (!dry && !print)
+            r = told_all(j, err);
         goto out;
     }
     if (r == GV_OK)
@@ -408,6 +433,8 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         r = gv_dir_lock(j->dir, &lock, err);
     if (r == GV_OK)
         r = write_run(j, err);
+    if (r == GV_OK)
+        r = gv_trackers_open(&j->trackers, j->dir, err);
     if (r == GV_OK) {
         if (j->resumed)
             fprintf(stderr, "resumed      at epoch %" PRId64 ", sample %" PRId64 " (step %" PRId64 ")\n", j->at.epoch, j->at.pos, j->at.step);
@@ -417,8 +444,9 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         char checkpoints[4200];
         snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", j->dir);
         const char *const dirs[] = { j->dir, checkpoints, NULL };
-        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .plain = j->user->training.cluster_progress_bar, .pictures = &j->pictures, .what = "training", .dirs = dirs }, status, err);
+        r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .plain = j->user->training.cluster_progress_bar, .pictures = &j->pictures, .trackers = &j->trackers, .what = "training", .dirs = dirs }, status, err);
     }
+    tell_trackers(j, r, *status);
     if (r == GV_ESAVED)
         tell_resume(j, err);
     if (r == GV_OK)

@@ -27,7 +27,7 @@ check 'times are those of the events' '
 '
 check 'another file by --to, with a record of its own' 'fresh && glovita-log --deliver run --to x.csv >out && same was x.csv && glovita-log --deliver run >out && same was run/log/metrics.csv'
 check 'the sink none reads and writes nothing' 'fresh && glovita-log --deliver run --sink none >out && [ ! -e run/log/metrics.none ] && grep "4 epochs delivered" out'
-check 'trackers to come are refused by name' 'for s in wandb mlflow tensorboard; do exits 2 glovita-log --deliver run --sink $s 2>err && grep "delivery to .$s. is not built yet" err || exit 1; done; exits 2 glovita-log --deliver run --sink x 2>err && grep "csv, jsonl, none" err'
+check 'a tracker there is not' 'exits 2 glovita-log --deliver run --sink x 2>err && grep "csv, jsonl, none" err'
 check 'what is no run' 'exits 2 glovita-log && exits 2 glovita-log --deliver nowhere && mkdir d && exits 2 glovita-log --deliver d 2>err && grep "no metrics.jsonl" err'
 check 'following delivers lines as they come and ends with a signal' '
 	rm -rf f && mkdir f && { glovita-log --deliver f --follow >out & p=$!; } && head -n 1 all >f/metrics.jsonl
@@ -36,4 +36,8 @@ check 'following delivers lines as they come and ends with a signal' '
 	exits 100 glovita-log --deliver f 2>err && grep "another process delivers" err && kill -TERM $p && wait $p && grep "4 epochs delivered" out && same was f/log/metrics.csv
 '
 check 'a full disk is status 4, and nothing is lost' 'fresh && GV_FAIL=io:1 exits 4 glovita-log --deliver run 2>err; glovita-log --deliver run >out && same was run/log/metrics.csv'
+check 'those the run names are the default, and how the run stands is told' '
+	fresh && printf "%s" "{\"logger\":{\"backend\":\"csv\",\"also\":[\"jsonl\",\"none\",\"csv\"]}}" >run/config.json && glovita-log --deliver run >out && [ "$(wc -l <out)" = 2 ] &&
+	cut -d, -f2- was >a && cut -d, -f2- run/log/metrics.csv >b && same a b && [ "$(wc -l <run/log/metrics.jsonl)" = 4 ] && exits 2 glovita-log --deliver run --follow 2>err && grep "takes one" err
+'
 done_testing
