@@ -2,6 +2,7 @@
 #include "run/pictures.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "run/spawn.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -121,4 +122,31 @@ void gv_pictures_close(gv_pictures *p, double seconds)
     }
     if (seconds > 0 && p->due && !p->given_up)
         gv_log(GV_WARNING, "not all pictures of epochs are drawn yet; '%s/plots' holds what they are drawn from", p->dir);
+}
+
+static void picture(const char *dir, const char *kind, const char *from, const char *to)
+{
+    char in[4300], out[4300];
+    snprintf(in, sizeof in, "%s/%s", dir, from);
+    snprintf(out, sizeof out, "%s/%s", dir, to);
+    if (!gv_file_exists(in))
+        return;
+    gv_arena a;
+    gv_err err = { 0 };
+    if (gv_arena_init(&a, "plot", 1 << 24, &err) < 0)
+        return;
+    gv_pipeline_plan p;
+    gv_pipe_init(&p, &a);
+    int status = 0, n = gv_pipe_stage(&p, "plot", "plot", &err);
+    if (n >= 0 && gv_pipe_option(&p, n, kind, NULL, &err) == GV_OK && gv_pipe_option(&p, n, "--to", out, &err) == GV_OK && gv_pipe_option(&p, n, in, NULL, &err) == GV_OK &&
+        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1, .dirs = (const char *const[]){ dir, NULL } }, &status, &err) < 0 && err.code != GV_ESAVED)
+        gv_log(GV_WARNING, "no picture '%s': %s", out, err.text); /* a picture never fails a run */
+    gv_pipe_release(&p);
+    gv_arena_release(&a);
+}
+
+void gv_pictures_last(const char *dir, bool regression)
+{
+    picture(dir, "--curves", "metrics.jsonl", "curves.png");
+    picture(dir, regression ? "--scatter" : "--confusion", "val_results.json", regression ? "predicted_against_true.png" : "confusion_matrix.png");
 }

@@ -26,5 +26,7 @@ void gv_pictures_due(gv_pictures *p);
 void gv_pictures_tick(gv_pictures *p);
 /* Draw what is left, for so many seconds at most (0: end the one under way too). */
 void gv_pictures_close(gv_pictures *p, double seconds);
+/* Those of the run's end: curves, and the confusion matrix or predicted against true. One that cannot be drawn is warned of. */
+void gv_pictures_last(const char *run_dir, bool regression);
 
 #endif

@@ -256,33 +256,6 @@ static int summary(job *j, gv_arena *arena, gv_err *err)
 
 /* ---- after the end ---- */
 
-static void picture(const char *dir, const char *kind, const char *from, const char *to)
-{
-    char in[4300], out[4300];
-    snprintf(in, sizeof in, "%s/%s", dir, from);
-    snprintf(out, sizeof out, "%s/%s", dir, to);
-    if (!gv_file_exists(in))
-        return;
-    gv_arena a;
-    gv_err err = { 0 };
-    if (gv_arena_init(&a, "plot", 1 << 24, &err) < 0)
-        return;
-    gv_pipeline_plan p;
-    gv_pipe_init(&p, &a);
-    int status = 0, n = gv_pipe_stage(&p, "plot", "plot", &err);
-    if (n >= 0 && gv_pipe_option(&p, n, kind, NULL, &err) == GV_OK && gv_pipe_option(&p, n, "--to", out, &err) == GV_OK && gv_pipe_option(&p, n, in, NULL, &err) == GV_OK &&
-        gv_pipe_run(&p, &(gv_run_options){ .lock_fd = -1, .dirs = (const char *const[]){ dir, NULL } }, &status, &err) < 0 && err.code != GV_ESAVED)
-        gv_log(GV_WARNING, "no picture '%s': %s", out, err.text); /* a picture never fails a run */
-    gv_pipe_release(&p);
-    gv_arena_release(&a);
-}
-
-static void last_pictures(const char *dir, bool regression)
-{
-    picture(dir, "--curves", "metrics.jsonl", "curves.png");
-    picture(dir, regression ? "--scatter" : "--confusion", "val_results.json", regression ? "predicted_against_true.png" : "confusion_matrix.png");
-}
-
 static int finish(job *j, gv_err *err)
 {
     gv_run_progress p;
@@ -290,7 +263,7 @@ static int finish(job *j, gv_err *err)
     if (r < 0)
         return r;
     gv_pictures_close(&j->pictures, gv_pipe_stopped() ? 0 : 60);
-    last_pictures(j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
+    gv_pictures_last(j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
     gv_trackers_close(&j->trackers, GV_RUN_FINISHED, 0, TRACKERS_S, !j->user->driver.progress);
     const char *metric = gv_session_best_metric(&j->r.c);
     printf("run          %s\n", j->dir);
@@ -394,7 +367,7 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         char curves[4200];
         snprintf(curves, sizeof curves, "%s/curves.png", j->dir);
         if (!dry && !print && !gv_file_exists(curves)) /* it was killed at its very end */
-            last_pictures(j->dir, j->user->data.task == GV_TASK_REGRESSION);
+            gv_pictures_last(j->dir, j->user->data.task == GV_TASK_REGRESSION);
         if (!dry && !print)
             r = told_all(j, err);
         goto out;

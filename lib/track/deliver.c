@@ -143,7 +143,7 @@ static int digest(gv_track_done *now, const char *path, gv_err *err)
 static bool waits_for_time(gv_track *t, int64_t epoch)
 {
     struct timespec now;
-    if (!t->d.live || t->run.state != GV_RUN_GOING || (epoch >= 0 && epoch < t->ntimes && !isnan(t->time[epoch])))
+    if (!t->d.live || !t->events_at || t->run.state != GV_RUN_GOING || (epoch >= 0 && epoch < t->ntimes && !isnan(t->time[epoch])))
         return false;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (t->held_epoch != epoch || !t->held_since) {

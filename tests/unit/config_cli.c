@@ -72,7 +72,7 @@ static void test_examples(void)
         { CIFAR "--training.epochs 50 --optimizer.lr 3e-4 --data.augmentation.image_size 224", true },
         { CIFAR "--add_log.comment \"scratch baseline\" --add_log.dataset_alias CIFAR10_small --add_log.notes.phase warmup", true },
         { "--data.dataset chestxray14 --data.data_root_dir /data/ChestXray14 --data.augmentation.train_policy default_2d_4 --data.augmentation.test_policy shared_default_2d", false },
-        { "--data.dataset cifar10 --data.data_root_dir ./data --model.encoder.encoder_type timm --model.encoder.type resnet50.a1_in1k --model.head.head_type classification logger:mlflow-logger-config", false },
+        { "--data.dataset cifar10 --data.data_root_dir ./data --model.encoder.encoder_type timm --model.encoder.type resnet50.a1_in1k --model.head.head_type classification logger:mlflow-logger-config", true },
         { CIFAR "--training.best_checkpoint_metric F1", true },
         { "--data.dataset generic_image_dataset --data.data_root_dir /data/MyDataset --data.num_classes 2 --data.split_source subdirs --data.label_source folder --model.encoder.encoder_type timm --model.encoder.type resnet50.a1_in1k --model.head.head_type classification", true },
         { "--data.dataset generic_image_dataset --data.data_root_dir /data/MyDataset --data.task Regression --data.subtask regression --data.num_classes 1", true },
