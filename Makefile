@@ -106,6 +106,19 @@ $(B)/formats/b2nd.o: CPPFLAGS += $(BLOSC2_CFLAGS) -DGV_MAY_MALLOC
 # msgpack-c has inline functions that allocate; its header comes before the ban.
 $(B)/lib/stream/%.o: CPPFLAGS += -DGV_WANTS_MSGPACK
 
+# The completion scripts, with the programs' names filled in, and as strings for the programs that print them.
+COMPLETION := $(addprefix $(B)/completion/,bash zsh fish)
+$(B)/completion/%: scripts/completion/glovita.% $(B)/programs
+	@mkdir -p $(@D)
+	@sed 's/@PROGRAMS@/$(NAMES) $(STAGES)/' $< >$@
+$(B)/completion/%.inc: $(B)/completion/%
+	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(B)/programs: force
+	@mkdir -p $(@D)
+	@echo '$(NAMES) $(STAGES)' | cmp -s - $@ || echo '$(NAMES) $(STAGES)' >$@
+$(B)/lib/config/script.o: CPPFLAGS += -I$(B)/completion
+$(B)/lib/config/script.o: $(COMPLETION:%=%.inc)
+
 # The flags are part of the objects: a change of them rebuilds (WERROR does not: the same bytes come out).
 FLAGS := $(CC) $(CPPFLAGS) $(BLOSC2_CFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS)
 $(B)/flags: force

@@ -2,6 +2,7 @@
  *
  * The draws come from (seed, epoch, index, draw), so the same sample is changed alike by any worker, in any order. Mean and
  * deviation are not applied here: they go into the header, and the engine applies them. */
+#include "data/data.h"
 #include "data/policy.h"
 #include "stage/stage.h"
 #include <inttypes.h>
@@ -95,5 +96,5 @@ static const char *const blocks[] = { "data.dataset", "data.augmentation", "mode
 
 const gv_stage gv_this_stage = {
     .name = "augment", .summary = "change samples by a train or test policy",
-    .reads = GV_TENSOR, .writes = GV_TENSOR, .blocks = blocks, .fields = fields, .params_size = sizeof(struct augment), .run = run,
+    .reads = GV_TENSOR, .writes = GV_TENSOR, .blocks = blocks, .fields = fields, .params_size = sizeof(struct augment), .names = gv_data_names, .run = run,
 };

@@ -15,8 +15,8 @@ struct batch { gv_strs input; const char *output; int split; bool pass_errors; }
 
 static const char *const kinds[] = { "train", "eval", NULL };
 static const gv_field fields[] = {
-    GV_STRS(struct batch, input, "", NULL, "stream to read: a path, - or fd:N; several are strands of one, in their order; none: stdin"),
-    GV_OPT_STR(struct batch, output, "stream to write: a path (it appears when it is whole), - or fd:N; None: stdout"),
+    GV_STRS(struct batch, input, "", NULL, "stream to read: a path, - or fd:N; several are strands of one, in their order; none: stdin", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct batch, output, "stream to write: a path (it appears when it is whole), - or fd:N; None: stdout", .takes = GV_TAKES_FILE),
     GV_ENUM(struct batch, split, 0, kinds, "train: batch_size, drop_last_train, mixing; eval: eval_batch_size, drop_last_eval"),
     GV_BOOL(struct batch, pass_errors, false, "pass error records on in their place instead of ending or skipping"),
     GV_END

@@ -29,7 +29,7 @@ struct decode { int split; gv_strs root; };
 static const char *const kinds[] = { "train", "test", NULL };
 static const gv_field fields[] = {
     GV_ENUM(struct decode, split, 0, kinds, "whose leading crop to decode: that of the train or of the test policy"),
-    GV_STRS(struct decode, root, "", NULL, "further directories files may lie in, beside the data root and GLOVITA_ROOTS"),
+    GV_STRS(struct decode, root, "", NULL, "further directories files may lie in, beside the data root and GLOVITA_ROOTS", .takes = GV_TAKES_DIR),
     GV_END
 };
 
@@ -349,5 +349,5 @@ static const char *const blocks[] = { "data", "data.augmentation", "model.encode
 
 const gv_stage gv_this_stage = {
     .name = "decode", .summary = "decode the files that sample records name",
-    .reads = GV_SAMPLE, .writes = GV_TENSOR, .blocks = blocks, .fields = fields, .params_size = sizeof(struct decode), .run = run,
+    .reads = GV_SAMPLE, .writes = GV_TENSOR, .blocks = blocks, .fields = fields, .params_size = sizeof(struct decode), .names = gv_data_names, .run = run,
 };

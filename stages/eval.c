@@ -13,12 +13,12 @@ struct eval {
 };
 
 static const gv_field fields[] = {
-    GV_OPT_STRS(struct eval, input, NULL, "streams of predictions: paths, - or fd:N; several are an ensemble, averaged by case; None: stdin"),
-    GV_OPT_STR(struct eval, json, "where the metrics go, as JSON; None: stdout"),
-    GV_OPT_STR(struct eval, csv, "write a table: case, label, answer and probabilities, one row a case"),
-    GV_OPT_STR(struct eval, predictions, "write preds, labels, probs and case_ids as JSON"),
-    GV_OPT_STR(struct eval, attention, "write the attention of bags, which 'glovita-forward --attention' gives: id, instance, x, y, score, one row an instance"),
-    GV_OPT_STR(struct eval, results, "write what glovita-plot draws: the confusion matrix, or true and predicted numbers"),
+    GV_OPT_STRS(struct eval, input, NULL, "streams of predictions: paths, - or fd:N; several are an ensemble, averaged by case; None: stdin", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct eval, json, "where the metrics go, as JSON; None: stdout", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct eval, csv, "write a table: case, label, answer and probabilities, one row a case", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct eval, predictions, "write preds, labels, probs and case_ids as JSON", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct eval, attention, "write the attention of bags, which 'glovita-forward --attention' gives: id, instance, x, y, score, one row an instance", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct eval, results, "write what glovita-plot draws: the confusion matrix, or true and predicted numbers", .takes = GV_TAKES_FILE),
     GV_END
 };
 

@@ -17,11 +17,11 @@ struct export {
 
 static const char *const precisions[] = { "16", "32", NULL };
 static const gv_field fields[] = {
-    GV_OPT_STR(struct export, to, "file to write: .h5 or .hdf5, .csv, .npy; it appears when it is whole"),
+    GV_OPT_STR(struct export, to, "file to write: .h5 or .hdf5, .csv, .npy; it appears when it is whole", .takes = GV_TAKES_FILE),
     GV_ENUM(struct export, precision, 0, precisions, "bits of the floating point numbers in HDF5 and NPY files"),
     GV_I64(struct export, compression, 4, 0, 9, "gzip level", "compression of HDF5 files; 0: none"),
     GV_OPT_STR(struct export, attributes, "a JSON object; its members become attributes of the HDF5 file"),
-    GV_OPT_STR(struct export, errors, "where failed samples are listed; None: beside the file, ending in .errors.csv"),
+    GV_OPT_STR(struct export, errors, "where failed samples are listed; None: beside the file, ending in .errors.csv", .takes = GV_TAKES_FILE),
     GV_END
 };
 

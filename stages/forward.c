@@ -13,7 +13,7 @@ struct forward {
 };
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct forward, checkpoint, "weights of the whole network (.safetensors, .pt); without it the encoder's pretrained ones"),
+    GV_OPT_STR(struct forward, checkpoint, "weights of the whole network (.safetensors, .pt); without it the encoder's pretrained ones", .takes = GV_TAKES_CHECKPOINT),
     GV_BOOL(struct forward, features, false, "write the pooled features instead of predictions"),
     GV_BOOL(struct forward, attention, false, "with each prediction the attention of a bag's instances [branches,n], and their coords [n,2]"),
     GV_BOOL(struct forward, profile, false, "time every node of the network's graph and print a table at the end"),
@@ -258,5 +258,5 @@ static int run(gv_stage_ctx *st, gv_err *err)
 
 const gv_stage gv_this_stage = {
     .name = "forward", .summary = "run a network on batches: predictions or features",
-    .reads = GV_BATCH, .writes = GV_PREDICTION | GV_FEATURE, .blocks = blocks, .fields = fields, .params_size = sizeof(struct forward), .run = run,
+    .reads = GV_BATCH, .writes = GV_PREDICTION | GV_FEATURE, .blocks = blocks, .fields = fields, .params_size = sizeof(struct forward), .names = gv_session_names, .run = run,
 };

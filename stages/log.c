@@ -16,9 +16,9 @@ struct log {
 };
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct log, deliver, "the run's directory"),
-    GV_OPT_STR(struct log, sink, "tracker: wandb, mlflow, tensorboard, csv, jsonl, none; None: those the run names, csv where it names none"),
-    GV_OPT_STR(struct log, to, "file of csv and jsonl, folder of wandb and tensorboard, address of mlflow; None: what the run and the environment say"),
+    GV_OPT_STR(struct log, deliver, "the run's directory", .takes = GV_TAKES_RUN),
+    GV_OPT_STR(struct log, sink, "tracker: wandb, mlflow, tensorboard, csv, jsonl, none; None: those the run names, csv where it names none", .takes = GV_TAKES_NAME),
+    GV_OPT_STR(struct log, to, "file of csv and jsonl, folder of wandb and tensorboard, address of mlflow; None: what the run and the environment say", .takes = GV_TAKES_FILE),
     GV_BOOL(struct log, follow, false, "go on until the run has ended, or a signal comes"),
     GV_END
 };
@@ -216,7 +216,14 @@ static int run(gv_stage_ctx *st, gv_err *err)
     return r;
 }
 
+static void names(const gv_config *c, const char *path, gv_words *out)
+{
+    (void)c;
+    for (size_t i = 0; gv_sinks[i] && !strcmp(path, "sink"); i++)
+        gv_words_add(out, gv_sinks[i]->name, gv_sinks[i]->summary);
+}
+
 const gv_stage gv_this_stage = {
     .name = "log", .summary = "deliver what a run has to tell to its trackers",
-    .fields = fields, .params_size = sizeof(struct log), .text_output = true, .run = run,
+    .fields = fields, .params_size = sizeof(struct log), .text_output = true, .names = names, .run = run,
 };

@@ -12,7 +12,7 @@ static const gv_field fields[] = {
     GV_BOOL(struct plot, curves, false, "loss and metrics over the epochs, of runs or metrics.jsonl files; done when no other picture is asked for"),
     GV_BOOL(struct plot, confusion, false, "the confusion matrix, row-normalised, of a run, its val_results.json, or a table of glovita-eval"),
     GV_BOOL(struct plot, scatter, false, "predicted against true numbers, of the same"),
-    GV_OPT_STR(struct plot, to, "picture to write, .png or .svg; None: curves.png, confusion_matrix.png or predicted_against_true.png in the run"),
+    GV_OPT_STR(struct plot, to, "picture to write, .png or .svg; None: curves.png, confusion_matrix.png or predicted_against_true.png in the run", .takes = GV_TAKES_FILE),
     GV_BOOL(struct plot, absolute, false, "of a confusion matrix: cases, not shares of the row"),
     GV_OPT_STR(struct plot, metric, "of the curves: this one, loss or Accuracy; None: all, but for single classes'"),
     GV_BOOL(struct plot, terminal, false, "draw with characters on stdout"),

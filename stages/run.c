@@ -19,6 +19,23 @@ static int close_stdout(int status)
     return 4;
 }
 
+/* Completion: of the commands, of the options of one, or the script that asks for them. */
+static int complete(int argc, char **argv, int what)
+{
+    gv_err err = { 0 };
+    const gv_command *cmd = what == 'c' && argc > 4 ? gv_command_find(argv[3]) : NULL;
+    if (cmd) { /* the line without its name */
+        argv[3] = argv[2];
+        argv[2] = argv[1];
+        argv[1] = argv[0];
+        return gv_driver_main(cmd, argc - 1, argv + 1);
+    }
+    int r = what != 'c' ? gv_completion_script(argc, argv, &err) : argc > 4 ? GV_OK : gv_completion_commands(argc, argv, &err);
+    if (r < 0)
+        gv_log(GV_ERROR, "%s", err.text);
+    return gv_exit_status(r);
+}
+
 /* The commands as JSON; each describes its own options. */
 static void describe(void)
 {
@@ -61,6 +78,9 @@ int main(int argc, char **argv)
     const gv_command *cmd = gv_command_find(name);
     if (cmd)
         return close_stdout(gv_driver_main(cmd, argc, argv));
+    int what = gv_completion_asked(argc, argv);
+    if (what && (what == 'c' || !gv_command_find(argv[1])))
+        return close_stdout(complete(argc, argv, what));
     if (argc < 2) {
         usage(stderr);
         return 2;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct gv_train_options, run, "directory of the run: checkpoints, metrics"),
-    GV_OPT_STR(struct gv_train_options, val, "stream of validation batches (a path, a FIFO, fd:N); one epoch of it is read after each of training"),
-    GV_OPT_STR(struct gv_train_options, sanity, "another stream of validation batches: training.num_sanity_val_steps of it are tried before the first step"),
+    GV_OPT_STR(struct gv_train_options, run, "directory of the run: checkpoints, metrics", .takes = GV_TAKES_RUN),
+    GV_OPT_STR(struct gv_train_options, val, "stream of validation batches (a path, a FIFO, fd:N); one epoch of it is read after each of training", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct gv_train_options, sanity, "another stream of validation batches: training.num_sanity_val_steps of it are tried before the first step", .takes = GV_TAKES_FILE),
     GV_BOOL(struct gv_train_options, resume, false, "go on from checkpoints/resume.safetensors"),
     GV_BOOL(struct gv_train_options, profile, false, "time every node of a training step and print a table at the end"),
     GV_BOOL(struct gv_train_options, tune, false, "measure which kernels are fastest on this machine before the first step, and keep the answers for later runs"),
@@ -306,6 +306,6 @@ static int run(gv_stage_ctx *st, gv_err *err)
 
 const gv_stage gv_this_stage = {
     .name = "train", .summary = "train a network on batches: forward, backward, optimizer, metrics, checkpoints",
-    .reads = GV_BATCH, .writes = 0, .blocks = blocks, .fields = fields, .params_size = sizeof(struct gv_train_options),
+    .reads = GV_BATCH, .writes = 0, .blocks = blocks, .fields = fields, .params_size = sizeof(struct gv_train_options), .names = gv_session_names,
     .manual_streams = true, .text_output = true, .run = run,
 };

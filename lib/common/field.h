@@ -39,6 +39,17 @@ typedef enum gv_type {
     GV_TYPE_END,
 } gv_type;
 
+/* What the words of a text field name, for completion on the command line. */
+typedef enum gv_naming {
+    GV_TAKES_TEXT,
+    GV_TAKES_FILE,
+    GV_TAKES_DIR,
+    GV_TAKES_RUN,        /* a run's directory */
+    GV_TAKES_RUNS,       /* the same, or the directory of its folds */
+    GV_TAKES_CHECKPOINT, /* a file of weights, such as those of a run */
+    GV_TAKES_NAME,       /* one of the names that the program knows: gv_config.names */
+} gv_naming;
+
 typedef struct gv_strs { size_t n; const char **v; } gv_strs;
 typedef struct gv_ints { size_t n; int64_t *v; } gv_ints;
 typedef struct gv_f64s { size_t n; double *v; } gv_f64s;
@@ -54,18 +65,20 @@ typedef struct gv_field {
     const char *const *choices; /* ENUM, STRS; NULL-terminated */
     const char *unit;           /* "" when it has none */
     const char *help;
+    gv_naming takes;            /* STR, STRS */
 } gv_field;
 
 #define GV_FIELD_OF(T, m, ctype) (offsetof(T, m) + 0 * sizeof(struct { _Static_assert(_Generic(((T *)0)->m, ctype: 1, default: 0), "field '" #m "' is not of type " #ctype); int x; }))
 
+/* Behind the help of a text or a list of texts may stand ".takes = GV_TAKES_FILE". */
 #define GV_BOOL(T, m, d, h) { .name = #m, .type = GV_TYPE_BOOL, .offset = GV_FIELD_OF(T, m, bool), .def.b = (d), .unit = "", .help = (h) }
 #define GV_I64(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_I64, .offset = GV_FIELD_OF(T, m, int64_t), .def.i = (d), .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }
 #define GV_U64(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_U64, .offset = GV_FIELD_OF(T, m, uint64_t), .def.u = (d), .lo.u = (lo_), .hi.u = (hi_), .unit = (u_), .help = (h) }
 #define GV_F64(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64, .offset = GV_FIELD_OF(T, m, double), .def.f = (d), .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
-#define GV_STR(T, m, d, h) { .name = #m, .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = (h) }
-#define GV_STR_AS(T, m, as, d, h) { .name = (as), .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = (h) } /* under another name */
+#define GV_STR(T, m, d, ...) { .name = #m, .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = __VA_ARGS__ }
+#define GV_STR_AS(T, m, as, d, ...) { .name = (as), .type = GV_TYPE_STR, .offset = GV_FIELD_OF(T, m, const char *), .def.s = (d), .unit = "", .help = __VA_ARGS__ } /* under another name */
 #define GV_ENUM(T, m, d, c, h) { .name = #m, .type = GV_TYPE_ENUM, .offset = GV_FIELD_OF(T, m, int), .def.i = (d), .choices = (c), .unit = "", .help = (h) }
-#define GV_STRS(T, m, d, c, h) { .name = #m, .type = GV_TYPE_STRS, .offset = GV_FIELD_OF(T, m, gv_strs), .def.s = (d), .choices = (c), .unit = "", .help = (h) }
+#define GV_STRS(T, m, d, c, ...) { .name = #m, .type = GV_TYPE_STRS, .offset = GV_FIELD_OF(T, m, gv_strs), .def.s = (d), .choices = (c), .unit = "", .help = __VA_ARGS__ }
 #define GV_INTS(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_INTS, .offset = GV_FIELD_OF(T, m, gv_ints), .def.s = (d), .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }
 #define GV_F64S(T, m, d, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64S, .offset = GV_FIELD_OF(T, m, gv_f64s), .def.s = (d), .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
 #define GV_DICT(T, m, h) { .name = #m, .type = GV_TYPE_DICT, .offset = GV_FIELD_OF(T, m, gv_dict), .unit = "", .help = (h) }
@@ -73,9 +86,9 @@ typedef struct gv_field {
 #define GV_OPT_I64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_I64, .optional = true, .offset = GV_FIELD_OF(T, m, int64_t), .def.i = GV_NONE_I64, .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }
 #define GV_OPT_U64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_U64, .optional = true, .offset = GV_FIELD_OF(T, m, uint64_t), .def.u = GV_NONE_U64, .lo.u = (lo_), .hi.u = (hi_), .unit = (u_), .help = (h) }
 #define GV_OPT_F64(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64, .optional = true, .offset = GV_FIELD_OF(T, m, double), .def.f = NAN, .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
-#define GV_OPT_STR(T, m, h) { .name = #m, .type = GV_TYPE_STR, .optional = true, .offset = GV_FIELD_OF(T, m, const char *), .unit = "", .help = (h) }
+#define GV_OPT_STR(T, m, ...) { .name = #m, .type = GV_TYPE_STR, .optional = true, .offset = GV_FIELD_OF(T, m, const char *), .unit = "", .help = __VA_ARGS__ }
 #define GV_OPT_ENUM(T, m, c, h) { .name = #m, .type = GV_TYPE_ENUM, .optional = true, .offset = GV_FIELD_OF(T, m, int), .def.i = -1, .choices = (c), .unit = "", .help = (h) }
-#define GV_OPT_STRS(T, m, c, h) { .name = #m, .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(T, m, gv_strs), .choices = (c), .unit = "", .help = (h) }
+#define GV_OPT_STRS(T, m, c, ...) { .name = #m, .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(T, m, gv_strs), .choices = (c), .unit = "", .help = __VA_ARGS__ }
 #define GV_OPT_INTS(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_INTS, .optional = true, .offset = GV_FIELD_OF(T, m, gv_ints), .lo.i = (lo_), .hi.i = (hi_), .unit = (u_), .help = (h) }
 #define GV_OPT_F64S(T, m, lo_, hi_, u_, h) { .name = #m, .type = GV_TYPE_F64S, .optional = true, .offset = GV_FIELD_OF(T, m, gv_f64s), .lo.f = (lo_), .hi.f = (hi_), .unit = (u_), .help = (h) }
 #define GV_END { .type = GV_TYPE_END }

@@ -3,8 +3,8 @@
 
 #define A struct gv_augmentation_config
 static const gv_field fields[] = {
-    GV_OPT_STR(A, train_policy, "policy in training; data sets bring a default"),
-    GV_OPT_STR(A, test_policy, "policy in validation and test; data sets bring a default"),
+    GV_OPT_STR(A, train_policy, "policy in training; data sets bring a default", .takes = GV_TAKES_NAME),
+    GV_OPT_STR(A, test_policy, "policy in validation and test; data sets bring a default", .takes = GV_TAKES_NAME),
     GV_OPT_I64(A, image_size, 1, 1 << 16, "pixel", "side of the image the model sees; None: from policy and encoder"),
     GV_OPT_I64(A, resize_size, 1, 1 << 16, "pixel", "side before cropping; None: from policy and encoder"),
     GV_OPT_I64(A, crop_size, 1, 1 << 16, "pixel", "side of the crop, for policies that tell it from image_size"),

@@ -11,7 +11,7 @@
 static const gv_field driver_fields[] = { DRIVER_ROWS, GV_END }, driver_engine_fields[] = { DRIVER_ROWS, PROFILE_ROW, TUNE_ROW, GV_END };
 /* hi bounds the number of words: `--resume` alone, or with the directory. */
 static const gv_field driver_train_fields[] = {
-    { .name = "resume", .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(V, resume, gv_strs), .hi.i = 1, .unit = "", .help = "go on with the run in this directory; bare: with the newest unfinished run of the same config" },
+    { .name = "resume", .type = GV_TYPE_STRS, .optional = true, .offset = GV_FIELD_OF(V, resume, gv_strs), .hi.i = 1, .unit = "", .takes = GV_TAKES_RUN, .help = "go on with the run in this directory; bare: with the newest unfinished run of the same config" },
     DRIVER_ROWS, PROFILE_ROW, TUNE_ROW, GV_END
 };
 
@@ -36,13 +36,13 @@ static const gv_built engine_built[] = { { "backend", gv_backends_built }, { NUL
 
 #define I struct gv_infer_options
 static const gv_field infer_fields[] = {
-    GV_STR(I, exp_dir, "./experiments", "run directory: a folder with checkpoints/, or one with a folder for each fold, which are then averaged"),
+    GV_STR(I, exp_dir, "./experiments", "run directory: a folder with checkpoints/, or one with a folder for each fold, which are then averaged", .takes = GV_TAKES_RUNS),
     GV_STRS(I, metrics, "acc f1", gv_metric_names, "metrics; untouched: those of the run"),
     GV_OPT_STR(I, fold, "this fold only; None: all folds found"),
     GV_ENUM(I, checkpoint, GV_LOAD_LAST, loads, "which checkpoint"),
     GV_ENUM(I, split, GV_SPLIT_TEST, splits, "which split"),
-    GV_OPT_STR(I, pred_output, "write predictions and case ids here (.csv or .json; other endings: both)"),
-    GV_OPT_STR(I, attention, "write the attention of a bag head here, a CSV file: id, instance, x, y, score, one row an instance"),
+    GV_OPT_STR(I, pred_output, "write predictions and case ids here (.csv or .json; other endings: both)", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(I, attention, "write the attention of a bag head here, a CSV file: id, instance, x, y, score, one row an instance", .takes = GV_TAKES_FILE),
     ENGINE_ROWS(I), GV_END
 };
 static const char *const infer_blocks[] = { "data", "data.augmentation", "dataloading", NULL };
@@ -54,12 +54,12 @@ static const gv_command infer = {
 #define X struct gv_extract_options
 static const char *const widths[] = { "16", "32", NULL };
 static const gv_field extract_fields[] = {
-    GV_OPT_STR(X, checkpoint_path, "checkpoint of a run; data and model are then those of the run"),
+    GV_OPT_STR(X, checkpoint_path, "checkpoint of a run; data and model are then those of the run", .takes = GV_TAKES_CHECKPOINT),
     GV_ENUM(X, method, GV_AGGREGATE_JOINT, gv_aggregations, "how tokens become one vector; joint: class token and mean of the patches"),
     GV_OPT_ENUM(X, split, splits, "this split only; None: train, val and test"),
     GV_ENUM(X, precision, 0, widths, "bits of a stored number"),
     GV_I64(X, compression, 4, 0, 9, "", "gzip level of the file; 0: none"),
-    GV_STR(X, output_dir, "./precomputed_features", "folder of the files"),
+    GV_STR(X, output_dir, "./precomputed_features", "folder of the files", .takes = GV_TAKES_DIR),
     GV_OPT_STR(X, output_filename, "name of the file with {method} {model} {dataset} {split} {imgsize} {precision} {checkpoint}"),
     GV_BOOL(X, use_eval_transform_for_train, true, "use the test policy for the training split too"),
     ENGINE_ROWS(X), GV_END
@@ -72,9 +72,9 @@ static const gv_command extract = {
 
 #define U struct gv_umap_options
 static const gv_field umap_fields[] = {
-    GV_OPT_STR(U, h5_path, "feature file of glovita_extract_features"),
+    GV_OPT_STR(U, h5_path, "feature file of glovita_extract_features", .takes = GV_TAKES_FILE),
     GV_OPT_STR(U, title, "title; None: the file's name"),
-    GV_OPT_STR(U, output_path, "picture; None: umap_plots/single/NAME.png"),
+    GV_OPT_STR(U, output_path, "picture; None: umap_plots/single/NAME.png", .takes = GV_TAKES_FILE),
     GV_I64(U, max_samples, 5000, 1, INT64_MAX, "sample", "largest number of samples"),
     GV_I64(U, max_per_class, 200, 1, INT64_MAX, "sample", "largest number of samples of a class, when there are more than max_samples"),
     GV_I64(U, seed, 42, 0, INT64_MAX, "", "seed of the choice and of UMAP"),
@@ -104,7 +104,7 @@ const gv_command *gv_command_find(const char *name)
 }
 
 const gv_field gv_front_fields[] = {
-    GV_OPT_STR(struct gv_front, config, "read fields from this JSON file first; a run's config.json reproduces the run"),
-    GV_OPT_STR(struct gv_front, log, "level of messages: error, warning, info, debug"),
+    GV_OPT_STR(struct gv_front, config, "read fields from this JSON file first; a run's config.json reproduces the run", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct gv_front, log, "level of messages: error, warning, info, debug", .takes = GV_TAKES_NAME),
     GV_END
 };

@@ -200,6 +200,11 @@ struct gv_umap_options {
     double min_dist;
 };
 
+/* Words that complete a command line (complete.c). Those that do not begin as the word that is typed are passed over. */
+typedef struct gv_words gv_words;
+void gv_words_add(gv_words *w, const char *word, const char *help);
+const char *gv_words_typed(const gv_words *w); /* what there is of the word */
+
 typedef struct gv_command {
     const char *name;          /* "train" */
     const char *program;       /* "glovita_train": its name in messages */
@@ -236,10 +241,13 @@ typedef struct gv_config {
     const char *log;     /* --log LEVEL, or NULL */
     const char *config_file;
     uint32_t focus;      /* blocks (bit = place on the list) chosen by a subcommand: --help shows these */
-    bool helped;         /* --help, --version or --describe was answered on stdout */
+    bool helped;         /* --help, --version, --describe or a completion was answered on stdout */
 
     /* Set before parsing a stage, for --help and --describe: */
     const char *summary, *reads, *writes, *positional;
+    /* Set before parsing, for completion: adds the names a field of the kind GV_TAKES_NAME takes; `path` as on the command line, without
+     * dashes. NULL: none are known. */
+    void (*names)(const struct gv_config *c, const char *path, gv_words *out);
 
     const gv_command *command; /* what is being parsed */
     gv_command stage;          /* the command of a stage, built by gv_config_parse_stage */
@@ -262,6 +270,17 @@ int gv_config_parse(gv_config *c, const gv_command *cmd, int argc, char **argv, 
  * its transport options, spelt without a block, over own_params (filled with defaults here). Repeated list options of
  * `own` add up. --describe prints JSON. Blocks the stage does not take are read from --config and otherwise refused. */
 int gv_config_parse_stage(gv_config *c, const char *program, const char *const *blocks, const gv_field *own, void *own_params, int argc, char **argv, bool *helped, gv_err *err) GV_MUST_USE;
+
+/* Completion: what argv asks, and the answer on stdout.
+ *   --complete -- WORDS…        the lines "word TAB help" that the last word may go on to, or ":file", ":dir" for paths; ":help TAB text"
+ *                               is about all of them. First on the line, WORDS without the program's name.
+ *   --print_completion SHELL    the script for bash, zsh or fish that asks so; also as --tyro_print_completion
+ *   --tyro_write_completion SHELL PATH
+ * gv_completion_asked: 0 when it is none of them; parsing a command or stage answers by itself. */
+int gv_completion_asked(int argc, char **argv);
+int gv_completion_script(int argc, char **argv, gv_err *err) GV_MUST_USE;
+/* The words of a program that is a list of commands: glovita-run. */
+int gv_completion_commands(int argc, char **argv, gv_err *err) GV_MUST_USE;
 
 gv_encoder gv_config_encoder(const gv_config *c);
 void gv_config_no_weights(gv_config *c); /* all weights come from a checkpoint: forget the file given */

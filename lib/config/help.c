@@ -107,6 +107,12 @@ static int put_facts(gv_buf *b, const gv_field *f, const void *params, bool requ
     return r == GV_OK ? put(b, ")", err) : r;
 }
 
+int gv_row_text(gv_buf *out, const gv_field *f, const void *params, bool required, const gv_built *built, gv_err *err)
+{
+    int r = put(out, f->help, err);
+    return r == GV_OK ? put_facts(out, f, params, required, built, err) : r;
+}
+
 static int put_row(gv_buf *out, const char *path, const gv_field *f, const void *params, bool required, const gv_built *built, gv_err *err)
 {
     gv_buf left = { 0 }, text = { 0 };
@@ -118,9 +124,7 @@ static int put_row(gv_buf *out, const char *path, const gv_field *f, const void 
     if (r == GV_OK)
         r = put_metavar(&left, f, err);
     if (r == GV_OK)
-        r = put(&text, f->help, err);
-    if (r == GV_OK)
-        r = put_facts(&text, f, params, required, built, err);
+        r = gv_row_text(&text, f, params, required, built, err);
     if (r == GV_OK)
         r = put_line(out, left.data, text.data, err);
     gv_buf_release(&left);

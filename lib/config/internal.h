@@ -73,6 +73,36 @@ int gv_not_chosen(const gv_config *c, const gv_slot *s, const char *shown, gv_er
 int gv_config_mark(gv_config *c, const char *path, gv_err *err) GV_MUST_USE;
 void gv_config_unmark(gv_config *c, const char *path);
 
+/* ---- the command line (parse.c) ---- */
+
+enum gv_item_kind { GV_ITEM_FIELD, GV_ITEM_OWN, GV_ITEM_DRIVER, GV_ITEM_FRONT, GV_ITEM_ADD_LOG, GV_ITEM_SUBCOMMAND };
+typedef struct gv_item {
+    enum gv_item_kind kind;
+    const gv_field *field;  /* NULL for discriminators, add_log, subcommands */
+    const gv_block *block;  /* FIELD, SUBCOMMAND */
+    const char *path;       /* without dashes and "no_" */
+    const char *const *words;
+    size_t n;
+} gv_item;
+
+/* The option of the program that a word "--path" (up to len) names; path: without dashes, "no_" and '-'. False when there is none. */
+bool gv_item_find(const gv_config *c, const gv_command *cmd, const char *word, size_t len, char path[GV_PATH_MAX], gv_item *it, bool *negated);
+/* "data:cifar10-config" -> the block, and the variant or NULL when the block has none of that name. */
+const gv_block *gv_subcommand_find(const gv_command *cmd, const char *word, const gv_variant **v);
+bool gv_takes_many(const gv_field *f); /* a list or a dict */
+/* Take what is understood of a line, whatever else is wrong with it: configuration file, choices of unions, fields of the root. */
+int gv_config_parse_known(gv_config *c, const gv_command *cmd, int argc, char **argv, gv_err *err) GV_MUST_USE;
+
+/* ---- completion ---- */
+
+int gv_completion_answer(gv_config *c, const gv_command *cmd, int what, int argc, char **argv, gv_err *err) GV_MUST_USE;
+/* The directories of runs, or their checkpoints, that a typed word may go on to (complete_runs.c). */
+void gv_words_runs(gv_words *w, const char *exp_dir, gv_naming takes);
+size_t gv_words_count(const gv_words *w);
+
+/* "epochs to train (default: 20; the range is …)": help.c. */
+int gv_row_text(gv_buf *out, const gv_field *f, const void *params, bool required, const gv_built *built, gv_err *err) GV_MUST_USE;
+
 /* Options every program has. */
 struct gv_front { const char *config, *log; };
 extern const gv_field gv_front_fields[];

@@ -16,15 +16,15 @@ static const gv_field fields[] = {
 #define PRETRAINED(T) GV_BOOL(T, pretrained, true, "start from published weights")
 #define CHANNELS(T) GV_I64(T, input_channels, 3, 1, 1 << 16, "channel", "channels of the input; other numbers than the published one adapt the first layer")
 #define KWARGS(T) GV_DICT(T, model_kwargs, "further arguments of the model; an unknown key is an error")
-#define WEIGHTS(T) GV_OPT_STR(T, weights, "weights from this .safetensors, .pt or .pth file instead of the published ones")
-#define TYPE(T, d) GV_STR(T, type, d, "name of the model")
+#define WEIGHTS(T) GV_OPT_STR(T, weights, "weights from this .safetensors, .pt or .pth file instead of the published ones", .takes = GV_TAKES_FILE)
+#define TYPE(T, d) GV_STR(T, type, d, "name of the model", .takes = GV_TAKES_NAME)
 #define ENCODER(id, cls, text, is_built, ...) \
     static const gv_field id##_fields[] = { __VA_ARGS__, GV_END }; \
     static const gv_variant id = { .name = #id, .class_name = cls, .summary = text, .fields = id##_fields, .params_size = sizeof(struct gv_##id##_encoder), .built = is_built }
 
 struct gv_timm_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; const char *weights; };
 ENCODER(timm, "TimmEncoderConfig", "models of timm, by its names", true,
-    GV_STR(struct gv_timm_encoder, type, "vit_base_patch16_224", "name of the model, with or without a tag: timm's ResNet, ConvNeXt and Vision Transformer families"), PRETRAINED(struct gv_timm_encoder), CHANNELS(struct gv_timm_encoder), KWARGS(struct gv_timm_encoder),
+    GV_STR(struct gv_timm_encoder, type, "vit_base_patch16_224", "name of the model, with or without a tag: timm's ResNet, ConvNeXt and Vision Transformer families", .takes = GV_TAKES_NAME), PRETRAINED(struct gv_timm_encoder), CHANNELS(struct gv_timm_encoder), KWARGS(struct gv_timm_encoder),
     WEIGHTS(struct gv_timm_encoder));
 
 struct gv_transformer_encoder { const char *type; bool pretrained; int64_t input_channels; gv_dict model_kwargs; };
@@ -44,17 +44,17 @@ ENCODER(torchvision, "TorchvisionEncoderConfig", "models of torchvision", false,
 
 struct gv_torchvision_video_encoder { const char *type; bool pretrained; int64_t input_channels; bool return_intermediates; gv_strs intermediate_names; gv_dict model_kwargs; const char *weights; };
 ENCODER(torchvision_video, "TorchvisionVideoEncoderConfig", "video models of torchvision", true,
-    GV_STR(struct gv_torchvision_video_encoder, type, "r3d_18", "name of the model: r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v1_b, mvit_v2_s, swin3d_t, swin3d_s, swin3d_b"), PRETRAINED(struct gv_torchvision_video_encoder), CHANNELS(struct gv_torchvision_video_encoder),
+    GV_STR(struct gv_torchvision_video_encoder, type, "r3d_18", "name of the model: r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v1_b, mvit_v2_s, swin3d_t, swin3d_s, swin3d_b", .takes = GV_TAKES_NAME), PRETRAINED(struct gv_torchvision_video_encoder), CHANNELS(struct gv_torchvision_video_encoder),
     INTERMEDIATES(struct gv_torchvision_video_encoder), KWARGS(struct gv_torchvision_video_encoder), WEIGHTS(struct gv_torchvision_video_encoder));
 
 static const char *const pathways[] = { "auto", "single", "slowfast", NULL };
 ENCODER(pytorchvideo, "PytorchvideoEncoderConfig", "video models of PyTorchVideo", true,
-    GV_STR(struct gv_pytorchvideo_encoder, type, "x3d_s", "name of the model: slow_r50, c2d_r50, i3d_r50, csn_r101, r2plus1d_r50, slowfast_r50, slowfast_r101, x3d_xs, x3d_s, x3d_m, x3d_l, mvit_base_16x4, mvit_base_32x3"), PRETRAINED(struct gv_pytorchvideo_encoder), CHANNELS(struct gv_pytorchvideo_encoder),
+    GV_STR(struct gv_pytorchvideo_encoder, type, "x3d_s", "name of the model: slow_r50, c2d_r50, i3d_r50, csn_r101, r2plus1d_r50, slowfast_r50, slowfast_r101, x3d_xs, x3d_s, x3d_m, x3d_l, mvit_base_16x4, mvit_base_32x3", .takes = GV_TAKES_NAME), PRETRAINED(struct gv_pytorchvideo_encoder), CHANNELS(struct gv_pytorchvideo_encoder),
     GV_ENUM(struct gv_pytorchvideo_encoder, pathway_mode, GV_PATHWAY_AUTO, pathways, "one pathway or two; auto: those of the model"),
     GV_I64(struct gv_pytorchvideo_encoder, slowfast_alpha, 4, 1, 1024, "", "frames of the fast pathway to one of the slow"),
     INTERMEDIATES(struct gv_pytorchvideo_encoder), KWARGS(struct gv_pytorchvideo_encoder), WEIGHTS(struct gv_pytorchvideo_encoder));
 
-#define DINO(T, d) TYPE(T, d), PRETRAINED(T), GV_OPT_STR(T, weight_dir, "folder with TYPE.pth"), CHANNELS(T)
+#define DINO(T, d) TYPE(T, d), PRETRAINED(T), GV_OPT_STR(T, weight_dir, "folder with TYPE.pth", .takes = GV_TAKES_DIR), CHANNELS(T)
 struct gv_dinov2_encoder { const char *type; bool pretrained; const char *weight_dir; int64_t input_channels; };
 ENCODER(dinov2, "Dinov2EncoderConfig", "DINOv2", false, DINO(struct gv_dinov2_encoder, "dinov2_vitb14"));
 struct gv_dinov3_encoder { const char *type; bool pretrained; const char *weight_dir; int64_t input_channels; };
@@ -76,7 +76,7 @@ ENCODER(residual_encoder, "ResidualEncoderConfig", "nnU-Net's residual encoder",
     GV_OPT_I64(R, stem_channels, 1, 1 << 16, "channel", "channels of the stem"), GV_ENUM(R, pool_type, 0, pool_types, "how a stage shrinks its input"),
     GV_F64(R, stochastic_depth_p, 0, 0, GV_BELOW_1, "probability", "stochastic depth"), GV_BOOL(R, squeeze_excitation, false, "squeeze and excitation in the blocks, over the first two axes as in the original"),
     GV_F64(R, squeeze_excitation_reduction_ratio, 0.0625, GV_ABOVE_0, INFINITY, "", "width of squeeze and excitation, as a part of the channels"),
-    GV_OPT_STR(R, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)"));
+    GV_OPT_STR(R, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)", .takes = GV_TAKES_FILE));
 
 static const char *const primus_variants[] = { "S", "B", "M", "L", NULL };
 static const gv_field primus_fields[] = {
@@ -85,7 +85,7 @@ static const gv_field primus_fields[] = {
     GV_INTS(struct gv_primus_encoder, patch_embed_size, "8 8 8", 1, 1 << 16, "voxel", "three sides of a patch"),
     GV_F64(struct gv_primus_encoder, drop_path_rate, 0, 0, GV_BELOW_1, "probability", "stochastic depth"),
     GV_F64(struct gv_primus_encoder, patch_drop_rate, 0, 0, GV_BELOW_1, "probability", "patches left out in training"),
-    GV_OPT_STR(struct gv_primus_encoder, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)"),
+    GV_OPT_STR(struct gv_primus_encoder, weights, "weights from this .safetensors, .pt or .pth file: an encoder, a U-Net of nnU-Net or a pretraining of nnssl (OpenMind)", .takes = GV_TAKES_FILE),
     GV_END
 };
 static const char *const primus_required[] = { "input_shape", NULL };
@@ -96,9 +96,9 @@ static const gv_variant primus = {
 
 #define S struct gv_timeseries_encoder
 ENCODER(timeseries, "TimeseriesEncoderConfig", "networks for series", true,
-    GV_STR(S, type, "inception_time", "resnet1d, inception_time or patch_transformer"),
+    GV_STR(S, type, "inception_time", "resnet1d, inception_time or patch_transformer", .takes = GV_TAKES_NAME),
     GV_I64(S, input_channels, 1, 1, 1 << 16, "channel", "channels of the series; a data set of series tells it where it is not given"),
-    GV_OPT_STR(S, weights, "start from this .safetensors, .pt or .pth file"),
+    GV_OPT_STR(S, weights, "start from this .safetensors, .pt or .pth file", .takes = GV_TAKES_FILE),
     GV_OPT_INTS(S, widths, 1, 1 << 16, "channel", "resnet1d: channels of each block (64 128 128)"),
     GV_OPT_INTS(S, kernels, 1, 1 << 16, "point", "resnet1d, inception_time: kernels of a block's convolutions (8 5 3; 40 20 10)"),
     GV_OPT_I64(S, width, 1, 1 << 16, "channel", "inception_time: channels of each branch (32); patch_transformer: of a token (128)"),

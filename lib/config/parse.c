@@ -3,23 +3,12 @@
 #include "config/internal.h"
 #include "common/log.h"
 
-enum kind { FIELD, OWN, DRIVER, FRONT, ADD_LOG, SUBCOMMAND };
-
-typedef struct item {
-    enum kind kind;
-    const gv_field *field;  /* NULL for discriminators, add_log, subcommands */
-    const gv_block *block;  /* FIELD, SUBCOMMAND */
-    const char *path;       /* without dashes and "no_" */
-    const char *const *words;
-    size_t n;
-} item;
-
 typedef struct scan {
     gv_config *c;
     const gv_command *cmd;
     int argc;
     char **argv;
-    item *items;
+    gv_item *items;
     size_t n;
 } scan;
 
@@ -40,8 +29,7 @@ static const gv_variant *variant_of_class(const gv_union *u, const char *name)
     return NULL;
 }
 
-/* "data:cifar10-config" -> the block, and the variant or NULL when the block has none of that name. */
-static const gv_block *subcommand(const gv_command *cmd, const char *word, const gv_variant **v)
+const gv_block *gv_subcommand_find(const gv_command *cmd, const char *word, const gv_variant **v)
 {
     const char *colon = *word == '-' ? NULL : strchr(word, ':');
     char path[GV_PATH_MAX];
@@ -57,23 +45,24 @@ static const gv_block *subcommand(const gv_command *cmd, const char *word, const
 static bool ends_values(const gv_command *cmd, const char *word)
 {
     const gv_variant *v = NULL;
-    return !strncmp(word, "--", 2) || !strcmp(word, "-h") || (subcommand(cmd, word, &v) && v);
+    return !strncmp(word, "--", 2) || !strcmp(word, "-h") || (gv_subcommand_find(cmd, word, &v) && v);
 }
 
 /* ---- options ---- */
 
-static bool find_option(const scan *s, const char *path, item *it)
+static bool find_path(const gv_config *c, const gv_command *cmd, const char *path, gv_item *it)
 {
     gv_slot slot;
     size_t n = strlen(path);
-    if (s->cmd && (it->field = gv_field_find(s->cmd->fields, path, n)))
-        it->kind = OWN;
-    else if (s->cmd && (it->field = gv_field_find(s->cmd->driver, path, n)))
-        it->kind = DRIVER;
+    it->path = path;
+    if (cmd && (it->field = gv_field_find(cmd->fields, path, n)))
+        it->kind = GV_ITEM_OWN;
+    else if (cmd && (it->field = gv_field_find(cmd->driver, path, n)))
+        it->kind = GV_ITEM_DRIVER;
     else if ((it->field = gv_field_find(gv_front_fields, path, n)))
-        it->kind = FRONT;
-    else if (gv_slot_find(s->c, path, true, &slot) && gv_takes(s->cmd, slot.block, slot.field ? slot.field->name : slot.uni->field)) {
-        it->kind = FIELD;
+        it->kind = GV_ITEM_FRONT;
+    else if (gv_slot_find(c, path, true, &slot) && gv_takes(cmd, slot.block, slot.field ? slot.field->name : slot.uni->field)) {
+        it->kind = GV_ITEM_FIELD;
         it->field = slot.field;
         it->block = slot.block;
     } else
@@ -82,23 +71,37 @@ static bool find_option(const scan *s, const char *path, item *it)
 }
 
 /* The same without "no_" on the leaf, for booleans. */
-static bool find_negated(const scan *s, char *path, item *it)
+static bool find_negated(const gv_config *c, const gv_command *cmd, char *path, gv_item *it)
 {
     char *leaf = strrchr(path, '.');
     leaf = leaf ? leaf + 1 : path;
     if (strncmp(leaf, "no_", 3))
         return false;
     memmove(leaf, leaf + 3, strlen(leaf + 3) + 1);
-    return find_option(s, path, it) && it->field && it->field->type == GV_TYPE_BOOL;
+    return find_path(c, cmd, path, it) && it->field && it->field->type == GV_TYPE_BOOL;
 }
 
-static bool is_list(const gv_field *f)
+bool gv_item_find(const gv_config *c, const gv_command *cmd, const char *word, size_t len, char path[GV_PATH_MAX], gv_item *it, bool *negated)
+{
+    *it = (gv_item){ 0 };
+    *negated = false;
+    if (!gv_path_normal(word + 2, len - 2, path))
+        return false;
+    if ((!strncmp(path, "add_log.", 8) || !strcmp(path, "add_log")) && (!cmd || gv_in_list(cmd->blocks, "root"))) {
+        it->kind = GV_ITEM_ADD_LOG;
+        it->path = path;
+        return true;
+    }
+    return find_path(c, cmd, path, it) || (*negated = find_negated(c, cmd, path, it));
+}
+
+bool gv_takes_many(const gv_field *f)
 {
     return f && (f->type == GV_TYPE_STRS || f->type == GV_TYPE_INTS || f->type == GV_TYPE_F64S || f->type == GV_TYPE_DICT);
 }
 
 /* The words behind an option: those after '=', none for a boolean, one, or all up to the next option for a list. */
-static int take_words(scan *s, int *i, item *it, const char *name, const char *eq, gv_err *err)
+static int take_words(scan *s, int *i, gv_item *it, const char *name, const char *eq, gv_err *err)
 {
     const char **one = gv_arena_alloc(s->c->arena, sizeof *one, err);
     if (!one)
@@ -115,9 +118,9 @@ static int take_words(scan *s, int *i, item *it, const char *name, const char *e
         return GV_OK;
     }
     int from = *i + 1, to = from;
-    while (to < s->argc && !ends_values(s->cmd, s->argv[to]) && (is_list(it->field) || to == from))
+    while (to < s->argc && !ends_values(s->cmd, s->argv[to]) && (gv_takes_many(it->field) || to == from))
         to++;
-    if (to == from && !is_list(it->field))
+    if (to == from && !gv_takes_many(it->field))
         return gv_fail(err, GV_EUSAGE, "'%s' wants a value%s", name, from < s->argc && !strncmp(s->argv[from], "--", 2) ? ", and an option follows (a value that begins with '--' is written behind '=')" : "");
     it->words = (const char *const *)(s->argv + from);
     it->n = (size_t)(to - from);
@@ -130,21 +133,19 @@ static int scan_option(scan *s, int *i, gv_err *err)
     const char *arg = s->argv[*i], *eq = strchr(arg, '=');
     size_t len = eq ? (size_t)(eq - arg) : strlen(arg);
     char *name = gv_arena_strndup(s->c->arena, arg, len, err), *path = gv_arena_alloc(s->c->arena, GV_PATH_MAX, err);
-    item *it = &s->items[s->n];
+    gv_item *it = &s->items[s->n];
     if (!name || !path)
         return GV_ESYS;
-    *it = (item){ .path = path };
-    if (!gv_path_normal(name + 2, len - 2, path))
+    if (len - 2 >= GV_PATH_MAX)
         return gv_fail(err, GV_EUSAGE, "unknown option '%.60s…'", name);
-    if ((!strncmp(path, "add_log.", 8) || !strcmp(path, "add_log")) && (!s->cmd || gv_in_list(s->cmd->blocks, "root"))) {
-        it->kind = ADD_LOG;
+    bool negated;
+    if (!gv_item_find(s->c, s->cmd, name, len, path, it, &negated))
+        return gv_unknown_option(s->c, gv_config_program(s->c, s->cmd), name, err);
+    if (negated && eq)
+        return gv_fail(err, GV_EUSAGE, "'%s' takes no value", name);
+    if (it->kind == GV_ITEM_ADD_LOG)
         it->path = len > 10 ? name + 10 : ""; /* keys stay as typed */
-    } else if (!find_option(s, path, it)) {
-        bool negated = find_negated(s, path, it);
-        if (!negated)
-            return gv_unknown_option(s->c, gv_config_program(s->c, s->cmd), name, err);
-        if (eq)
-            return gv_fail(err, GV_EUSAGE, "'%s' takes no value", name);
+    if (negated) {
         it->words = no;
         it->n = 1;
         s->n++;
@@ -158,7 +159,7 @@ static int scan_option(scan *s, int *i, gv_err *err)
 static int scan_subcommand(scan *s, const char *word, const gv_block *b, const gv_variant *v, gv_err *err)
 {
     if (v) {
-        s->items[s->n++] = (item){ .kind = SUBCOMMAND, .block = b, .words = &v->name, .n = 1 };
+        s->items[s->n++] = (gv_item){ .kind = GV_ITEM_SUBCOMMAND, .block = b, .words = &v->name, .n = 1 };
         return GV_OK;
     }
     const char *names[GV_VARIANTS_MAX];
@@ -175,10 +176,21 @@ static int scan_subcommand(scan *s, const char *word, const gv_block *b, const g
 
 static int scan_positional(scan *s, const char *word, gv_err *err)
 {
-    const item *last = s->n ? &s->items[s->n - 1] : NULL;
+    const gv_item *last = s->n ? &s->items[s->n - 1] : NULL;
     if (last && last->words == yes)
         return gv_fail(err, GV_EUSAGE, "unexpected argument '%s' ('--%s' takes no value; its opposite has 'no_' before the last part of the name)", word, last->path);
     return gv_fail(err, GV_EUSAGE, "unexpected argument '%s'%s", word, *word == '-' && word[1] ? " (options have two dashes)" : "");
+}
+
+/* The word at *i, and those that belong to it. */
+static int scan_word(scan *s, int *i, gv_err *err)
+{
+    const char *word = s->argv[*i];
+    const gv_variant *v = NULL;
+    if (!strncmp(word, "--", 2))
+        return scan_option(s, i, err);
+    const gv_block *b = gv_subcommand_find(s->cmd, word, &v);
+    return b ? scan_subcommand(s, word, b, v, err) : scan_positional(s, word, err);
 }
 
 static int scan_all(scan *s, gv_err *err)
@@ -187,60 +199,56 @@ static int scan_all(scan *s, gv_err *err)
     if (!(s->items = gv_arena_alloc(s->c->arena, ((size_t)s->argc + 1) * sizeof *s->items, err)))
         return GV_ESYS;
     for (int i = 1; i < s->argc && r == GV_OK; i++) {
-        const char *word = s->argv[i];
-        const gv_variant *v = NULL;
-        const gv_block *b;
-        if (!strcmp(word, "--"))
+        if (!strcmp(s->argv[i], "--"))
             return i + 1 < s->argc ? scan_positional(s, s->argv[i + 1], err) : GV_OK;
-        if (!strncmp(word, "--", 2))
-            r = scan_option(s, &i, err);
-        else if ((b = subcommand(s->cmd, word, &v)))
-            r = scan_subcommand(s, word, b, v, err);
-        else
-            r = scan_positional(s, word, err);
+        r = scan_word(s, &i, err);
     }
     return r;
 }
 
 /* ---- values ---- */
 
+static int set_discriminator(scan *s, const gv_item *it, gv_err *err)
+{
+    char path[GV_PATH_MAX];
+    if (it->kind != GV_ITEM_SUBCOMMAND && (it->kind != GV_ITEM_FIELD || it->field))
+        return GV_OK;
+    gv_slot_path(it->block, it->block->uni->field, path);
+    int r = gv_config_set(s->c, path, it->words, it->n, true, err);
+    for (size_t k = 0; it->kind == GV_ITEM_SUBCOMMAND && gv_blocks[k]; k++)
+        if (gv_blocks[k] == it->block)
+            s->c->focus |= 1u << k;
+    return r;
+}
+
 static int set_discriminators(scan *s, gv_err *err)
 {
     int r = GV_OK;
-    for (size_t i = 0; i < s->n && r == GV_OK; i++) {
-        const item *it = &s->items[i];
-        char path[GV_PATH_MAX];
-        if (it->kind != SUBCOMMAND && (it->kind != FIELD || it->field))
-            continue;
-        gv_slot_path(it->block, it->block->uni->field, path);
-        r = gv_config_set(s->c, path, it->words, it->n, true, err);
-        for (size_t k = 0; it->kind == SUBCOMMAND && gv_blocks[k]; k++)
-            if (gv_blocks[k] == it->block)
-                s->c->focus |= 1u << k;
-    }
+    for (size_t i = 0; i < s->n && r == GV_OK; i++)
+        r = set_discriminator(s, &s->items[i], err);
     return r;
 }
 
 /* Lists of a stage's own options add up ('--input a --input b'): true from the second mention on. */
-static bool mentioned(const scan *s, const item *it)
+static bool mentioned(const scan *s, const gv_item *it)
 {
-    for (const item *p = s->items; p < it; p++)
+    for (const gv_item *p = s->items; p < it; p++)
         if (p->kind == it->kind && p->field == it->field)
             return true;
     return false;
 }
 
-static int set_item(scan *s, const item *it, struct gv_front *front, gv_err *err)
+static int set_item(scan *s, const gv_item *it, struct gv_front *front, gv_err *err)
 {
     gv_config *c = s->c;
     char shown[GV_PATH_MAX + 2];
     snprintf(shown, sizeof shown, "--%s", it->path ? it->path : "");
     switch (it->kind) {
-    case FRONT: return gv_row_set(c, it->field, front, shown, it->words, it->n, false, err);
-    case DRIVER: return gv_row_set(c, it->field, &c->driver, shown, it->words, it->n, false, err);
-    case ADD_LOG: return gv_add_log_set(c, it->path, it->words[0], err);
-    case FIELD: return it->field ? gv_config_set(c, it->path, it->words, it->n, true, err) : GV_OK;
-    case OWN: {
+    case GV_ITEM_FRONT: return gv_row_set(c, it->field, front, shown, it->words, it->n, false, err);
+    case GV_ITEM_DRIVER: return gv_row_set(c, it->field, &c->driver, shown, it->words, it->n, false, err);
+    case GV_ITEM_ADD_LOG: return gv_add_log_set(c, it->path, it->words[0], err);
+    case GV_ITEM_FIELD: return it->field ? gv_config_set(c, it->path, it->words, it->n, true, err) : GV_OK;
+    case GV_ITEM_OWN: {
         int r = gv_row_set(c, it->field, c->own, shown, it->words, it->n, c->command == &c->stage && mentioned(s, it), err);
         return r == GV_OK && c->command != &c->stage ? gv_config_mark(c, it->field->name, err) : r;
     }
@@ -252,7 +260,7 @@ static int set_kinds(scan *s, bool front, struct gv_front *f, gv_err *err)
 {
     int r = GV_OK;
     for (size_t i = 0; i < s->n && r == GV_OK; i++)
-        if ((s->items[i].kind == FRONT) == front)
+        if ((s->items[i].kind == GV_ITEM_FRONT) == front)
             r = set_item(s, &s->items[i], f, err);
     return r;
 }
@@ -343,11 +351,40 @@ static int answer(scan *s, int what, gv_err *err)
     return r;
 }
 
+int gv_config_parse_known(gv_config *c, const gv_command *cmd, int argc, char **argv, gv_err *err)
+{
+    scan s = { .c = c, .cmd = cmd, .argc = argc, .argv = argv };
+    struct gv_front front = { 0 };
+    gv_err ignored = { 0 };
+    c->command = cmd;
+    if (!(s.items = gv_arena_alloc(c->arena, ((size_t)argc + 1) * sizeof *s.items, err)))
+        return GV_ESYS;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        (void)!scan_word(&s, &i, &ignored);
+    for (int pass = 0; pass < 2; pass++) { /* around a configuration file, as in apply() */
+        for (size_t i = 0; i < s.n; i++)
+            (void)!set_discriminator(&s, &s.items[i], &ignored);
+        for (size_t i = 0; i < s.n && !pass; i++)
+            if (s.items[i].kind == GV_ITEM_FRONT)
+                (void)!set_item(&s, &s.items[i], &front, &ignored);
+        if (!pass && front.config)
+            (void)!gv_config_load(c, front.config, &ignored);
+    }
+    for (size_t i = 0; i < s.n; i++)
+        if (s.items[i].block == &gv_block_root) /* where the runs lie; others would show as defaults */
+            (void)!set_item(&s, &s.items[i], &front, &ignored);
+    (void)!gv_config_settle(c, &ignored);
+    return GV_OK;
+}
+
 static int parse(gv_config *c, const gv_command *cmd, int argc, char **argv, gv_err *err)
 {
     scan s = { .c = c, .cmd = cmd, .argc = argc, .argv = argv };
     c->command = cmd;
-    int what = asked(argc, argv);
+    int what = gv_completion_asked(argc, argv);
+    if (what)
+        return gv_completion_answer(c, cmd, what, argc, argv, err);
+    what = asked(argc, argv);
     if (what)
         return answer(&s, what, err);
     int r = scan_all(&s, err);

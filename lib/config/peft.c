@@ -101,7 +101,7 @@ static const gv_union uni = {
 };
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct gv_peft_config, adapter, "folder of an adapter to begin with, as the Python library peft keeps it; it brings its method and fields"),
+    GV_OPT_STR(struct gv_peft_config, adapter, "folder of an adapter to begin with, as the Python library peft keeps it; it brings its method and fields", .takes = GV_TAKES_DIR),
     GV_END
 };
 

@@ -4,7 +4,7 @@
 const char *const gv_on_error_names[] = { "fail", "skip", NULL };
 
 static const gv_field fields[] = {
-    GV_STR(gv_config, exp_dir, "./experiments", "folder of all runs; this one goes to exp_dir/DATASET/GROUP/FOLD"),
+    GV_STR(gv_config, exp_dir, "./experiments", "folder of all runs; this one goes to exp_dir/DATASET/GROUP/FOLD", .takes = GV_TAKES_DIR),
     GV_ENUM(gv_config, on_error, GV_ON_ERROR_FAIL, gv_on_error_names, "a sample that cannot be read stops the run, or is left out, counted and reported"),
     GV_END
 };

@@ -2,9 +2,9 @@
 #include "data/data.h"
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, val_features_file, "HDF5 file with the validation features and labels"),
-    GV_OPT_STR(struct gv_precomputed_features, test_features_file, "HDF5 file with the test features and labels"),
+    GV_OPT_STR(struct gv_precomputed_features, train_features_file, "HDF5 file with the training features and labels", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct gv_precomputed_features, val_features_file, "HDF5 file with the validation features and labels", .takes = GV_TAKES_FILE),
+    GV_OPT_STR(struct gv_precomputed_features, test_features_file, "HDF5 file with the test features and labels", .takes = GV_TAKES_FILE),
     GV_END
 };
 static const char *const required[] = { "num_classes", "train_features_file", "val_features_file", NULL };

@@ -2,6 +2,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "run/runs.h"
+#include "session/session.h"
 #include <libgen.h>
 #include <signal.h>
 
@@ -63,6 +64,12 @@ static void preload(gv_config *c, const gv_command *cmd, int argc, char **argv)
         *c = tried;
 }
 
+static void names(const gv_config *c, const char *path, gv_words *out)
+{
+    gv_session_names(c, path, out);
+    gv_data_names(c, path, out);
+}
+
 int gv_driver_main(const gv_command *cmd, int argc, char **argv)
 {
     gv_err err = { 0 };
@@ -71,6 +78,7 @@ int gv_driver_main(const gv_command *cmd, int argc, char **argv)
     int status = 0;
     if (gv_arena_init(&arena, "run", (size_t)8 << 30, &err) == GV_OK && gv_config_init(&c, &arena, &err) == GV_OK) {
         preload(&c, cmd, argc, argv);
+        c.names = names;
         if (gv_config_parse(&c, cmd, argc, argv, &err) == GV_OK && !c.helped)
             status = dispatch(cmd, &c, argc, argv, &err);
         gv_config_release(&c);

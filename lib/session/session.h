@@ -200,4 +200,7 @@ int gv_state_read(gv_train_state *t, gv_store *s, const char *path, gv_err *err)
 int gv_state_peek(gv_train_state *t, const char *path, gv_err *err) GV_MUST_USE;
 void gv_state_release(gv_train_state *t);
 
+/* For completion (gv_config.names): the models of the kind of encoder that is chosen, and behind a dot the weights published for one. */
+void gv_session_names(const gv_config *c, const char *path, gv_words *out);
+
 #endif

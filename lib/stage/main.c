@@ -9,10 +9,10 @@
 struct common { const char *input, *output; };
 
 static const gv_field input_field[] = {
-    GV_OPT_STR(struct common, input, "stream to read: a path, - or fd:N; None: stdin"),
+    GV_OPT_STR(struct common, input, "stream to read: a path, - or fd:N; None: stdin", .takes = GV_TAKES_FILE),
 };
 static const gv_field output_field[] = {
-    GV_OPT_STR(struct common, output, "stream to write: a path (it appears when it is whole), - or fd:N; None: stdout"),
+    GV_OPT_STR(struct common, output, "stream to write: a path (it appears when it is whole), - or fd:N; None: stdout", .takes = GV_TAKES_FILE),
 };
 
 /* The stage's own fields and the common ones behind them, over one struct. */
@@ -148,7 +148,8 @@ static int work(gv_stage_ctx *st, gv_config *config, int argc, char **argv, gv_e
     config->reads = kinds_text(s->reads, &st->run);
     config->writes = kinds_text(s->writes, &st->run);
     config->positional = s->positional;
-    if (s->positional && take_positional(st, own, &argc, argv) < 0)
+    config->names = s->names;
+    if (s->positional && !gv_completion_asked(argc, argv) && take_positional(st, own, &argc, argv) < 0)
         return gv_fail(err, GV_ESYS, "out of memory");
     static const char *const no_blocks[] = { NULL };
     bool helped = false;

@@ -43,6 +43,7 @@ struct gv_stage {
     const char *positional;             /* "FILE…" in the help; NULL: none allowed */
     bool manual_streams;                /* run() opens its inputs and output itself (batch, train); no --input and --output are added */
     bool text_output;                   /* writes text on stdout, not records (cat, plot); `writes` may still name what gv_stage_output opens */
+    void (*names)(const gv_config *c, const char *path, gv_words *out); /* for completion, see gv_config.names; or NULL */
     int (*run)(gv_stage_ctx *st, gv_err *err);
 };
 

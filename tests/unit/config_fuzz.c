@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "json/json.h"
 #include "tests/unit/tap.h"
+#include <unistd.h>
 
 static gv_arena arena;
 static uint64_t state = 88172645463325252u;
@@ -87,6 +88,51 @@ static void try_file(const char *whole, size_t n, size_t *accepted, size_t *bad)
     gv_arena_reset(&arena);
 }
 
+/* Any line has a completion, if an empty one: lines with a tab, or ":file", ":dir". */
+static void try_completion(size_t *words_made, size_t *bad)
+{
+    static char bufs[12][80];
+    char *argv[15] = { (char *)"p", (char *)"--complete", (char *)"--" }, line[4096];
+    int argc = 3 + (int)draw(11);
+    gv_config c;
+    gv_err e = { 0 };
+    for (int i = 3; i < argc; i++)
+        argv[i] = word(bufs[i - 3]);
+    if (argc > 3 && draw(2))
+        argv[argc - 1][draw((uint32_t)strlen(argv[argc - 1]) + 1)] = 0; /* a word that is begun */
+    const gv_command *cmd = draw(4) ? gv_commands[draw(4)] : NULL;
+    rewind(stdout);
+    *bad += ftruncate(1, 0) || gv_config_init(&c, &arena, &e) < 0 || gv_config_parse(&c, cmd, argc, argv, &e) != GV_OK || !c.helped;
+    rewind(stdout);
+    FILE *said = fdopen(dup(1), "r");
+    while (said && fgets(line, sizeof line, said)) {
+        *bad += line[0] == ':' ? strncmp(line, ":help\t", 6) && strcmp(line, ":file\n") && strcmp(line, ":dir\n") : !strchr(line, '\t');
+        ++*words_made;
+    }
+    if (said)
+        fclose(said);
+    gv_config_release(&c);
+    gv_arena_reset(&arena);
+}
+
+static void test_completion(size_t lines)
+{
+    char path[] = "/tmp/glovita-fuzz.XXXXXX";
+    size_t made = 0, bad = 0;
+    fflush(stdout);
+    int keep = dup(1), fd = mkstemp(path);
+    ok(keep >= 0 && fd >= 0 && !unlink(path), "a file for what is said");
+    dup2(fd, 1);
+    for (size_t i = 0; i < lines; i++)
+        try_completion(&made, &bad);
+    fflush(stdout);
+    dup2(keep, 1);
+    close(keep);
+    close(fd);
+    clearerr(stdout);
+    ok(!bad && made > lines, "%zu random lines have completions, %zu in all", lines, made);
+}
+
 int main(int argc, char **argv)
 {
     gv_err e = { 0 };
@@ -114,6 +160,7 @@ int main(int argc, char **argv)
         try_file(text.data, text.len, &accepted, &bad);
     ok(!bad && accepted > 0, "%zu damaged files: %zu still valid, the rest refused with a message", lines / 4, accepted);
     gv_buf_release(&text);
+    test_completion(lines / 10);
     gv_arena_release(&arena);
     return done();
 }
