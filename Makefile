@@ -78,6 +78,7 @@ PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate $(BLOSC2_LIBS)
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
 	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them'
+	@echo 'make check-peers   what others read of us, with their own programs (tests/peers); PEERS="mlflow" runs parts'
 	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input patch step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
 	@echo 'make man       check the pages'
@@ -174,6 +175,10 @@ lint: all
 man:
 	@tests/prove pages $(sort $(wildcard tests/pages/t*.sh))
 
+# Against the programs of others (MLflow, W&B, TensorBoard, a browser), which are installed for it.
+check-peers: all
+	@tests/peers/run $(PEERS)
+
 bench: all $(BENCHES)
 	@tests/bench/run $(B)/tests/bench $(BIN) $(PART)
 
@@ -187,6 +192,6 @@ clean:
 	rm -rf build bin
 
 force:
-.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages lint man install clean force
+.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)
