@@ -82,7 +82,7 @@ help:
 	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input patch step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
 	@echo 'make man       check the pages'
-	@echo 'make install   programs and pages below $$(DESTDIR)$$(PREFIX)'
+	@echo 'make install   programs, pages, completions, recipes below $$(DESTDIR)$$(PREFIX); make uninstall removes them'
 	@echo 'make clean     remove build/ and bin/'
 	@echo 'Options: PROVE_JOBS=N runs N tests at a time (2); SAN=address,undefined builds with sanitizers; DNNL_ROOT=DIR takes oneDNN from there; BLOSC2_ROOT=DIR c-blosc2; V=1 shows commands'
 
@@ -182,16 +182,35 @@ check-peers: all
 bench: all $(BENCHES)
 	@tests/bench/run $(B)/tests/bench $(BIN) $(PART)
 
-install: all
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man7'
+# What is installed, as paths below PREFIX; `uninstall` removes the same. A completion is one file with a link for each program.
+SHARE    := $(DESTDIR)$(PREFIX)/share
+PAGES    := $(wildcard man/man*/*.[157])
+RECIPES  := $(wildcard scripts/recipes/*.mk)
+SLURM    := $(filter-out %~,$(wildcard scripts/slurm/*))
+ALLNAMES := $(NAMES) $(STAGES)
+
+install: all $(COMPLETION)
+	install -d '$(DESTDIR)$(PREFIX)/bin' $(patsubst %,'$(SHARE)/%',man/man1 man/man5 man/man7 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	install -m 755 $(STAGES:%=$(BIN)/%) '$(DESTDIR)$(PREFIX)/bin'
 	for n in $(NAMES); do ln -sf glovita-run '$(DESTDIR)$(PREFIX)/bin/'$$n; done
-	for s in 1 5 7; do for f in man/man$$s/*.$$s; do if [ -f "$$f" ]; then install -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/man/man'$$s; fi; done; done
+	for f in $(PAGES); do install -m 644 $$f '$(SHARE)/'$${f%/*} || exit 1; done
+	install -m 644 $(B)/completion/bash '$(SHARE)/bash-completion/completions/glovita-run'
+	install -m 644 $(B)/completion/zsh '$(SHARE)/zsh/site-functions/_glovita'
+	install -m 644 $(B)/completion/fish '$(SHARE)/fish/vendor_completions.d/glovita-run.fish'
+	for n in $(filter-out glovita-run,$(ALLNAMES)); do \
+	    ln -sf glovita-run '$(SHARE)/bash-completion/completions/'$$n && ln -sf glovita-run.fish '$(SHARE)/fish/vendor_completions.d/'$$n.fish || exit 1; done
+	$(if $(RECIPES),install -d '$(SHARE)/glovita/recipes' && install -m 644 $(RECIPES) '$(SHARE)/glovita/recipes')
+	$(if $(SLURM),install -d '$(SHARE)/glovita/slurm' && for f in $(SLURM); do m=644; [ ! -x $$f ] || m=755; install -m $$m $$f '$(SHARE)/glovita/slurm' || exit 1; done)
+
+uninstall:
+	[ ! -d '$(DESTDIR)$(PREFIX)' ] || cd '$(DESTDIR)$(PREFIX)' && rm -f $(ALLNAMES:%=bin/%) $(PAGES:%=share/%) share/zsh/site-functions/_glovita \
+	    $(ALLNAMES:%=share/bash-completion/completions/%) $(ALLNAMES:%=share/fish/vendor_completions.d/%.fish) $(RECIPES:scripts/%=share/glovita/%) $(SLURM:scripts/%=share/glovita/%)
+	rmdir '$(SHARE)/glovita/recipes' '$(SHARE)/glovita/slurm' '$(SHARE)/glovita' 2>/dev/null || true
 
 clean:
 	rm -rf build bin
 
 force:
-.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install clean force
+.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install uninstall clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# make install: programs, the driver's other names, pages, below DESTDIR and PREFIX; they run from there, and nothing else comes.
+# make install: programs, the driver's other names, pages, completions, recipes and SLURM scripts, below DESTDIR and PREFIX; they run from
+# there, nothing else comes, and make uninstall takes all of it away again and nothing else.
 . "${0%/*}/lib.sh"
 have make || skip_all 'make is not installed'
 bin=${GLOVITA_BIN:-$ROOT/bin}
@@ -8,6 +9,7 @@ cc=$(sed -n '1s/ -Ilib .*//p' "$ROOT/build/gcc/flags" 2>/dev/null)
 werror=$(grep -o -- '-Werror' "$ROOT/build/gcc/flags" 2>/dev/null | head -n 1)
 [ "$cc" ] || skip_all 'there is no build by gcc'
 D=$T/dest
+S=$D/opt/glovita/share
 
 check 'it installs' "MAKEFLAGS= make -s -C '$ROOT' install CC='$cc' WERROR='$werror' DESTDIR='$D' PREFIX=/opt/glovita"
 for s in "$ROOT"/stages/*.c; do
@@ -23,7 +25,20 @@ if have man; then
 else
     skip 'man finds them' 'man is not installed'
 fi
-check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' >'$T/other'; ! [ -s '$T/other' ] || { cat '$T/other'; exit 1; }"
+names=$(cd "$D/opt/glovita/bin" && echo *)
+for n in $names; do
+    check "completion of $n is found under its name" "grep -q 'complete -F .* $n' '$S/bash-completion/completions/$n' && grep -q ' $n' '$S/fish/vendor_completions.d/$n.fish' && head -n 1 '$S/zsh/site-functions/_glovita' | grep '^#compdef .*$n'"
+done
+check 'it is what the program prints' "for s in bash:bash-completion/completions/glovita_train zsh:zsh/site-functions/_glovita fish:fish/vendor_completions.d/glovita-cat.fish; do
+    '$D/opt/glovita/bin/glovita_train' --print_completion \${s%%:*} | cmp - '$S'/\${s#*:} || exit 1; done"
+check 'recipes and SLURM scripts' "for f in '$ROOT'/scripts/recipes/*.mk '$ROOT'/scripts/slurm/*; do [ ! -f \"\$f\" ] || cmp \"\$f\" '$S/glovita'\${f#'$ROOT/scripts'} || exit 1; done"
+check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' \
+    -e '^./opt/glovita/share/bash-completion/completions/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/fish/vendor_completions.d/glovita[-_][a-z_]*\.fish\$' -e '^./opt/glovita/share/zsh/site-functions/_glovita\$' \
+    -e '^./opt/glovita/share/glovita/\(recipes\|slurm\)/[^/]*\$' >'$T/other'; ! [ -s '$T/other' ] || { cat '$T/other'; exit 1; }"
 check 'a driver that is installed finds its stages beside it, with no PATH to them' "PATH=/usr/bin:/bin '$D/opt/glovita/bin/glovita_train' --data.dataset cifar10 --data.data_root_dir '$FIXTURES/cifar' --model.encoder.type resnet10t \
     --model.encoder.no_pretrained --optimizer.warmup_epochs 0 --training.epochs 1 --logger.group g --logger.backend none && [ -f experiments/cifar10/g/0/checkpoints/best.safetensors ]"
+check 'it uninstalls, and leaves what is not its own' "
+    : >'$S/man/man1/other.1' && : >'$D/opt/glovita/bin/glovita_mine' && MAKEFLAGS= make -s -C '$ROOT' uninstall CC='$cc' WERROR='$werror' DESTDIR='$D' PREFIX=/opt/glovita && cd '$D' && find . -type f -o -type l >'$T/left'
+    cat '$T/left'; [ \$(wc -l <'$T/left') = 2 ] && ! [ -d '$S/glovita' ]"
+check 'uninstalling where nothing is fails in nothing' "MAKEFLAGS= make -s -C '$ROOT' uninstall CC='$cc' WERROR='$werror' DESTDIR='$D' PREFIX=/nowhere"
 done_testing
