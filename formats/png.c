@@ -3,6 +3,7 @@
  * Read here and not by FFmpeg, which takes a stream that inflates to too few rows for a whole image, and inflates slower.
  * Source: W3C PNG specification (third edition), chapters 5, 7 to 11. */
 #include "formats/format.h"
+#include "formats/png.h"
 #include <inttypes.h>
 #include <libdeflate.h>
 
@@ -289,5 +290,5 @@ static int decode(const uint8_t *p, size_t n, gv_sample *s, const gv_region *par
 const gv_format gv_format_png = {
     .name = "png", .summary = "PNG, 1 to 16 bits",
     .suffixes = (const char *const[]){ ".png", ".apng", NULL },
-    .sniff = sniff, .header = header, .decode = decode,
+    .sniff = sniff, .header = header, .decode = decode, .encode = gv_png_encode,
 };

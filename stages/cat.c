@@ -1,4 +1,7 @@
-/* cat: show, count, check and slice streams. */
+/* cat: show, count, check, slice and picture streams. */
+#include "common/file.h"
+#include "formats/png.h"
+#include "sample/sheet.h"
 #include "stage/convert.h"
 #include "stage/stage.h"
 #include <inttypes.h>
@@ -6,9 +9,11 @@
 
 struct cat {
     bool count, check, raw, header, json, stats;
-    int64_t head, tail;
-    const char *slice, *id;
+    int64_t head, tail, tile, columns;
+    const char *slice, *id, *picture;
 };
+
+enum { INLINE_JSON = 256, INLINE_TEXT = 8, TILE = 128, TILES = 64 };
 
 static const gv_field fields[] = {
     GV_BOOL(struct cat, count, false, "print the number of records alone"),
@@ -21,10 +26,11 @@ static const gv_field fields[] = {
     GV_BOOL(struct cat, header, false, "print the header alone, as JSON"),
     GV_BOOL(struct cat, json, false, "print records as JSON, one a line; tensors of more than 256 values by type and shape"),
     GV_BOOL(struct cat, stats, false, "print smallest, largest and mean value of x, and how often each class of y comes"),
+    GV_OPT_STR(struct cat, picture, "draw the samples of tensor and batch records as tiles of this file, .png or .ppm, with class and id below; the first 64 unless a part is asked for"),
+    GV_I64(struct cat, tile, TILE, 16, 2048, "pixel", "side of a picture's tile; smaller samples are enlarged by a whole factor, larger ones shrunk"),
+    GV_I64(struct cat, columns, 0, 0, 4096, "tile", "tiles in a row of the picture; 0: about as many as rows"),
     GV_END
 };
-
-enum { INLINE_JSON = 256, INLINE_TEXT = 8 };
 
 struct stats {
     uint64_t records;   /* with an x */
@@ -43,6 +49,7 @@ struct view { /* what one input is asked for */
     int64_t from, to;
     uint64_t kinds[2];  /* records of the stream's kind, error records */
     struct stats stats;
+    gv_sheet sheet;
 };
 
 /* Text without control characters: a stream may come from anywhere, and a terminal obeys them. */
@@ -235,7 +242,119 @@ static void put_stats(const struct view *v, const gv_record *header)
         printf("y: none in %" PRIu64 "\n", s->unlabelled);
 }
 
-static int show(gv_stage_ctx *st, struct view *v, const gv_record *r, gv_err *err)
+/* ---- the picture ---- */
+
+static void name_class(char *to, size_t n, const gv_item *names, int64_t c)
+{
+    if (names && names->type == GV_ARRAY && c >= 0 && (size_t)c < names->array.n && names->array.v[c].type == GV_TEXT)
+        snprintf(to, n, "%s", names->array.v[c].text.s);
+    else
+        snprintf(to, n, c < 0 ? "no label" : "class %" PRId64, c);
+}
+
+/* The target of row `row` of y (row -1: y is that of one sample) as text: a class, the labels that are set, or numbers. */
+static void target_text(char *to, size_t n, const gv_item *y, int64_t row, const gv_item *names)
+{
+    int64_t c;
+    *to = 0;
+    if (gv_item_i64_of(y, &c)) {
+        name_class(to, n, names, c);
+        return;
+    }
+    if (!y || y->type != GV_TENSOR_ITEM)
+        return;
+    const gv_tensor *t = &y->tensor;
+    int64_t all = gv_shape_count(t->shape, t->ndim), k = row < 0 ? all : t->ndim && t->shape[0] > 0 ? all / t->shape[0] : 0, at = row < 0 ? 0 : row * k;
+    size_t size = gv_dtype_of(t->dtype)->size, used = 0;
+    for (int64_t i = 0; i < k && at + i < all && used + 24 < n; i++) {
+        double v;
+        char name[64];
+        gv_to_f64(t->dtype, (const char *)t->data + (size_t)(at + i) * size, &v, 1);
+        if (t->dtype == GV_U8 && !(v > 0))
+            continue;
+        if (t->dtype == GV_F32T || t->dtype == GV_F64T)
+            snprintf(name, sizeof name, "%.4g", v);
+        else
+            name_class(name, sizeof name, names, t->dtype == GV_U8 ? i : (int64_t)v);
+        used += (size_t)snprintf(to + used, n - used, used ? " %s" : "%s", name);
+    }
+}
+
+static int64_t tile_limit(const struct cat *o)
+{
+    return o->head != GV_NONE_I64 || o->tail != GV_NONE_I64 || o->slice || o->id ? GV_SHEET_TILES : TILES;
+}
+
+static int draw_batch(gv_stage_ctx *st, struct view *v, const gv_record *r, const gv_tensor *x, const gv_item *names, gv_err *err)
+{
+    const gv_item *ids = gv_get(r, "id"), *y = gv_get(r, "y");
+    const gv_tensor *perm = gv_get_tensor(r, "perm");
+    double lam = 1;
+    bool mixed = perm && perm->dtype == GV_I32 && perm->ndim == 1 && perm->shape[0] == x->shape[0] && gv_item_f64_of(gv_get(r, "lam"), &lam);
+    gv_sample one = { .dtype = x->dtype, .ndim = x->ndim - 1 };
+    memcpy(one.shape, x->shape + 1, (size_t)one.ndim * sizeof *one.shape);
+    for (int64_t i = 0; i < x->shape[0] && v->sheet.n < tile_limit(v->o); i++) {
+        char label[600], other[256];
+        one.data = (char *)(uintptr_t)x->data + (size_t)i * gv_sample_bytes(&one);
+        target_text(label, 256, y, i, names);
+        int64_t with = mixed ? ((const int32_t *)perm->data)[i] : i;
+        if (mixed && with >= 0 && with < x->shape[0]) {
+            target_text(other, sizeof other, y, with, names);
+            size_t n = strlen(label);
+            snprintf(label + n, sizeof label - n, " + %.2f %s", 1 - lam, other);
+        }
+        bool named = ids && ids->type == GV_ARRAY && (size_t)i < ids->array.n && ids->array.v[i].type == GV_TEXT;
+        gv_arena_reset(&st->scratch);
+        if (gv_sheet_add(&v->sheet, &one, label, named ? ids->array.v[i].text.s : "", &st->scratch, err) < 0)
+            return named ? gv_fail_in(err, "sample '%s'", ids->array.v[i].text.s) : err->code;
+    }
+    return GV_OK;
+}
+
+static int draw(gv_stage_ctx *st, struct view *v, const gv_record *r, const gv_item *names, gv_err *err)
+{
+    const gv_tensor *x = gv_get_tensor(r, "x");
+    const char *id = gv_get_text(r, "id"), *reason = gv_get_text(r, "reason");
+    char label[256];
+    if (r->kind == GV_BATCH && x && x->ndim > 1)
+        return draw_batch(st, v, r, x, names, err);
+    if (r->kind != GV_ERROR_RECORD && !x)
+        return gv_fail(err, GV_EDATA, "record '%s' has no 'x': pictures are made of tensors and batches", id ? id : "?");
+    gv_sample one = { 0 };
+    if (x) {
+        one = (gv_sample){ .dtype = x->dtype, .ndim = x->ndim, .data = (void *)(uintptr_t)x->data };
+        memcpy(one.shape, x->shape, sizeof one.shape);
+        target_text(label, sizeof label, gv_get(r, "y"), -1, names);
+    } else
+        snprintf(label, sizeof label, "%s", reason ? reason : "error");
+    gv_arena_reset(&st->scratch);
+    return gv_sheet_add(&v->sheet, x ? &one : NULL, label, id ? id : "", &st->scratch, err) < 0 ? gv_fail_in(err, "record '%s'", id ? id : "?") : GV_OK;
+}
+
+static int write_picture(gv_stage_ctx *st, struct view *v, gv_err *err)
+{
+    gv_buf b = { 0 };
+    gv_sample picture = { 0 };
+    gv_arena_reset(&st->scratch);
+    int r = gv_sheet_finish(&v->sheet, v->o->columns, &picture, &st->scratch, err);
+    const char *end = strrchr(v->o->picture, '.');
+    if (r == GV_OK && !strcmp(end, ".png"))
+        r = gv_png_encode(&picture, &b, err);
+    else if (r == GV_OK) {
+        r = gv_buf_printf(&b, err, "P6\n%" PRId64 " %" PRId64 "\n255\n", picture.shape[1], picture.shape[0]);
+        r = r == GV_OK ? gv_buf_add(&b, picture.data, gv_sample_bytes(&picture), err) : r;
+    }
+    if (r == GV_OK)
+        r = gv_file_write(v->o->picture, b.data, b.len, err);
+    if (r == GV_OK)
+        printf("%s: %" PRId64 " sample%s, %" PRId64 " x %" PRId64 " pixels\n", v->o->picture, v->sheet.n, v->sheet.n == 1 ? "" : "s", picture.shape[1], picture.shape[0]);
+    gv_buf_release(&b);
+    return r;
+}
+
+/* ---- records ---- */
+
+static int show(gv_stage_ctx *st, struct view *v, const gv_record *r, const gv_item *names, gv_err *err)
 {
     const struct cat *o = v->o;
     v->kinds[r->kind == GV_ERROR_RECORD]++;
@@ -243,6 +362,8 @@ static int show(gv_stage_ctx *st, struct view *v, const gv_record *r, gv_err *er
         return gv_put(st->out, r, err);
     if (o->stats)
         return add_stats(&v->stats, r, &st->run, err);
+    if (o->picture)
+        return draw(st, v, r, names, err);
     if (o->json) {
         json_t *j = gv_json_of_record(r, INLINE_JSON);
         int e = put_json(j, false, err);
@@ -277,7 +398,7 @@ static int show_tail(gv_stage_ctx *st, gv_reader *in, struct view *v, gv_err *er
         }
     }
     for (size_t i = 0; r == GV_OK && i < held; i++)
-        r = show(st, v, &ring[(at + n - held + i) % n], err);
+        r = show(st, v, &ring[(at + n - held + i) % n], gv_get(gv_reader_header(in), "class_names"), err);
     for (size_t i = 0; arena && i < n; i++)
         gv_arena_release(&arena[i]);
     gv_free(arena);
@@ -289,8 +410,9 @@ static int show_slice(gv_stage_ctx *st, gv_reader *in, struct view *v, gv_err *e
 {
     gv_record rec;
     int r = 1;
-    for (int64_t i = 0; i < v->to && (r = gv_next(in, &rec, err)) > 0; i++) {
-        if (i >= v->from && (!v->o->id || has_id(&rec, v->o->id)) && (r = show(st, v, &rec, err)) < 0)
+    const gv_item *names = gv_get(gv_reader_header(in), "class_names");
+    for (int64_t i = 0; i < v->to && (!v->o->picture || v->sheet.n < tile_limit(v->o)) && (r = gv_next(in, &rec, err)) > 0; i++) {
+        if (i >= v->from && (!v->o->id || has_id(&rec, v->o->id)) && (r = show(st, v, &rec, names, err)) < 0)
             return r;
         gv_stage_done(st, 1);
     }
@@ -354,7 +476,10 @@ static int one(gv_stage_ctx *st, const char *path, struct view *v, gv_err *err)
             summary(v, in, st->nargs > 1);
         if (r == GV_OK && v->o->stats)
             put_stats(v, header);
+        if (r == GV_OK && v->o->picture)
+            r = write_picture(st, v, err);
     }
+    gv_sheet_release(&v->sheet);
     gv_reader_close(in);
     return r;
 }
@@ -388,10 +513,17 @@ static int parse_slice(const struct cat *o, struct view *v, gv_err *err)
 static int run(gv_stage_ctx *st, gv_err *err)
 {
     const struct cat *o = st->params;
-    int modes = o->count + o->check + o->raw + o->header + o->json + o->stats;
+    int modes = o->count + o->check + o->raw + o->header + o->json + o->stats + (o->picture != NULL);
     int parts = (o->head != GV_NONE_I64) + (o->tail != GV_NONE_I64) + (o->slice != NULL);
     if (modes > 1)
-        return gv_fail(err, GV_EUSAGE, "only one of --count, --check, --raw, --header, --json and --stats can be asked for at a time");
+        return gv_fail(err, GV_EUSAGE, "only one of --count, --check, --raw, --header, --json, --stats and --picture can be asked for at a time");
+    const char *end = o->picture ? strrchr(o->picture, '.') : NULL;
+    if (o->picture && (!end || (strcmp(end, ".png") && strcmp(end, ".ppm"))))
+        return gv_fail(err, GV_EUSAGE, "'--picture' is '%s'; its name ends in .png or .ppm", o->picture);
+    if (o->picture && st->nargs > 1)
+        return gv_fail(err, GV_EUSAGE, "--picture takes one stream; %d are given", st->nargs);
+    if (!o->picture && (o->tile != TILE || o->columns))
+        return gv_fail(err, GV_EUSAGE, "--tile and --columns are for --picture");
     if (parts > 1)
         return gv_fail(err, GV_EUSAGE, "only one of --head, --tail and --slice can be given");
     if (o->check && (parts || o->id))
@@ -402,7 +534,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
         return gv_fail(err, GV_EUSAGE, "--output is for --raw; text goes to stdout");
     int r = GV_OK;
     for (int i = 0; r == GV_OK && (i < st->nargs || (!i && !st->nargs)); i++) {
-        struct view v = { .o = o };
+        struct view v = { .o = o, .sheet = { .tile = o->tile } };
         r = parse_slice(o, &v, err);
         if (r == GV_OK)
             r = one(st, st->nargs ? st->args[i] : NULL, &v, err);
@@ -413,7 +545,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
 #define ALL (GV_SAMPLE | GV_TENSOR | GV_BATCH | GV_PREDICTION | GV_FEATURE | GV_METRIC)
 
 const gv_stage gv_this_stage = {
-    .name = "cat", .summary = "show, count, check and slice streams",
+    .name = "cat", .summary = "show, count, check, slice and picture streams",
     .reads = ALL, .writes = ALL, .text_output = true, .positional = "[FILE...]",
     .fields = fields, .params_size = sizeof(struct cat),
     .run = run,

@@ -51,6 +51,20 @@ check 'contradictions are status 2' '
 	exits 2 glovita-cat --count --raw four.gv && exits 2 glovita-cat --head 1 --tail 1 four.gv && exits 2 glovita-cat --slice 3-4 four.gv &&
 	exits 2 glovita-cat --check --head 1 four.gv && exits 2 glovita-cat --raw four.gv four.gv
 '
+check 'a picture: PPM and PNG of the same pixels, tiles where they belong' '
+	glovita-cat --picture s.ppm --tile 16 --columns 4 four.gv | grep "^s.ppm: 4 samples, 94 x 46 pixels" && glovita-cat --picture s.png --tile 16 --columns 4 four.gv &&
+	perl -e "undef \$/; open F, q(<), q(s.ppm); my \$p = <F>; \$p =~ s/^P6\n94 46\n255\n// or die; length \$p == 94 * 46 * 3 or die length \$p; print unpack(q(H*), substr \$p, ((6 + 9) * 94 + 6 + 22 + 5) * 3, 3)" >got &&
+	glovita-cat --raw --slice 1:2 four.gv >one.gv && perl -e "undef \$/; open F, q(<), q(one.gv); <F> =~ /.*data\xc4\xc0(.{192})/s or die; print unpack(q(H*), substr \$1, (4 * 8 + 2) * 3, 3)" >want && same got want
+'
+check 'a picture of batches, of a part, and of failed samples' '
+	glovita-batch --dataloading.batch_size 4 --task.mixup --task.mixup_alpha 1 <four.gv >b.gv && glovita-cat --picture b.png b.gv | grep "4 samples" &&
+	glovita-cat --picture b.png --head 1 four.gv | grep "1 sample," && glovita-cat --picture b.png --id dog/1.png four.gv | grep "1 sample,"
+'
+check 'what cannot be drawn is said, and no file appears' '
+	exits 2 glovita-cat --picture s.gif four.gv 2>err && grep "png or .ppm" err && exits 2 glovita-cat --picture x.png --stats four.gv 2>err && exits 2 glovita-cat --tile 20 four.gv 2>err && grep "are for --picture" err &&
+	exits 3 glovita-cat --picture x.png "$FIXTURES/pred_a.gv" 2>err && grep "pictures are made of tensors" err && exits 3 glovita-cat --picture x.png "$FIXTURES/features.gv" 2>err && grep "no picture can be made" err &&
+	exits 3 glovita-cat --picture x.png cut.gv 2>err && exits 4 glovita-cat --picture /dev/full.png/x.png four.gv 2>err; [ ! -e x.png ]
+'
 check 'a misspelt option is named' 'exits 2 glovita-cat --cuont four.gv 2>err && grep "did you mean .--count." err'
 check 'a full disk is status 4, for text and for records' '
 	exits 4 glovita-cat four.gv >/dev/full 2>err && grep "No space left" err && exits 4 glovita-cat --raw four.gv >/dev/full 2>err && exits 4 glovita-cat --help >/dev/full
