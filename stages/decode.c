@@ -169,18 +169,33 @@ static int file_bytes(const struct run *r, const char *path, size_t most, gv_are
     return GV_OK;
 }
 
+/* The bytes of a file that the record carries. */
+static int record_bytes(const gv_item *v, gv_arena *arena, gv_bytes *b, gv_err *err)
+{
+    if (v->type != GV_BIN || v->text.n > GV_MAX_INPUT)
+        return gv_fail(err, GV_EDATA, v->type != GV_BIN ? "its 'bytes' are not of msgpack's type bin" : "it has %zu bytes; at most %d are read", v->text.n, GV_MAX_INPUT);
+    uint8_t *p = gv_arena_alloc_dirty(arena, v->text.n + 64, err);
+    if (!p)
+        return GV_ESYS;
+    memcpy(p, v->text.s, v->text.n);
+    memset(p + v->text.n, 0, 64);
+    *b = (gv_bytes){ p, v->text.n };
+    return GV_OK;
+}
+
+/* path NULL: the record has `bytes`. */
 static int decode_image(struct run *r, const gv_record *rec, const char *path, gv_sample *x, gv_decode_info *info, gv_err *err)
 {
     struct place p = { .r = r };
     gv_bytes b;
-    if (file_bytes(r, path, GV_MAX_INPUT, &r->st->scratch, &b, err) < 0)
+    if (path ? file_bytes(r, path, GV_MAX_INPUT, &r->st->scratch, &b, err) < 0 : record_bytes(gv_get(rec, "bytes"), &r->st->scratch, &b, err) < 0)
         return err->code;
     (void)gv_get_i64(rec, "epoch", &p.epoch);
     (void)gv_get_i64(rec, "index", &p.index);
     (void)gv_get_i64(rec, "draw", &p.draw);
     gv_decode_options o = { .channels = r->channels, .max_output = r->most, .crop = r->policy ? leading_crop : NULL, .crop_arg = &p, .info = info };
     if (gv_decode_bytes(b, x, &r->st->scratch, &o, err) < 0)
-        return gv_fail_in(err, "cannot decode '%s'", path);
+        return gv_fail_in(err, "cannot decode '%s'", path ? path : gv_get_text(rec, "id") ? gv_get_text(rec, "id") : "bytes");
     return x->dtype == GV_U16 && r->st->config->data.eight_bit ? high_bytes(x, &r->st->scratch, err) : GV_OK;
 }
 
@@ -228,13 +243,16 @@ static int decode_own(struct run *r, const char *path, gv_sample *x, gv_err *err
 
 static int decode(struct run *r, gv_record *rec, gv_err *err)
 {
-    static const char *const gone[] = { "path", "file", "row" };
+    static const char *const gone[] = { "path", "file", "row", "bytes" };
     gv_sample x = { 0 };
     gv_decode_info info = { 0 };
     const char *path = gv_get_text(rec, "path"), *file = gv_get_text(rec, "file");
-    if (!path && !file)
-        return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'file' and 'row'");
-    int code = !path ? decode_row(r, rec, file, &x, err) : r->bags ? decode_bag(r, rec, path, &x, err) : r->own ? decode_own(r, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
+    bool bytes = !path && !file && gv_get(rec, "bytes");
+    if (!path && !file && !bytes)
+        return gv_fail(err, GV_EDATA, "the sample has neither 'path' nor 'bytes' nor 'file' and 'row'");
+    if (bytes && (r->bags || r->own || r->videos || r->volumes))
+        return gv_fail(err, GV_EDATA, "the sample has 'bytes', which are read as images alone; those of this data set are something else");
+    int code = bytes ? decode_image(r, rec, NULL, &x, &info, err) : !path ? decode_row(r, rec, file, &x, err) : r->bags ? decode_bag(r, rec, path, &x, err) : r->own ? decode_own(r, path, &x, err) : r->videos ? decode_clips(r, rec, &x, err) : r->volumes ? decode_volume(r, rec, path, &x, err) : decode_image(r, rec, path, &x, &info, err);
     if (code < 0)
         return code;
     for (size_t i = 0; i < GV_COUNT(gone); i++)

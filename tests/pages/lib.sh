@@ -1,13 +1,14 @@
 # Tests of pages: what tests/cli/lib.sh has, and running the examples of a text.
 #
 # The rule. In a page, examples stand in EXAMPLES between ".Bd -literal" and ".Ed"; in a Markdown file, between two lines of ```.
-# A line that begins with "$ " is a command for bash; it goes on while a line ends with a backslash, | or &&, or while a here-
-# document (<<WORD) is open. The lines behind it, up to the next command or the end of the block, are what it prints on stdout, exactly, but
+# A line that begins with "$ " is a command for bash; it goes on while a line ends with a backslash, |, &&, &, ;, ( or do, or
+# while a here-document (<<WORD) is open. The lines behind it, up to the next command or the end of the block, are what it prints on stdout, exactly, but
 # for the sign … (three dots ... in a page): within a line it stands for any text, alone on a line for any number of lines. A command
 # without lines behind it may print anything. Each must end with status 0, unless the last line behind it is "(status N)".
 # The commands of one text run in order in one empty directory, in which `tests` is the source tree's; the built programs are found.
 # A line "# with Fashion-MNIST" above a command says that it, and all behind it in that text, want the 70,000 images
-# in $FASHION_MNIST or /usr/share/datasets/fashion-mnist; they are skipped aloud where those are not.
+# in $FASHION_MNIST or /usr/share/datasets/fashion-mnist; they are skipped aloud where those are not. "# with msgpack for Python" says that
+# it, and all behind it in that block, want the packages msgpack and msgpack_numpy; python3 is then an interpreter that has them.
 
 . "${0%/*}/../cli/lib.sh"
 
@@ -17,18 +18,20 @@ examples() {
     awk -v page="$(case $1 in *.md) echo 0 ;; *) echo 1 ;; esac)" '
         function close_one() { if (n) { close(cmd); close(out) } }
         page && /^\.Sh / { inside = ($0 == ".Sh EXAMPLES") }
-        page && inside && /^\.Bd -literal/ { block = 1; next }
+        page && inside && /^\.Bd -literal/ { block = 1; msgpack = 0; next }
         page && /^\.Ed/ { block = 0; more = 0; next }
-        !page && /^```/ { block = !block; more = 0; next }
+        !page && /^```/ { block = !block; more = msgpack = 0; next }
         !block { next }
         page { gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-"); gsub(/\\\(aq/, "\047") }
         !more && doc == "" && /^# with Fashion-MNIST/ { needs = 1; next }
+        !more && doc == "" && /^# with msgpack for Python/ { msgpack = 1; next }
         !more && doc == "" && /^\$ / {
             close_one()
             n++
             cmd = sprintf("ex/%02d.cmd", n); out = sprintf("ex/%02d.out", n)
             printf "" >out
             if (needs) print "fashion" >(sprintf("ex/%02d.needs", n))
+            if (msgpack) print "msgpack" >(sprintf("ex/%02d.needs", n))
             $0 = substr($0, 3)
             more = 1
         }
@@ -36,7 +39,7 @@ examples() {
             print >cmd
             if (doc != "") { if ($0 == doc) doc = ""; next }
             if (match($0, /<<[\047"]?[A-Z]+/)) { doc = substr($0, RSTART + 2, RLENGTH - 2); gsub(/[\047"]/, "", doc); more = 0; next }
-            if (/(\\|[|]|&&)$/) next
+            if (/(\\|[|]|&|;|[(]| do)$/) next
             more = 0
             next
         }
@@ -67,15 +70,22 @@ run_examples() {
         [ -f "$c" ] || continue
         b=${c%.cmd}
         title="${1##*/}: $(head -n 1 "$c" | cut -c 1-100)"
-        if [ -f "$b.needs" ] && ! [ -d "${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then
+        if grep -qs fashion "$b.needs" && ! [ -d "${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then
             skip "$title" "no Fashion-MNIST in '${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}'"
             continue
+        fi
+        if grep -qs msgpack "$b.needs"; then
+            if ! python msgpack msgpack_numpy; then
+                skip "$title" 'no Python with msgpack and msgpack_numpy'
+                continue
+            fi
+            mkdir -p py && printf '#!/bin/sh\nexec "%s" "$@"\n' "$PY" >py/python3 && chmod +x py/python3
         fi
         [ -z "${ADAPT:-}" ] || sed -i -e "$ADAPT" "$c"
         status=0
         [ ! -f "$b.status" ] || status=$(cat "$b.status")
         check "$title" "
-            (cd at && bash ../$c </dev/null >../$b.got 2>../$b.err); r=\$?
+            (cd at && PATH=\$PWD/../py:\$PATH && bash ../$c </dev/null >../$b.got 2>../$b.err); r=\$?
             cat $b.err
             [ \$r = $status ] || { echo 'wanted status $status, got '\$r; exit 1; }
             [ ! -s $b.out ] || matches $b.out $b.got || { echo '--- should print'; cat $b.out; echo '--- prints'; cat $b.got; exit 1; }"
