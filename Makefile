@@ -23,7 +23,7 @@ endif
 pkg       = $(shell pkg-config --$(1) $(2) 2>/dev/null)
 HDF5     := $(firstword $(foreach p,hdf5 hdf5-serial,$(if $(call pkg,libs,$(p)),$(p))))
 MSGPACK  := $(firstword $(foreach p,msgpack-c msgpack msgpackc,$(if $(call pkg,libs,$(p)),$(p))))
-PKGS     := $(MSGPACK) jansson libjpeg libtiff-4 libavformat libavcodec libavutil libswscale libxxhash libcurl libcrypto $(HDF5)
+PKGS     := $(MSGPACK) jansson libjpeg libtiff-4 libavformat libavcodec libavutil libswscale libxxhash libcurl libcrypto sqlite3 $(HDF5)
 # oneDNN has no pkg-config file; DNNL_ROOT points at another copy of it (a v3 release, say).
 DNNL_ROOT ?=
 DNNL_CFLAGS := $(if $(DNNL_ROOT),-I$(DNNL_ROOT)/include)

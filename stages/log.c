@@ -187,6 +187,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     const struct log *o = st->params;
     char path[4200];
     const gv_sink *v[MAX_SINKS] = { NULL };
+    const char *names[MAX_SINKS];
     if (!o->deliver)
         return gv_fail(err, GV_EUSAGE, "'--deliver' is not given: the run whose metrics are delivered");
     int n = 1, r = GV_OK;
@@ -198,8 +199,10 @@ static int run(gv_stage_ctx *st, gv_err *err)
     snprintf(path, sizeof path, "%.4000s/metrics.jsonl", o->deliver);
     if (!gv_file_exists(path) && !o->follow)
         return gv_fail(err, GV_EUSAGE, "'%s' is no run: it has no metrics.jsonl", o->deliver);
-    if (!o->sink && (n = gv_sinks_of_run(o->deliver, v, MAX_SINKS, err)) < 0)
+    if (!o->sink && (n = gv_trackers_of_run(o->deliver, names, MAX_SINKS, err)) < 0)
         return n;
+    for (int i = 0; !o->sink && i < n; i++)
+        v[i] = gv_sink_find(names[i], err);
     if (!o->sink && n == 0)
         v[n++] = gv_sink_find("csv", err);
     if (n > 1 && (o->to || o->follow))

@@ -22,7 +22,7 @@ static double now(void)
 
 static void output_name(const gv_trackers *t, int i, char out[4200])
 {
-    snprintf(out, 4200, "%.4000s/log/%s.out", t->dir, t->v[i].sink->name);
+    snprintf(out, 4200, "%.4000s/log/%s.out", t->dir, t->v[i].name);
 }
 
 /* The child: what it says goes to log/SINK.out, read when the run has ended. */
@@ -46,7 +46,7 @@ static void become(const gv_trackers *t, int i, pid_t parent)
     if (nice(NICENESS) == -1) { /* -1 may be the niceness itself */
     }
     snprintf(program, sizeof program, "%s/glovita-log", gv_self_dir());
-    execl(program, program, "--deliver", t->dir, "--sink", t->v[i].sink->name, "--follow", (char *)NULL);
+    execl(program, program, "--deliver", t->dir, "--sink", t->v[i].name, "--follow", (char *)NULL);
     _exit(4);
 }
 
@@ -61,16 +61,16 @@ static void start(gv_trackers *t, int i)
 
 int gv_trackers_open(gv_trackers *t, const char *run_dir, gv_err *err)
 {
-    const gv_sink *v[GV_TRACKERS];
+    const char *v[GV_TRACKERS];
     *t = (gv_trackers){ .open = true };
     snprintf(t->dir, sizeof t->dir, "%s", run_dir);
-    int n = gv_sinks_of_run(run_dir, v, GV_TRACKERS, err);
+    int n = gv_trackers_of_run(run_dir, v, GV_TRACKERS, err);
     int r = n < 0 ? n : gv_run_say(run_dir, GV_RUN_GOING, 0, err);
     if (r < 0)
         return r;
     t->n = n;
     for (int i = 0; i < n; i++) {
-        t->v[i].sink = v[i];
+        t->v[i].name = v[i];
         start(t, i);
     }
     return GV_OK;
@@ -101,7 +101,7 @@ static void report(const gv_trackers *t, int i, bool quiet)
     char path[4200];
     gv_buf b = { 0 };
     output_name(t, i, path);
-    const char *name = t->v[i].sink->name, *text = gv_file_read(path, OUTPUT_MAX, &b, &(gv_err){ 0 }) == GV_OK && b.data ? b.data : "";
+    const char *name = t->v[i].name, *text = gv_file_read(path, OUTPUT_MAX, &b, &(gv_err){ 0 }) == GV_OK && b.data ? b.data : "";
     if (t->v[i].status == 0 && !quiet) {
         const char *place = strstr(text, ": ");
         if (place) /* "4 epochs delivered, 4 of them now: PLACE", then what to do with it */
@@ -140,7 +140,7 @@ void gv_trackers_close(gv_trackers *t, gv_run_state how, int exit_status, double
         if (left && now() >= tell && !quiet) {
             for (int i = 0; i < t->n; i++)
                 if (t->v[i].child)
-                    fprintf(stderr, "%-12s delivering what is left, for %.0f s at most\n", t->v[i].sink->name, until - now());
+                    fprintf(stderr, "%-12s delivering what is left, for %.0f s at most\n", t->v[i].name, until - now());
             tell = until;
         }
         nanosleep(&pause, NULL);

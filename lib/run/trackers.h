@@ -18,7 +18,7 @@ typedef struct gv_trackers {
     char dir[4096];
     int n;
     struct {
-        const gv_sink *sink;
+        const char *name;
         pid_t child;       /* 0: none */
         int status;        /* how the last one ended: 0…255, or 128+signal */
         int starts;

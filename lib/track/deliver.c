@@ -61,6 +61,10 @@ int gv_track_open(gv_track **out, const char *run, const gv_sink *sink, const ch
     r = r == GV_OK ? lock(t, err) : r;
     r = r == GV_OK ? gv_track_record_read(t, err) : r;
     r = r == GV_OK && sink->open ? sink->open(&t->d, err) : r;
+    if (t->d.afresh) {
+        t->done = (gv_track_done){ 0 };
+        json_object_clear(t->files);
+    }
     r = r == GV_OK ? open_file(t, err) : r;
     if (r < 0)
         gv_track_close(t);
@@ -250,6 +254,7 @@ int gv_track_deliver(gv_track *t, gv_err *err)
     json_t *files = json_copy(t->files);
     gv_track_done now = t->done;
     t->d.out.len = 0;
+    t->d.round++;
     t->d.at = t->done.bytes;
     int r = files ? gv_run_facts_state(&t->run, err) : gv_fail(err, GV_ESYS, "out of memory");
     int n = r < 0 ? r : hand_over(t, &now, files, err);
@@ -273,6 +278,7 @@ int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err)
     json_t *none = json_object();
     gv_track_done now = t->done;
     t->d.out.len = 0;
+    t->d.round++;
     t->d.at = t->done.bytes;
     int r = none ? t->d.sink->usage(&t->d, u, err) : gv_fail(err, GV_ESYS, "out of memory");
     r = r == GV_OK ? settle(t, &now, none, err) : r;

@@ -65,6 +65,8 @@ typedef struct gv_delivery {
     int64_t at;           /* bytes of the file before `out` */
     json_t *memory;       /* an object: what the sink keeps between deliveries (an id, a name); part of the record */
     bool repeats;         /* what comes may have been sent before, by a delivery that died before it could say so */
+    int64_t round;        /* goes up with each round: what a sink collected in an earlier one is not part of this one */
+    bool afresh;          /* open sets it: what the record tells went to another place; delivery begins from the start, `memory` stays */
     bool live;            /* --follow: the run goes on */
     int (*stopped)(void); /* whether a signal asks to give up; long waits look at it */
     void *self;           /* the sink's own, from open to close */
@@ -97,8 +99,8 @@ struct gv_sink {
 extern const gv_sink *const gv_sinks[]; /* NULL-terminated */
 /* NULL, err naming what there is. */
 const gv_sink *gv_sink_find(const char *name, gv_err *err);
-/* The trackers a run names (logger.backend, logger.also) but for none; at most `max`. Returns their number, < 0 on error. */
-int gv_sinks_of_run(const char *run, const gv_sink **v, int max, gv_err *err);
+/* The names of the trackers a run asks for (logger.backend, logger.also) but for none; at most `max`. Returns their number, < 0 on error. */
+int gv_trackers_of_run(const char *run, const char **v, int max, gv_err *err);
 
 typedef struct gv_track gv_track;
 /* to: see gv_delivery; borrowed until the close. GV_EBUSY while another process delivers there. */
