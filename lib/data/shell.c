@@ -43,7 +43,7 @@ int gv_shell_end(pid_t pid, int r, gv_err *err)
 {
     int status = 0;
     if (r < 0)
-        kill(pid, SIGTERM); /* it may go on writing for long */
+        kill(pid, SIGKILL); /* it may go on writing for long; a driver's stages, and what they start, ignore SIGTERM */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (status && (r == GV_OK || (WIFEXITED(status) && WEXITSTATUS(status)))) { /* its own failure is the cause of a cut stream */

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "run/runs.h"
 #include "session/session.h"
+#include "run/spawn.h"
 #include <libgen.h>
 #include <signal.h>
 
@@ -11,6 +12,8 @@ static int dispatch(const gv_command *cmd, gv_config *c, int argc, char **argv, 
     static const struct { const char *name; int (*run)(gv_config *, int, char **, gv_err *); } table[] = {
         { "train", gv_driver_train }, { "infer", gv_driver_infer }, { "extract_features", gv_driver_extract },
     };
+    if (!c->driver.dry_run && !c->driver.print_pipeline)
+        gv_pipe_catch_early();
     for (size_t i = 0; i < GV_COUNT(table); i++)
         if (!strcmp(table[i].name, cmd->name))
             return table[i].run(c, argc, argv, err);
@@ -83,7 +86,10 @@ int gv_driver_main(const gv_command *cmd, int argc, char **argv)
             status = dispatch(cmd, &c, argc, argv, &err);
         gv_config_release(&c);
     }
-    if (err.code != GV_OK) {
+    if (err.code == GV_ESAVED) { /* asked for, so no error; train has said how to go on */
+        fprintf(stderr, "%s\nstopped      give the same command again\n", err.text);
+        status = gv_exit_status(err.code);
+    } else if (err.code != GV_OK) {
         gv_log(GV_ERROR, "%s", err.text);
         if (!status)
             status = gv_exit_status(err.code);

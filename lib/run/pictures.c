@@ -48,8 +48,9 @@ static void draw(const gv_pictures *p, const char *json, const char *png)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_DFL);
-    signal(SIGINT, SIG_IGN); /* the driver decides */
-    signal(SIGTERM, SIG_DFL);
+    static const int stops[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP }; /* the driver decides */
+    for (size_t i = 0; i < GV_COUNT(stops); i++)
+        signal(stops[i], SIG_IGN);
     int null = open("/dev/null", O_RDWR);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
         _exit(4);

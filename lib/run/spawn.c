@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 8192, GRACE_MS = 5000, CAUSE_MS = 100 };
+enum { LINE = 8192, GRACE_MS = 5000, CAUSE_MS = 100, ONE_WISH_MS = 500 };
 
 typedef struct child {
     pid_t pid;
@@ -32,7 +32,7 @@ typedef struct watch {
     child *c;
     gv_report report;
     int alive, first; /* first: index of the stage that failed first, -1 */
-    double first_at, stop_at;
+    double first_at, stop_at, asked_at; /* asked_at: of the first signal to stop that was not SIGUSR1 */
     int stopping, at_once; /* signal; a second one came */
     int64_t epochs;        /* that were seen to end */
     const int (*edge_fd)[2];   /* closed here; the numbers are those in the children */
@@ -55,12 +55,14 @@ static void on_early_signal(int s)
     _exit(75);
 }
 
+/* The signals that ask a run to stop. The driver decides what becomes of them. */
+static const int stops[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
+
 static void handle(void (*handler)(int))
 {
-    static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
     struct sigaction a = { .sa_handler = handler };
-    for (size_t i = 0; i < GV_COUNT(wanted); i++)
-        sigaction(wanted[i], &a, NULL);
+    for (size_t i = 0; i < GV_COUNT(stops); i++)
+        sigaction(stops[i], &a, NULL);
 }
 
 void gv_pipe_catch_early(void)
@@ -85,9 +87,24 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* In the child, between fork and exec: only calls that are safe there. `keep` are the descriptors that stay (already without
- * close-on-exec). */
-static void become(char **argv, char **env, int in, int out, int err_fd, pid_t parent, pid_t group)
+/* A scheduler, or a terminal, sends its wish to every process. The one that saves finds it pending when it is ready to hear
+ * (gv_catch_signals); the others go on, so that it has what it needs to finish a step, and end when their reader has. */
+static void set_stops(bool saves)
+{
+    sigset_t wait;
+    sigemptyset(&wait);
+    for (size_t i = 0; i < GV_COUNT(stops); i++) {
+        if (saves)
+            sigaddset(&wait, stops[i]);
+        else
+            signal(stops[i], SIG_IGN);
+    }
+    sigprocmask(SIG_SETMASK, &wait, NULL);
+}
+
+/* In the child, between fork and exec: only calls that are safe there. The descriptors that stay are already without close-on-exec.
+ * Signals are blocked. */
+static void become(char **argv, char **env, int in, int out, int err_fd, pid_t parent, pid_t group, bool saves)
 {
     setpgid(0, group);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,9 +113,7 @@ static void become(char **argv, char **env, int in, int out, int err_fd, pid_t p
     for (int s = 1; s < 32; s++)
         if (s != SIGKILL && s != SIGSTOP)
             signal(s, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    set_stops(saves);
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err_fd, 2) < 0)
         _exit(4);
     execve(argv[0], argv, env);
@@ -159,6 +174,11 @@ static void keep_open(int fd)
         (void)fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
+static bool saves(const gv_pipe_node *n)
+{
+    return !strcmp(n->stage, "train");
+}
+
 static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *arena, gv_err *err)
 {
     gv_pipeline_plan *p = w->p;
@@ -186,7 +206,7 @@ static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *
         else
             in = edge_fd[e][0];
     }
-    bool lock = w->o->lock_fd >= 0 && !strcmp(n->stage, "train");
+    bool lock = w->o->lock_fd >= 0 && saves(n);
     if (r == GV_OK && lock)
         r = gv_buf_printf(&words, err, " --lock_fd %d", w->o->lock_fd);
     char **argv = r == GV_OK ? gv_shell_split(words.data, &argc, arena, err) : NULL;
@@ -216,7 +236,7 @@ static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *
         keep_open(event_pipe[1]);
         if (lock)
             keep_open(w->o->lock_fd);
-        become(argv, env, in, out, err_pipe[1], parent, group);
+        become(argv, env, in, out, err_pipe[1], parent, group, saves(n));
     }
     int why = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -292,12 +312,13 @@ static void drain(watch *w, int i, bool event)
     }
 }
 
-static void kill_all(watch *w, int sig)
+/* `gently`: one that saves may do so first. */
+static void kill_all(watch *w, bool gently)
 {
     for (int i = 0; i < w->p->nodes; i++)
         if (w->c[i].pid > 0 && !w->c[i].done) {
             w->c[i].killed_by_us = 1;
-            kill(w->c[i].pid, sig);
+            kill(w->c[i].pid, gently && saves(&w->p->node[i]) ? SIGTERM : SIGKILL);
         }
 }
 
@@ -359,22 +380,27 @@ static void poll_once(watch *w, int timeout_ms)
             reap(w, i);
 }
 
-/* A signal to the driver: the trainer finishes its step and saves, the rest ends by itself when it does; without a trainer all end. */
+/* A signal to the driver: the trainer finishes its step and saves, the rest ends by itself when it does; without a trainer all end.
+ * A second one ends all at once: not SIGUSR1, which only ever asks to save, and not one that comes right behind the first, since a
+ * scheduler tells a job's script, its srun and the step, and the first two pass it on. */
 static void forward_signal(watch *w)
 {
     int s = caught;
+    double t = now();
     caught = 0;
-    bool second = w->stopping > 0;
-    w->stopping = s;
-    bool told = false;
-    for (int i = 0; i < w->p->nodes && !second; i++)
-        if (!strcmp(w->p->node[i].stage, "train") && !w->c[i].done) {
+    bool told = false, again = w->stopping > 0, second = s != SIGUSR1 && w->asked_at > 0 && t - w->asked_at > ONE_WISH_MS / 1000.0;
+    if (s != SIGUSR1 && !w->asked_at)
+        w->asked_at = t;
+    if (!again)
+        w->stopping = s;
+    for (int i = 0; i < w->p->nodes && !again; i++)
+        if (saves(&w->p->node[i]) && !w->c[i].done) {
             kill(w->c[i].pid, SIGTERM);
             told = true;
         }
     w->at_once |= second;
-    if (!told)
-        kill_all(w, SIGKILL);
+    if (second || (!again && !told))
+        kill_all(w, false);
 }
 
 static void tell_stall(watch *w, double silence)
@@ -411,11 +437,11 @@ static void watch_all(watch *w)
         if (w->first < 0 && t - w->moved > w->patience)
             tell_stall(w, t - w->moved);
         if (w->first >= 0 && !w->stop_at && t - w->first_at > CAUSE_MS / 1000.0) {
-            kill_all(w, SIGTERM);
+            kill_all(w, true);
             w->stop_at = t;
         }
         if (w->stop_at && t - w->stop_at > 1.0)
-            kill_all(w, SIGKILL);
+            kill_all(w, false);
         if (w->stop_at && t - w->stop_at > GRACE_MS / 1000.0)
             return; /* a child that cannot be reaped (a dead network disk) does not hold the driver */
     }
@@ -439,13 +465,13 @@ static int verdict(const watch *w, int *status, gv_err *err)
     if (first < 0) {
         if (!w->stopping || (w->c[last].done && w->c[last].status == 0)) /* the end came before the signal did */
             return GV_OK;
-        *status = 128 + w->stopping;
+        *status = 75;
         return gv_fail(err, GV_ESAVED, "stopped by signal %d%s", w->stopping, w->at_once ? " at once: what was done since the last save is lost" : "");
     }
     const child *c = &w->c[first];
     const char *label = w->p->node[first].label;
     *status = c->status;
-    if (w->stopping && (c->status == 75 || c->status == 128 + SIGTERM)) /* before its first step there is nothing to save */
+    if (w->stopping && c->status == 75)
         return gv_fail(err, GV_ESAVED, "stopped by signal %d%s%s", w->stopping, *c->last_error ? ": " : "", c->last_error);
     static const struct { int status, code; } table[] = { { 2, GV_EUSAGE }, { 3, GV_EDATA }, { 4, GV_ESYS }, { 5, GV_ENAN }, { 6, GV_EPEER }, { 75, GV_ESAVED }, { 100, GV_EBUSY } };
     int code = GV_EINTERNAL;
@@ -461,7 +487,7 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
 {
     watch w = { .p = p, .o = o, .first = -1 };
     if (caught) { /* before it began */
-        *status = 128 + caught;
+        *status = 75;
         return gv_fail(err, GV_ESAVED, "stopped by signal %d", (int)caught);
     }
     *status = 4;
@@ -493,7 +519,7 @@ int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_er
         close(edge_fd[e][1]);
     }
     if (r < 0) { /* could not start all: end those that run */
-        kill_all(&w, SIGKILL);
+        kill_all(&w, false);
         w.stop_at = now();
     }
     w.edge_fd = (const int (*)[2])edge_fd;

@@ -23,8 +23,9 @@ typedef struct gv_run_options {
 } gv_run_options;
 
 /* Returns GV_OK, or the code of the first failing stage with err telling which stage, why, and its own last message. The exit status
- * of that stage (or 128+n for signal n) is in *status. Stopped by SIGTERM, SIGINT or SIGUSR1: the signal goes to `train`, and
- * the result is GV_ESAVED when it saved. A second signal ends all stages at once. */
+ * of that stage (or 128+n for signal n) is in *status. Stopped by SIGTERM, SIGINT, SIGHUP or SIGUSR1: `train` is told, the result is
+ * GV_ESAVED (without a train stage too, nothing being saved then) and *status 75. The other stages ignore these signals, whoever sends
+ * them. A second one half a second later ends all stages at once, unless it is SIGUSR1. */
 int gv_pipe_run(gv_pipeline_plan *p, const gv_run_options *o, int *status, gv_err *err) GV_MUST_USE;
 
 /* Before a run's directory is made, a signal to stop ends the process with status 75: nothing was begun. */

@@ -581,8 +581,6 @@ int gv_driver_train(gv_config *c, int argc, char **argv, gv_err *err)
     }
     if (r < 0)
         return gv_exit_status(r);
-    if (!c->driver.dry_run && !c->driver.print_pipeline)
-        gv_pipe_catch_early();
     const char *fold = c->data.fold ? c->data.fold : "0";
     int64_t folds = c->data.fold ? 1 : c->training.cv_folds;
     r = find_group(c, fold, folds, err);

@@ -21,13 +21,18 @@ static void on_signal(int n)
 void gv_catch_signals(void)
 {
     static const int wanted[] = { SIGTERM, SIGINT, SIGUSR1 };
+    sigset_t waited;
     wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     gv_stream_stop_fd(wake);
+    sigemptyset(&waited);
     for (size_t i = 0; i < GV_COUNT(wanted); i++) {
-        struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+        struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, was;
         sigemptyset(&a.sa_mask);
-        sigaction(wanted[i], &a, NULL);
+        if (sigaction(wanted[i], NULL, &was) < 0 || was.sa_handler != SIG_IGN) /* who started us may have wished it ignored */
+            sigaction(wanted[i], &a, NULL);
+        sigaddset(&waited, wanted[i]);
     }
+    sigprocmask(SIG_UNBLOCK, &waited, NULL); /* the driver lets them wait until here */
 }
 
 void gv_hold_signals(bool hold)

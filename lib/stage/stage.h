@@ -67,7 +67,8 @@ void gv_event(const char *kind, const char *fmt, ...) GV_PRINTF(2, 3);
 void gv_note(const char *text);
 /* Text as a JSON string with its quotes, in `to` (always whole and closed; cut when longer). Returns `to`. */
 const char *gv_event_quote(char *to, size_t n, const char *text);
-/* Set by SIGTERM, SIGINT, SIGUSR1 in stages that asked for it (gv_catch_signals): finish the step, save, return GV_ESAVED. */
+/* Set by SIGTERM, SIGINT, SIGUSR1 in stages that asked for it (gv_catch_signals): finish the step, save, return GV_ESAVED. One that was
+ * ignored from the start stays so; one that waited since then (blocked) is heard. */
 void gv_catch_signals(void);
 int gv_stop_requested(void); /* the signal's number, or 0. Readers that wait return GV_ESAVED then */
 /* While held, readers wait through a signal; gv_stop_requested() still tells of it. For work that must not be cut in two. */

@@ -27,9 +27,14 @@ until_event() {
 (train ref) >ref.out 2>&1
 check 'the run that is never stopped' "[ -e $run/ref/0/checkpoints/last.safetensors ] || { cat ref.out; false; }"
 
+# everyone DRIVER: it, and the processes it has started
+everyone() { pgrep -P $1; echo $1; }
+
 i=0
-for at in TERM:0 TERM:0.2 TERM:0.6 TERM:epoch USR1:epoch INT:0.8; do
-    signal=${at%:*} when=${at#*:}
+# :all is what a scheduler does: the stages get the signal too
+for at in TERM:0 TERM:0.2 TERM:0.6 TERM:epoch USR1:epoch INT:0.8 USR1:0.1:all TERM:0.5:all USR1:epoch:all; do
+    signal=${at%%:*} when=${at#*:} who=driver
+    case $when in *:all) when=${when%:all} who=all ;; esac
     i=$((i + 1))
     for try in 1 2 3 4 5; do # a run that was faster than the signal is begun again
         rm -rf $run/s$i
@@ -42,15 +47,15 @@ for at in TERM:0 TERM:0.2 TERM:0.6 TERM:epoch USR1:epoch INT:0.8; do
             within 60 [ -e $run/s$i/0/config.json ]
             sleep $when
         fi
-        kill -$signal $driver
+        if [ $who = all ]; then kill -$signal $(everyone $driver) 2>/dev/null; else kill -$signal $driver; fi
         wait $driver
         status=$?
         [ $status = 0 ] || break
     done
     (train s$i --resume) >r.out 2>&1
     resumed=$?
-    echo "# $signal, $when: $(sed -n 's/^resumed *at/resumed at/p' r.out)"
-    check "$signal ($when): status 75, how to go on, and the same bytes behind it" "
+    echo "# $signal, $when, $who: $(sed -n 's/^resumed *at/resumed at/p' r.out)"
+    check "$signal ($when, $who): status 75, how to go on, and the same bytes behind it" "
         [ $status = 75 ] && grep \"continue with: glovita_train --resume '$run/s$i/0'\" s.out && ! grep error: s.out && [ $resumed = 0 ] && same_run ref s$i || { cat s.out r.out; echo status $status $resumed; false; }"
 done
 
@@ -74,6 +79,16 @@ kill -TERM $driver
 wait $driver
 status=$?
 check 'a second signal ends at once, and says that the last save is what counts' "[ $status = 75 ] && grep 'at once' two.out && ! pgrep -f '$run/two/0' || { cat two.out; false; }"
+
+# A job's script passes on what srun has passed on already, and both are told beside the step.
+(train many --training.epochs 20) >many.out 2>&1 &
+driver=$!
+until_event many '"validation":true'
+kill -TERM $(everyone $driver) 2>/dev/null
+for s in USR1 TERM USR1 TERM; do kill -$s $driver 2>/dev/null; done
+wait $driver
+status=$?
+check 'the same wish by several ways is one: saved, not ended at once' "[ $status = 75 ] && ! grep 'at once' many.out && [ -s $run/many/0/checkpoints/resume.safetensors ] || { cat many.out; false; }"
 
 (train off --training.no_enable_checkpointing --training.epochs 50) >off.out 2>&1 &
 driver=$!
