@@ -48,11 +48,13 @@ static void describe(void)
 
 static void usage(FILE *to)
 {
-    fprintf(to, "usage: glovita-run COMMAND [OPTIONS]\n\ncommands:\n");
+    const char *on = gv_colour(fileno(to)) ? "\033[1m" : "", *off = *on ? "\033[0m" : "";
+    fprintf(to, "%susage:%s glovita-run COMMAND [OPTIONS]\n\n%scommands:%s\n", on, off, on, off);
     for (int i = 0; gv_commands[i]; i++)
         fprintf(to, "  %-18s %s%s\n", gv_commands[i]->name, gv_commands[i]->summary, gv_commands[i]->built ? "" : " (not built yet)");
-    fprintf(to, "\noptions:\n  -h, --help         show this text\n  --version          show the version\n  --describe         show the commands as JSON\n"
-                "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n");
+    fprintf(to, "\n%soptions:%s\n  -h, --help         show this text\n  --version          show the version\n  --describe         show the commands as JSON\n"
+                "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n",
+            on, off);
 }
 
 static int unknown(const char *word)

@@ -1,35 +1,78 @@
-/* help: the text of --help, made from the tables. */
+/* help: the text of --help, made from the tables. On a terminal it is as wide as that, and headings are bold. */
 #include "config/internal.h"
+#include "common/log.h"
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-enum { WIDTH = 110, INDENT = 34 };
+enum { WIDTH = 110, NARROW = 40, INDENT = 34, INDENT_NARROW = 10 };
+
+/* How stdout is written to, asked once in gv_config_help. */
+static struct look { int width, indent, left; bool bold; } look = { WIDTH, INDENT, INT_MAX, false };
+
+static struct look look_of_stdout(void)
+{
+    struct winsize ws = { 0 };
+    struct look l = { WIDTH, INDENT, INT_MAX, gv_colour(STDOUT_FILENO) };
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) < 0 || !ws.ws_col)
+        return l;
+    l.width = ws.ws_col > WIDTH ? WIDTH : ws.ws_col < NARROW ? NARROW : ws.ws_col;
+    l.indent = l.width < 2 * INDENT ? INDENT_NARROW : INDENT;
+    l.left = l.width;
+    return l;
+}
 
 static int put(gv_buf *out, const char *s, gv_err *err)
 {
     return gv_buf_add(out, s, strlen(s), err);
 }
 
+static int put_bold(gv_buf *out, const char *s, gv_err *err)
+{
+    size_t n = strspn(s, "\n");
+    return gv_buf_printf(out, err, look.bold ? "%.*s\033[1m%s\033[0m" : "%.*s%s", (int)n, s, s + n);
+}
+
+/* An option and its choices; on a terminal that is too narrow for them, broken behind commas. *at: the column behind it. */
+static int put_left(gv_buf *out, const char *left, int *at, gv_err *err)
+{
+    int r = put(out, "  ", err);
+    *at = 2;
+    while (*left && r == GV_OK) {
+        int n = (int)strcspn(left, ", ");
+        n += left[n] ? 1 : 0; /* the comma or blank stays with what it ends */
+        if (*at > 2 && *at + n > look.left) {
+            r = put(out, "\n      ", err);
+            *at = 6;
+        }
+        r = r == GV_OK ? gv_buf_add(out, left, (size_t)n, err) : r;
+        *at += n;
+        left += n;
+    }
+    return r;
+}
+
 /* "  left      text", the text wrapped and indented; a long left side has a line of its own. */
 static int put_line(gv_buf *out, const char *left, const char *text, gv_err *err)
 {
-    size_t at = strlen(left) + 2;
-    int r = gv_buf_printf(out, err, "  %s", left);
-    if (r == GV_OK && at + 2 > INDENT) {
+    int at, r = put_left(out, left, &at, err);
+    if (r == GV_OK && at + 2 > look.indent) {
         r = put(out, "\n", err);
         at = 0;
     }
     bool first = true;
     while (*text && r == GV_OK) {
-        size_t n = strcspn(text, " ");
-        bool wrap = !first && at + 1 + n > WIDTH;
+        int n = (int)strcspn(text, " ");
+        bool wrap = !first && at + 1 + n > look.width;
         if (first || wrap) {
             r = wrap ? put(out, "\n", err) : r;
-            r = r == GV_OK ? gv_buf_printf(out, err, "%*s", (int)(INDENT - (wrap ? 0 : at)), "") : r;
-            at = INDENT;
+            r = r == GV_OK ? gv_buf_printf(out, err, "%*s", look.indent - (wrap ? 0 : at), "") : r;
+            at = look.indent;
         } else {
             r = put(out, " ", err);
             at++;
         }
-        r = r == GV_OK ? gv_buf_add(out, text, n, err) : r;
+        r = r == GV_OK ? gv_buf_add(out, text, (size_t)n, err) : r;
         at += n;
         text += n;
         text += strspn(text, " ");
@@ -160,7 +203,11 @@ static int put_union(gv_buf *out, const gv_config *c, const gv_block *b, gv_err 
 static int put_block(gv_buf *out, const gv_config *c, const gv_command *cmd, const gv_block *b, gv_err *err)
 {
     const gv_variant *v = gv_union_chosen(c, b);
-    int r = *b->path ? gv_buf_printf(out, err, "\n%s options: %s\n", b->path, b->summary) : GV_OK;
+    char title[GV_PATH_MAX + 16];
+    snprintf(title, sizeof title, "\n%s options:", b->path);
+    int r = *b->path ? put_bold(out, title, err) : GV_OK;
+    if (r == GV_OK && *b->path)
+        r = gv_buf_printf(out, err, " %s\n", b->summary);
     if (r == GV_OK && b->uni && gv_takes(cmd, b, b->uni->field))
         r = put_union(out, c, b, err);
     if (r == GV_OK)
@@ -176,7 +223,10 @@ static int put_subcommands(gv_buf *out, const gv_config *c, const gv_block *b, g
 {
     const gv_variant *chosen = gv_union_chosen(c, b);
     char name[2 * GV_PATH_MAX], left[3 * GV_PATH_MAX];
-    int r = gv_buf_printf(out, err, "\n%s subcommands%s", b->path, chosen ? "" : " (required)\n");
+    snprintf(left, sizeof left, "\n%s subcommands", b->path);
+    int r = put_bold(out, left, err);
+    if (r == GV_OK && !chosen)
+        r = put(out, " (required)\n", err);
     if (r == GV_OK && chosen) {
         gv_subcommand_name(chosen->class_name, name);
         r = gv_buf_printf(out, err, " (default: %s:%s)\n", b->path, name);
@@ -198,7 +248,8 @@ static int put_bare(gv_buf *out, const gv_config *c, const gv_command *cmd, gv_e
 {
     struct gv_front front = { 0 };
     struct gv_driver_options driver = { .progress = true };
-    int r = put(out, "\noptions\n", err);
+    int r = put_bold(out, "\noptions", err);
+    r = r == GV_OK ? put(out, "\n", err) : r;
     r = r == GV_OK ? put_line(out, "-h, --help", "show this text; behind subcommands: their options", err) : r;
     r = r == GV_OK ? put_line(out, "--version", "show the version", err) : r;
     if (r == GV_OK)
@@ -230,7 +281,9 @@ static bool in_focus(const gv_config *c, const gv_block *b)
 
 static int put_usage(gv_buf *out, const gv_config *c, const gv_command *cmd, gv_err *err)
 {
-    int r = gv_buf_printf(out, err, "usage: %s [-h] [OPTIONS]", gv_config_program(c, cmd));
+    int r = put_bold(out, "usage:", err);
+    if (r == GV_OK)
+        r = gv_buf_printf(out, err, " %s [-h] [OPTIONS]", gv_config_program(c, cmd));
     if (r == GV_OK && cmd == &c->stage && c->positional)
         r = gv_buf_printf(out, err, " %s", c->positional);
     for (size_t i = 0; gv_blocks[i] && r == GV_OK; i++) {
@@ -248,6 +301,7 @@ static int put_usage(gv_buf *out, const gv_config *c, const gv_command *cmd, gv_
 int gv_config_help(const gv_config *c, const gv_command *cmd, gv_buf *out, gv_err *err)
 {
     cmd = cmd ? cmd : c->command;
+    look = look_of_stdout();
     int r = put_usage(out, c, cmd, err);
     if (r == GV_OK && cmd && cmd->summary)
         r = gv_buf_printf(out, err, "\n%s%s\n", cmd->summary, cmd->built ? "" : " (not built yet)");

@@ -17,7 +17,9 @@ static double now(void)
 int gv_report_open(gv_report *r, const char *events_path, gv_err *err)
 {
     memset(r, 0, sizeof *r);
-    r->terminal = isatty(STDERR_FILENO);
+    const char *term = getenv("TERM");
+    r->terminal = isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"));
+    r->colour = gv_colour(STDERR_FILENO);
     r->started = r->last_plain = now();
     if (events_path && !(r->events = fopen(events_path, "ae")))
         return gv_fail_sys(err, "cannot open '%s'", events_path);
@@ -147,7 +149,12 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
 
 void gv_report_message(gv_report *r, const char *line, size_t n)
 {
+    char painted[4160];
     gv_report_clear(r);
+    if (r->colour && n < sizeof painted - 32) {
+        n = gv_log_paint(painted, sizeof painted, line, n);
+        line = painted;
+    }
     fwrite(line, 1, n, stderr);
     fputc('\n', stderr);
 }
@@ -163,7 +170,11 @@ void gv_report_tick(gv_report *r)
         const char *slow = bottleneck(r);
         char line[400];
         snprintf(line, sizeof line, "%s%s%s%s", r->train, slow ? "  [" : "", slow ? slow : "", slow ? "]" : "");
-        fprintf(stderr, "\r\033[K%.*s", width, line);
+        int where = (int)strcspn(line, " "), all = (int)strlen(line);
+        where += line[where] ? 1 + (int)strcspn(line + where + 1, " ") : 0; /* "epoch 3/20", "test 128/1000" */
+        where = where < width ? where : width;
+        all = all < width ? all : width;
+        fprintf(stderr, r->colour ? "\r\033[K\033[1m%.*s\033[0m%.*s" : "\r\033[K%.*s%.*s", where, line, all - where, line + where);
         fflush(stderr);
         r->line_shown = 1;
         r->last_shown = t;

@@ -11,7 +11,8 @@ enum { GV_REPORT_STAGES = 256 };
 
 typedef struct gv_report {
     FILE *events;       /* events.jsonl, or NULL */
-    int terminal;       /* stderr is one */
+    int terminal;       /* stderr is one on which a line can be drawn again */
+    int colour;
     int quiet;          /* no progress lines */
     int line_shown;     /* a progress line stands on the terminal */
     double started, last_shown, last_plain;

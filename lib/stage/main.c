@@ -210,7 +210,7 @@ int main(int argc, char **argv)
         if (err.code == GV_ESAVED)
             gv_log(GV_INFO, "%s", err.text);
         else
-            fprintf(stderr, "%s: error: %s\n", program, err.text);
+            gv_log(GV_ERROR, "%s", err.text);
     }
     gv_event("end", "\"status\":%d,\"done\":%llu", status, (unsigned long long)st.done);
     gv_config_release(&config);

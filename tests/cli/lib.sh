@@ -16,7 +16,7 @@ FIXTURES=$ROOT/tests/fixtures
 PATH=${GLOVITA_BIN:-$ROOT/bin}:$PATH
 LC_ALL=C
 export ROOT FIXTURES PATH LC_ALL
-unset GLOVITA_EVENTS GLOVITA_LOG GV_FAIL
+unset GLOVITA_EVENTS GLOVITA_LOG GV_FAIL NO_COLOR CLICOLOR_FORCE
 GLOVITA_KERNELS= # kernels by the rules, whatever was measured on this machine
 export GLOVITA_KERNELS
 T=$(mktemp -d "${TMPDIR:-/tmp}/glovita-test.XXXXXX") || exit 2
