@@ -49,6 +49,9 @@ examples() {
     ' "$1"
 }
 
+# tour PAGE: glovita(7) with its DESCRIPTION, a tour made of commands, as EXAMPLES.
+tour() { awk '/^\.Sh DESCRIPTION/ { print ".Sh EXAMPLES"; next } { print }' "$1"; }
+
 # matches WANTED GOT: true when the text is that, … and ... standing for what they stand for.
 matches() {
     perl -e '

@@ -16,6 +16,6 @@ s!^scripts/\\([a-z]*\\)\\(.*\\)!sh -n '$ROOT/scripts/\\1' \\&\\& test -x '$ROOT/
 }"
 run_examples "$ROOT/README.md"
 
-awk '/^\.Sh DESCRIPTION/ { print ".Sh EXAMPLES"; next } { print }' "$ROOT/man/man7/glovita.7" >glovita.7
+tour "$ROOT/man/man7/glovita.7" >glovita.7
 run_examples "$T/glovita.7"
 done_testing
