@@ -115,6 +115,9 @@ int gv_policy_resolve(const gv_policy_request *q, gv_pipeline **out, gv_arena *a
 /* The names of the policies a data set can use (own, its sets, shared), into the arena; the number of them, < 0 on error. */
 int64_t gv_policy_names(const gv_policy_request *q, const char ***names, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
+/* The policy that q names, or NULL. */
+const gv_policy *gv_policy_find(const gv_policy_request *q);
+
 /* One line: "default_2d_2: image_size 224, resize_size 256, …". */
 int gv_pipeline_text(const gv_pipeline *p, gv_buf *out, gv_err *err) GV_MUST_USE;
 

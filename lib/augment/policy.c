@@ -87,6 +87,11 @@ static const gv_policy *find(const gv_policy_request *q, const char *name)
     return NULL;
 }
 
+const gv_policy *gv_policy_find(const gv_policy_request *q)
+{
+    return find(q, q->policy);
+}
+
 static void add_names(const gv_policy *p, const char **names, size_t *n, size_t max)
 {
     for (; p && p->name && *n < max; p++) {

@@ -290,7 +290,7 @@ static void add_values(gv_words *w, const gv_config *c, const gv_command *cmd, c
     w->given = p->given;
     w->ngiven = p->ngiven;
     add_choices(w, it->field, built);
-    if (it->field->takes == GV_TAKES_NAME)
+    if (it->field->type == GV_TYPE_DICT ? p->ngiven % 2 == 0 : it->field->takes == GV_TAKES_NAME) /* keys of a dict, every other word */
         add_names(w, c, it);
     else
         add_paths(w, c, it->field->takes);

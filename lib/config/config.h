@@ -245,8 +245,8 @@ typedef struct gv_config {
 
     /* Set before parsing a stage, for --help and --describe: */
     const char *summary, *reads, *writes, *positional;
-    /* Set before parsing, for completion: adds the names a field of the kind GV_TAKES_NAME takes; `path` as on the command line, without
-     * dashes. NULL: none are known. */
+    /* Set before parsing, for completion: adds the names a field of the kind GV_TAKES_NAME takes, or the keys of a dict; `path` as on
+     * the command line, without dashes. NULL: none are known. */
     void (*names)(const struct gv_config *c, const char *path, gv_words *out);
 
     const gv_command *command; /* what is being parsed */

@@ -1,4 +1,4 @@
-/* names: the models an encoder's type may name, for completion; behind a dot the weights that were published. */
+/* names: the models an encoder's type may name, for completion; behind a dot the weights that were published. And the keys of model_kwargs. */
 #include "nn/models/models.h"
 #include "session/session.h"
 
@@ -24,6 +24,8 @@ void gv_session_names(const gv_config *c, const char *path, gv_words *out)
     const gv_encoder e = gv_config_encoder(c);
     const char *typed = gv_words_typed(out), *arch;
     size_t n = strcspn(typed, ".");
+    for (const gv_field *f = gv_model_option_fields; !strcmp(path, "model.encoder.model_kwargs") && f->type != GV_TYPE_END; f++)
+        gv_words_add(out, f->name, f->help);
     if (strcmp(path, "model.encoder.type") || !e.name)
         return;
     for (int i = 0; (arch = gv_model_arch_in(e.name, i)); i++) {
