@@ -3,13 +3,14 @@
 #include "common/log.h"
 #include "json/json.h"
 #include "stage/convert.h"
-#include "stage/stage.h"
+#include "stage/parts.h"
 #include <fcntl.h>
 #include <hdf5.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 struct export {
+    gv_strs input;
     const char *to, *attributes, *errors;
     int precision; /* 0: 16 bits, 1: 32 */
     int64_t compression;
@@ -17,6 +18,7 @@ struct export {
 
 static const char *const precisions[] = { "16", "32", NULL };
 static const gv_field fields[] = {
+    GV_OPT_STRS(struct export, input, NULL, "streams to read: paths, - or fd:N; several are the parts of one, in their order; None: stdin", .takes = GV_TAKES_FILE),
     GV_OPT_STR(struct export, to, "file to write: .h5 or .hdf5, .csv, .npy; it appears when it is whole", .takes = GV_TAKES_FILE),
     GV_ENUM(struct export, precision, 0, precisions, "bits of the floating point numbers in HDF5 and NPY files"),
     GV_I64(struct export, compression, 4, 0, 9, "gzip level", "compression of HDF5 files; 0: none"),
@@ -31,6 +33,7 @@ typedef struct sink sink;
 typedef struct state {
     gv_stage_ctx *st;
     const struct export *o;
+    gv_parts in;
     const sink *sink;
     const char *key;            /* "x" or "logits" */
     gv_out file;
@@ -212,7 +215,7 @@ static int h5_attributes(state *w, gv_err *err)
                 r = h5_json_attribute(w, key, v, err);
     json_decref(given);
     for (size_t i = 0; r == GV_OK && i < GV_COUNT(told); i++) {
-        const gv_item *fact = gv_get(gv_reader_header(w->st->in), told[i]);
+        const gv_item *fact = gv_get(gv_parts_header(&w->in), told[i]);
         json_t *j = fact ? gv_json_of_item(fact, 64) : NULL;
         if (j)
             r = h5_json_attribute(w, told[i], j, err);
@@ -241,7 +244,7 @@ static int h5_end(state *w, gv_err *err)
     if (r == GV_OK)
         r = ids ? h5_texts(w, "ids", ids, (hsize_t)w->rows, err) : GV_ESYS;
     gv_free(ids);
-    const gv_item *names = gv_get(gv_reader_header(w->st->in), "class_names");
+    const gv_item *names = gv_get(gv_parts_header(&w->in), "class_names");
     if (r == GV_OK && names && names->type == GV_ARRAY && names->array.n) {
         const char **v = gv_alloc(names->array.n * sizeof *v, err);
         for (size_t i = 0; v && i < names->array.n; i++)
@@ -516,13 +519,19 @@ static int run(gv_stage_ctx *st, gv_err *err)
 {
     state w = { .st = st, .o = st->params, .file.fd = -1, .h5 = -1, .h5_rows = -1, .h5_type = -1 };
     gv_record rec;
-    w.key = gv_reader_header(st->in)->kind == GV_PREDICTION ? "logits" : "x";
-    int r = choose_sink(&w, err);
-    while (r >= 0 && (r = gv_next(st->in, &rec, err)) > 0) {
+    int64_t count;
+    int r = gv_parts_open(&w.in, &w.o->input, st->stage->reads, err);
+    if (r == GV_OK) {
+        w.key = gv_parts_header(&w.in)->kind == GV_PREDICTION ? "logits" : "x";
+        if (w.o->input.n < 2 && gv_get_i64(gv_parts_header(&w.in), "count", &count) && count > 0)
+            st->total = (uint64_t)count;
+        r = choose_sink(&w, err);
+    }
+    while (r >= 0 && (r = gv_parts_next(&w.in, &rec, err)) > 0) {
         gv_arena_reset(&st->scratch);
         r = rec.kind == GV_ERROR_RECORD ? add_failed(&w, &rec, err) : add_row(&w, &rec, err);
         if (r < 0)
-            r = gv_fail_in(err, "record %" PRIu64, gv_reader_records(st->in));
+            r = gv_parts_fail_in(&w.in, err);
         gv_stage_done(st, 1);
     }
     if (r == GV_OK)
@@ -534,6 +543,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     if (w.h5 >= 0)
         H5Fclose(w.h5);
     gv_out_abort(&w.file);
+    gv_parts_close(&w.in);
     gv_free(w.block);
     gv_buf_release(&w.labels);
     gv_buf_release(&w.ids);
@@ -544,5 +554,5 @@ static int run(gv_stage_ctx *st, gv_err *err)
 const gv_stage gv_this_stage = {
     .name = "export", .summary = "write features or predictions to HDF5, CSV or NPY",
     .reads = GV_FEATURE | GV_PREDICTION, .fields = fields, .params_size = sizeof(struct export),
-    .text_output = true, .run = run,
+    .manual_streams = true, .text_output = true, .run = run,
 };

@@ -61,6 +61,8 @@ static const gv_field extract_fields[] = {
     GV_I64(X, compression, 4, 0, 9, "", "gzip level of the file; 0: none"),
     GV_STR(X, output_dir, "./precomputed_features", "folder of the files", .takes = GV_TAKES_DIR),
     GV_OPT_STR(X, output_filename, "name of the file with {method} {model} {dataset} {split} {imgsize} {precision} {checkpoint}"),
+    GV_OPT_STR(X, shard, "of each split the i-th of n parts alone, given as i/n with i from 0; it becomes STEM.shard-i-of-n.gv, in the place of STEM.h5"),
+    GV_OPT_I64(X, merge, 1, GV_MAX_SHARDS, "shard", "put the parts together that --shard 0/n to (n-1)/n made: the file is that of a run without --shard"),
     GV_BOOL(X, use_eval_transform_for_train, true, "use the test policy for the training split too"),
     ENGINE_ROWS(X), GV_END
 };

@@ -183,6 +183,7 @@ struct gv_infer_options {
     int compute_precision, on_error, backend;
     int64_t threads;
 };
+enum { GV_MAX_SHARDS = 100000 };
 struct gv_extract_options {
     const char *checkpoint_path;
     int method;    /* GV_AGGREGATE_* */
@@ -190,6 +191,8 @@ struct gv_extract_options {
     int precision; /* 0: 16 bits, 1: 32 */
     int64_t compression;
     const char *output_dir, *output_filename;
+    const char *shard; /* "i/n" */
+    int64_t merge;     /* GV_NONE_I64: nothing is merged */
     bool use_eval_transform_for_train;
     int compute_precision, on_error, backend;
     int64_t threads;

@@ -1,9 +1,15 @@
 /* clips: the plan in a header; clip_choose.c has the choice of frames. */
 #include "data/clips.h"
+#include "data/data.h"
 #include <math.h>
 #include <string.h>
 
 const char *const gv_clip_samplers[] = { "random", "uniform", "constant", "whole", NULL };
+
+int64_t gv_data_views(const gv_data *d, bool train)
+{
+    return d->clips && d->clips[!train].views > 1 ? d->clips[!train].views : 1;
+}
 
 /* ---- the plan in a header ---- */
 

@@ -119,6 +119,9 @@ int gv_data_open(const gv_config *c, const gv_data_want *want, gv_arena *arena, 
  */
 int gv_dataset_missing(const gv_config *c, gv_arena *arena, const gv_archive **list, size_t *n, gv_err *err) GV_MUST_USE;
 
+/* Rows that a sample takes of a batch: the clips of a video. */
+int64_t gv_data_views(const gv_data *d, bool train);
+
 /* Samples per class of a split: num_classes counts, then the unlabelled. NULL for a regression. */
 int64_t *gv_data_counts(const gv_data *d, int split, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* "train 6000 of 60000, val 10000, test 10000 (val)" and one line of counts per class and split. */

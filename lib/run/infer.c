@@ -88,7 +88,7 @@ static int plan(gv_pipeline_plan *p, const gv_command *cmd, const gv_found_run *
             return gv_fail_in(err, "fold '%s'", runs[k].fold);
         char label[64];
         snprintf(label, sizeof label, "%s%s%s", split, n > 1 ? " fold " : "", n > 1 ? runs[k].fold : "");
-        forward[k] = gv_runs_forward(p, &r[k].c, label, split, "test", runs[k].checkpoint, false, err);
+        forward[k] = gv_runs_forward(p, &r[k].c, label, split, NULL, "test", runs[k].checkpoint, false, err);
         if (forward[k] < 0)
             return forward[k];
     }

@@ -132,10 +132,14 @@ int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int arg
 
 static const char *const forward_blocks[] = { "data.dataset", "data.task", "data.subtask", "data.num_classes", "model", "model.encoder", "model.head", "peft", "training.precision", "training.backend", "training.threads", "training.seed", NULL };
 
-int gv_runs_forward(gv_pipeline_plan *p, const gv_config *c, const char *label, const char *split, const char *augment, const char *checkpoint, bool features, gv_err *err)
+int gv_runs_forward(gv_pipeline_plan *p, const gv_config *c, const char *label, const char *split, const gv_range *part, const char *augment, const char *checkpoint, bool features, gv_err *err)
 {
     gv_flow f = { .label = label, .split = split, .augment = augment, .batch = "eval", .epochs = 1, .pass_errors = c->on_error == GV_ON_ERROR_SKIP, .unlabelled = true };
     char name[64];
+    if (part) {
+        f.start_pos = part->from;
+        f.limit = part->to;
+    }
     snprintf(name, sizeof name, "%s/forward", label);
     int b = gv_flow_add(p, c, &f, err), n = b < 0 ? b : gv_pipe_stage(p, "forward", name, err);
     if (n < 0)

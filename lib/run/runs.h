@@ -15,7 +15,10 @@ int gv_runs_find(const char *exp_dir, const char *fold, const char *checkpoint, 
 /* The configuration of a run, ours or the original's, with this command line on top. */
 int gv_runs_config(gv_config *c, const gv_command *cmd, const char *dir, int argc, char **argv, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
-/* The flow of one split into a forward stage; the index of that stage, or < 0. kind: "--features" or NULL. */
-int gv_runs_forward(gv_pipeline_plan *p, const gv_config *resolved, const char *label, const char *split, const char *augment, const char *checkpoint, bool features, gv_err *err);
+/* Samples [from, to) of a split in its order. */
+typedef struct gv_range { int64_t from, to; } gv_range;
+
+/* The flow of one split, or of a part of it, into a forward stage; the index of that stage, or < 0. */
+int gv_runs_forward(gv_pipeline_plan *p, const gv_config *resolved, const char *label, const char *split, const gv_range *part, const char *augment, const char *checkpoint, bool features, gv_err *err);
 
 #endif

@@ -16,6 +16,11 @@ check 'NPY has the shape in its head, labels and ids beside it' '
 check 'HDF5 is written, the same bytes every time' '
 	glovita-export --to a.h5 <features.gv 2>err && sleep 1 && glovita-export --to b.h5 <features.gv 2>err && same a.h5 b.h5 && [ "$(head -c 4 a.h5 | tail -c 3)" = HDF ]
 '
+check 'an input by its name is the same, and one that is missing is status 2' 'glovita-export --input features.gv --to n.h5 2>err && same a.h5 n.h5 && exits 2 glovita-export --input no.gv --to o.h5 2>err && grep "no.gv" err && [ ! -e o.h5 ]'
+check 'several inputs are parts of one: none twice, and of one kind' '
+	exits 3 glovita-export --input features.gv features.gv --to o.h5 2>err && grep "begins with sample 0, but the last one of .features.gv. is 5: a part is missing" err &&
+	exits 3 glovita-export --input features.gv pred_a.gv --to o.h5 2>err && grep "no parts of one stream" err && [ ! -e o.h5 ]
+'
 check 'options are checked before anything is written' '
 	exits 2 glovita-export --to f.png <features.gv 2>err && grep "ends in .h5" err && exits 2 glovita-export <features.gv && exits 2 glovita-export --to x.h5 --precision 8 <features.gv &&
 	exits 2 glovita-export --to x.h5 --compression 10 <features.gv && [ ! -e x.h5 ]

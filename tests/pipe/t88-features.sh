@@ -37,6 +37,30 @@ check 'all splits of its checkpoint, under the names of the original' '
     for s in train val test; do [ -s f/${name}_${s}_size32_float16_best.h5 ] || exit 1; done && [ "$(wc -l <out)" = 3 ] && grep "weights .*best.safetensors" err && grep "^test  *shared_default_2d: image_size 32" err'
 check 'one split, 32 bits, another place' 'glovita_extract_features --checkpoint_path $run/g/0/checkpoints/last.safetensors --output_dir g --split val --precision 32 --data.data_root_dir pics --data.images_dir . >out && [ "$(cat out)" = g/${name}_val_size32_float32_last.h5 ]'
 
+# 18, 9 and 6 samples in batches of 4: five, three and two of them
+of="--checkpoint_path $run/g/0/checkpoints/best.safetensors --dataloading.eval_batch_size 4"
+whole() { for s in train val test; do same w/${name}_${s}_size32_float16_best.h5 $1/${name}_${s}_size32_float16_best.h5 || return 1; done; }
+export of
+check 'in shards, each by itself and in any order; put together they are the bytes of the whole' '
+    glovita_extract_features $of --output_dir w >w.out && for i in 2 0 1; do glovita_extract_features $of --output_dir s --shard $i/3 >s$i.out || exit 1; done && [ "$(ls s | grep -c "shard-[012]-of-3.gv$")" = 8 ] &&
+    grep "^s/${name}_train_size32_float16_best.shard-2-of-3.gv$" s2.out && ! grep _test_ s0.out && glovita_extract_features $of --output_dir s --merge 3 >m.out && same <(sed s/^s/w/ m.out) w.out && whole s'
+check 'as many shards as one likes: those without a batch write nothing' '
+    for i in 0 1 2 3 4 5 6; do glovita_extract_features $of --output_dir t --shard $i/7 >out 2>err || exit 1; done && grep "shard *6/7 of test" err; [ "$(ls t | wc -l)" = 10 ] && glovita_extract_features $of --output_dir t --merge 7 >out && whole t'
+check 'a shard that is missing is named, with what makes it, and nothing is written' '
+    rm t/*val*.h5 t/*val*shard-4* && exits 2 glovita_extract_features $of --output_dir t --merge 7 --split val 2>err && grep "${name}_val_size32_float16_best.shard-4-of-7.gv. is missing.*--shard 4/7" err && [ ! -e t/${name}_val_size32_float16_best.h5 ]'
+check 'one that is cut, of another place or of other words is found' '
+    cd s && v=${name}_train_size32_float16_best && rm $v.h5 && cp $v.shard-1-of-3.gv keep && head -c 5000 keep >$v.shard-1-of-3.gv && cd .. && exits 3 glovita_extract_features $of --output_dir s --merge 3 2>err && grep "shard-1-of-3.gv.*is cut" err &&
+    cp s/$v.shard-2-of-3.gv s/$v.shard-1-of-3.gv && exits 3 glovita_extract_features $of --output_dir s --merge 3 2>err && grep "begins with sample 12, but the last one of .*shard-0-of-3.gv. is 3: a part is missing" err &&
+    glovita_extract_features $of --output_dir s --shard 1/3 --split train --method avg --output_filename other.h5 >out && cp s/other.shard-1-of-3.gv s/$v.shard-1-of-3.gv && exits 3 glovita_extract_features $of --output_dir s --merge 3 2>err && grep "differ in .history.: they are no parts of one stream" err &&
+    cp s/keep s/$v.shard-1-of-3.gv && [ ! -e s/$v.h5 ] && glovita_extract_features $of --output_dir s --merge 3 >out && whole s'
+check 'shards are i of n' 'for v in 3/3 -1/3 1 a/b 1/2/3 0/0 ""; do exits 2 glovita_extract_features $of --output_dir no --shard "$v" 2>err || exit 1; done; grep "is i/n with i from 0 to n-1" err && exits 2 glovita_extract_features $of --shard 0/3 --merge 3 2>err && grep "one at a time" err && [ ! -e no ]'
+check 'a sample that fails is listed once they are together' '
+    cp -r pics bad && echo no picture >bad/val/bee/2.png && echo nor this >bad/val/bee/3.png && for i in 0 1 2; do glovita_extract_features $of --data.data_root_dir bad --on_error skip --split val --output_dir sk --shard $i/3 >out 2>err || exit 1; done
+    glovita_extract_features $of --data.data_root_dir bad --on_error skip --split val --output_dir sk --merge 3 2>err && grep "2 samples failed" err && grep "^val/bee/3.png," sk/${name}_val_size32_float16_best.errors.csv'
+check 'stopped by a signal it ends with 75, nothing half written' '
+    glovita_extract_features --data.dataset command --data.command "touch asked; sleep 1" --data.num_classes 3 --model.encoder.type resnet10t --model.encoder.no_pretrained --output_dir z 2>err &
+    within 20 [ -e asked ]; kill -USR1 $!; wait $!; r=$?; cat err; sleep 1; [ $r = 75 ] && grep "give the same command again" err && [ ! -e z ]'
+
 mkdir -p "${pre%/*}" hf/hub/models--timm--resnet10t.c3_in1k/refs && cp $run/g/0/checkpoints/last.safetensors "$pre" && printf %s 0123456789abcdef0123456789abcdef01234567 >hf/hub/models--timm--resnet10t.c3_in1k/refs/main
 check 'of a pretrained encoder, without a run' '
     glovita_extract_features $data --model.encoder.type resnet10t --output_dir h --precision 32 >out 2>err && cat err && [ "$(wc -l <out)" = 3 ] && grep "weights .*tensors of .*hf/hub" err && [ -s h/${name}_train_size32_float32.h5 ]'
