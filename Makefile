@@ -203,7 +203,7 @@ install: all $(COMPLETION)
 	$(if $(SLURM),install -d '$(SHARE)/glovita/slurm' && for f in $(SLURM); do m=644; [ ! -x $$f ] || m=755; install -m $$m $$f '$(SHARE)/glovita/slurm' || exit 1; done)
 
 uninstall:
-	[ ! -d '$(DESTDIR)$(PREFIX)' ] || cd '$(DESTDIR)$(PREFIX)' && rm -f $(ALLNAMES:%=bin/%) $(PAGES:%=share/%) share/zsh/site-functions/_glovita \
+	cd '$(DESTDIR)$(PREFIX)/' && rm -f $(ALLNAMES:%=bin/%) $(PAGES:%=share/%) share/zsh/site-functions/_glovita \
 	    $(ALLNAMES:%=share/bash-completion/completions/%) $(ALLNAMES:%=share/fish/vendor_completions.d/%.fish) $(RECIPES:scripts/%=share/glovita/%) $(SLURM:scripts/%=share/glovita/%)
 	rmdir '$(SHARE)/glovita/recipes' '$(SHARE)/glovita/slurm' '$(SHARE)/glovita' 2>/dev/null || true
 
