@@ -131,7 +131,7 @@ static int follow(gv_track *t, gv_err *err)
     gv_usage_now(&u, &before, 0);
     for (;;) {
         /* asked first: what is written before the end is delivered after it */
-        bool last = gv_stop_requested() || gv_track_run(t)->state != GV_RUN_GOING;
+        bool last = gv_stop_requested() || gv_track_run(t)->state != GV_RUN_GOING || gv_track_off(t);
         int n = deliver(t, err);
         bool ended = gv_track_run(t)->state != GV_RUN_GOING;
         if (n >= 0 && !last && !ended && now() >= next_usage) {

@@ -84,12 +84,18 @@ void gv_track_close(gv_track *t)
     if (t->lock >= 0)
         close(t->lock);
     json_decref(t->d.memory);
+    json_decref(t->memory);
     json_decref(t->files);
     json_decref(t->seen);
     gv_run_facts_close(&t->run);
     gv_buf_release(&t->d.out);
     gv_free(t->time);
     gv_free(t);
+}
+
+bool gv_track_off(const gv_track *t)
+{
+    return t->d.off;
 }
 
 int64_t gv_track_lines(const gv_track *t)
@@ -213,9 +219,10 @@ static int hand_over(gv_track *t, gv_track_done *now, json_t *files, gv_err *err
     r = r < 0 ? r : gv_track_events(t, now, err);
     r = r < 0 ? r : lines(t, now, path, &rest, err);
     n += now->said != said || now->lines != before;
-    r = r < 0 ? r : (k = gv_track_pictures(t, files, err)) < 0 ? k : (n += k, GV_OK);
+    r = r < 0 ? r : (k = gv_track_pictures(t, now->lines, files, err)) < 0 ? k : (n += k, GV_OK);
     if (r == GV_OK && !rest && t->run.state != GV_RUN_GOING && t->run.state != now->ended) {
         r = (k = gv_track_artifacts(t, true, files, err)) < 0 ? k : GV_OK;
+        now->end_at = t->d.at + (int64_t)t->d.out.len;
         r = r == GV_OK && s->end ? s->end(&t->d, err) : r;
         now->ended = t->run.state;
         n++;
@@ -241,22 +248,38 @@ static int settle(gv_track *t, gv_track_done *now, json_t *files, gv_err *err)
         return r;
     t->done = *now;
     json_object_update(t->files, files);
-    return gv_track_record_write(t, err);
+    r = gv_track_record_write(t, err);
+    if (r == GV_OK && t->d.sink->settled)
+        t->d.sink->settled(&t->d);
+    return r;
+}
+
+/* A run that had ended goes on, or ended otherwise: its end is taken off the file. The record says so first: what is behind it is cut at every opening. */
+static int take_back_end(gv_track *t, gv_err *err)
+{
+    if (t->fd < 0 || t->done.ended == GV_RUN_GOING || t->run.state == t->done.ended || t->done.end_at == t->done.bytes)
+        return GV_OK;
+    t->done.bytes = t->done.end_at;
+    int r = gv_track_record_write(t, err);
+    return r == GV_OK && ftruncate(t->fd, t->done.bytes) < 0 ? gv_fail_sys(err, "cannot cut '%s'", t->d.path) : r;
 }
 
 int gv_track_deliver(gv_track *t, gv_err *err)
 {
     char path[4200];
     struct stat st;
+    if (t->d.off)
+        return gv_run_facts_state(&t->run, err);
     snprintf(path, sizeof path, "%.4000s/metrics.jsonl", t->run.dir);
     if (stat(path, &st) == 0 && st.st_size < t->done.offset)
         t->verified = false;
     json_t *files = json_copy(t->files);
+    int r = files ? gv_run_facts_state(&t->run, err) : gv_fail(err, GV_ESYS, "out of memory");
+    r = r == GV_OK ? take_back_end(t, err) : r;
     gv_track_done now = t->done;
     t->d.out.len = 0;
     t->d.round++;
     t->d.at = t->done.bytes;
-    int r = files ? gv_run_facts_state(&t->run, err) : gv_fail(err, GV_ESYS, "out of memory");
     int n = r < 0 ? r : hand_over(t, &now, files, err);
     if (n > 0) {
         r = settle(t, &now, files, err);
@@ -266,6 +289,8 @@ int gv_track_deliver(gv_track *t, gv_err *err)
     if (n < 0) {
         t->events_at = t->done.said; /* said again */
         json_object_clear(t->seen);
+        if (gv_track_forget(t, &(gv_err){ 0 }) < 0)
+            n = gv_fail_in(err, "nothing can be undone");
     }
     json_decref(files);
     return n;
@@ -273,7 +298,7 @@ int gv_track_deliver(gv_track *t, gv_err *err)
 
 int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err)
 {
-    if (!t->d.sink->usage || !t->done.begun)
+    if (t->d.off || !t->d.sink->usage || !t->done.begun)
         return GV_OK;
     json_t *none = json_object();
     gv_track_done now = t->done;
@@ -282,6 +307,8 @@ int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err)
     t->d.at = t->done.bytes;
     int r = none ? t->d.sink->usage(&t->d, u, err) : gv_fail(err, GV_ESYS, "out of memory");
     r = r == GV_OK ? settle(t, &now, none, err) : r;
+    if (r < 0 && gv_track_forget(t, &(gv_err){ 0 }) < 0)
+        r = gv_fail_in(err, "nothing can be undone");
     json_decref(none);
     return r;
 }

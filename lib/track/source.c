@@ -190,14 +190,14 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 /* The pictures of one folder of the run; key_before stands before their keys. */
-static int folder(gv_track *t, const char *dir, const char *key_before, bool of_epochs, json_t *files, gv_err *err)
+static int folder(gv_track *t, const char *dir, const char *key_before, bool of_epochs, int64_t lines, json_t *files, gv_err *err)
 {
     char path[4600], name[400], key[128], whole[160], hex[20];
     struct dirent **v = NULL;
     snprintf(path, sizeof path, "%.4000s/%s", t->run.dir, dir);
     int n = scandir(path, &v, NULL, by_name), count = 0, r = GV_OK;
     for (int i = 0; i < n; i++) {
-        gv_run_picture p = { .key = whole, .path = path, .step = t->done.lines > 0 ? t->done.lines - 1 : 0 };
+        gv_run_picture p = { .key = whole, .path = path, .step = lines > 0 ? lines - 1 : 0 };
         bool ok = r >= 0 && i < MAX_PICTURES && (of_epochs ? epoch_picture(v[i]->d_name, key, &p.step) : last_picture(v[i]->d_name, key));
         snprintf(whole, sizeof whole, "%s%s", key_before, ok ? key : "");
         snprintf(name, sizeof name, "%s/%.255s", dir, v[i]->d_name);
@@ -213,14 +213,14 @@ static int folder(gv_track *t, const char *dir, const char *key_before, bool of_
     return r < 0 ? r : count;
 }
 
-int gv_track_pictures(gv_track *t, json_t *files, gv_err *err)
+int gv_track_pictures(gv_track *t, int64_t lines, json_t *files, gv_err *err)
 {
     static const struct { const char *dir, *key; bool of_epochs; } places[] = {
         { "plots", "", true }, { "log/pictures", "", false }, { "log/pictures/curve", "curve/", false },
     };
     int n = 0, r = GV_OK;
     for (size_t i = 0; t->d.sink->picture && r >= 0 && i < GV_COUNT(places); i++, n += r > 0 ? r : 0)
-        r = folder(t, places[i].dir, places[i].key, places[i].of_epochs, files, err);
+        r = folder(t, places[i].dir, places[i].key, places[i].of_epochs, lines, files, err);
     return r < 0 ? r : n;
 }
 

@@ -63,11 +63,12 @@ typedef struct gv_delivery {
     char path[4400];      /* of the sink's own file; "" while it has none */
     gv_buf out;           /* what it appends to its file: written together with the record that it was delivered */
     int64_t at;           /* bytes of the file before `out` */
-    json_t *memory;       /* an object: what the sink keeps between deliveries (an id, a name); part of the record */
+    json_t *memory;       /* an object: what the sink keeps between deliveries (an id, a name); part of the record, and as the record has it after a failure */
     bool repeats;         /* what comes may have been sent before, by a delivery that died before it could say so */
     int64_t round;        /* goes up with each round: what a sink collected in an earlier one is not part of this one */
     bool afresh;          /* open sets it: what the record tells went to another place; delivery begins from the start, `memory` stays */
     bool live;            /* --follow: the run goes on */
+    bool off;             /* set by open: nothing is to be delivered, nor recorded as if it were */
     int (*stopped)(void); /* whether a signal asks to give up; long waits look at it */
     void *self;           /* the sink's own, from open to close */
 } gv_delivery;
@@ -75,7 +76,8 @@ typedef struct gv_delivery {
 /*
  * A tracker: one file, and one line in sinks.def. Every function may be NULL. Those that deliver either append to d->out, or collect, or
  * send; when flush has returned GV_OK all of it has arrived, and the record is written. What fails is delivered again, so a
- * sink that sends must be able to tell what has arrived (d->repeats) where sending twice would count twice.
+ * sink that sends must be able to tell what has arrived (d->repeats) where sending twice would count twice. What `end` appends is
+ * taken off the file again when the run goes on after all.
  */
 struct gv_sink {
     const char *name, *summary;
@@ -88,6 +90,7 @@ struct gv_sink {
     int (*usage)(gv_delivery *d, const gv_usage *u, gv_err *err);
     int (*end)(gv_delivery *d, gv_err *err);        /* d->run->state says how */
     int (*flush)(gv_delivery *d, gv_err *err);
+    void (*settled)(gv_delivery *d);                /* what was appended is in the file, and the record says so */
     const char *(*where)(gv_delivery *d);           /* for people: the file, the address; NULL: d->path */
     const char *(*hint)(gv_delivery *d, gv_arena *a); /* for people, after the end: the command that goes on from here; NULL: none */
     void (*close)(gv_delivery *d);
@@ -109,6 +112,7 @@ int gv_track_open(gv_track **t, const char *run, const gv_sink *sink, const char
 int gv_track_deliver(gv_track *t, gv_err *err) GV_MUST_USE;
 int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err) GV_MUST_USE;
 int64_t gv_track_lines(const gv_track *t); /* epochs delivered in all */
+bool gv_track_off(const gv_track *t);      /* the sink delivers nothing, as it was told */
 const gv_run_facts *gv_track_run(const gv_track *t);
 const char *gv_track_where(gv_track *t);
 const char *gv_track_hint(gv_track *t, gv_arena *a);
