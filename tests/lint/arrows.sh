@@ -14,7 +14,7 @@ allowed() { # from to
 	trainer:session | trainer:config | trainer:stage | trainer:stream | trainer:metric | trainer:nn) return 0 ;;
 	session:config | session:nn | session:weights | session:stream | session:json | session:metric) return 0 ;;
 	run:config | run:json | run:data | run:augment | run:session | run:weights | run:nn | run:stream | run:plot | run:formats | run:stage | run:track) return 0 ;;
-	metric:json | track:json | plot:json | plot:metric) return 0 ;;
+	metric:json | track:json | track:metric | plot:json | plot:metric) return 0 ;;
 	config:track) return 0 ;; # the names of the trackers, sinks.def
 	stages:*) return 0 ;;
 	esac
