@@ -2,6 +2,7 @@
  * every run, because training changes them every step. */
 #include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
+#include "nn/onednn/conv_winograd.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
@@ -106,7 +107,7 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     return r;
 }
 
-const dn_candidate dn_conv_candidates[] = { { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = native }, { 0 } };
+const dn_candidate dn_conv_candidates[] = { { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_winograd, .taken = dn_winograd_pays }, { .make = native }, { 0 } };
 
 int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {

@@ -2,6 +2,7 @@
 #include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_turned.h"
+#include "nn/onednn/conv_winograd.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
@@ -67,7 +68,8 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_dgrad_candidates[] = {
-    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_conv_turned, .taken = has_tiles }, { .make = native }, { 0 },
+    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_conv_turned, .taken = has_tiles }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
+    { .make = native }, { 0 },
 };
 
 int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
