@@ -175,6 +175,38 @@ const char *gv_delivery_option(const gv_delivery *d, const char *name)
     return json_string_value(json_object_get(d->run->options, name));
 }
 
+json_t *gv_run_configuration(const gv_run_facts *run)
+{
+    json_t *j = json_copy(run->resolved);
+    const char *key;
+    json_t *v;
+    json_object_foreach(run->config, key, v)
+        if (j && !json_object_get(j, key) && strcmp(key, "typed"))
+            json_object_set(j, key, v);
+    return j;
+}
+
+static int64_t be32(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | p[3];
+}
+
+int gv_delivery_png(const char *path, gv_buf *b, int64_t *width, int64_t *height, int *channels, gv_err *err)
+{
+    static const int by_colour[7] = { 1, 0, 3, 3, 2, 0, 4 }; /* gray, RGB, palette, gray and alpha, RGBA */
+    int r = gv_file_read(path, 64 << 20, b, err);
+    if (r < 0)
+        return r;
+    int colour = b->len < 33 || memcmp(b->data, "\x89PNG\r\n\x1a\n", 8) ? 1 : b->data[25];
+    if (colour < 0 || colour > 6 || !by_colour[colour])
+        return gv_fail(err, GV_EDATA, "'%s' is no PNG picture; it is not delivered", path);
+    *width = be32(b->data + 16);
+    *height = be32(b->data + 20);
+    *channels = by_colour[colour];
+    return GV_OK;
+}
+
 /* One level of gv_json_leaves; path is what stands before. */
 static int leaves(const json_t *o, const char *path, int depth, int (*leaf)(void *, const char *, const json_t *, gv_err *), void *self, gv_err *err)
 {

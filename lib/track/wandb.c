@@ -97,18 +97,6 @@ static int header(gv_delivery *d, gv_err *err)
     return gv_wandb_close_record(d, &m, err);
 }
 
-/* What the run resolved to, and of its configuration what that leaves out. */
-static json_t *configuration(const gv_run_facts *run)
-{
-    json_t *j = json_copy(run->resolved);
-    const char *key;
-    json_t *v;
-    json_object_foreach(run->config, key, v)
-        if (!json_object_get(j, key) && strcmp(key, "typed"))
-            json_object_set(j, key, v);
-    return j;
-}
-
 static void tags(gv_pb *m, const gv_delivery *d)
 {
     const char *env = getenv("WANDB_TAGS");
@@ -159,7 +147,7 @@ static int begin(gv_delivery *d, bool again, gv_err *err)
     static const char *const fresh[] = { "records", "time", "summary", "console", "best", NULL };
     for (int i = 0; fresh[i]; i++)
         json_object_del(d->memory, fresh[i]);
-    json_t *config = configuration(d->run);
+    json_t *config = gv_run_configuration(d->run);
     int r = config && json_object_set_new(d->memory, "summary", json_object()) == 0 ? GV_OK : gv_fail(err, GV_ESYS, "out of memory");
     r = r == GV_OK ? header(d, err) : r;
     r = r == GV_OK ? run_record(d, w, config, err) : r;

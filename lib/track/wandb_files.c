@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COPY_MAX = 256 << 20, PNG_MAX = 64 << 20 };
+enum { COPY_MAX = 256 << 20 };
 
 int gv_wandb_copy(const gv_wandb *w, const char *from, const char *name, gv_err *err)
 {
@@ -132,12 +132,6 @@ static int digest(const EVP_MD *kind, const void *p, size_t n, unsigned char out
 
 /* ---- pictures ---- */
 
-static int64_t be32(const char *s)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | p[3];
-}
-
 json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err)
 {
     char name[400], path[4900], sum[2 * EVP_MAX_MD_SIZE + 1];
@@ -145,9 +139,8 @@ json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err)
     unsigned int n = 0;
     gv_buf b = { 0 };
     json_t *j = NULL;
-    int r = gv_file_read(p->path, PNG_MAX, &b, err);
-    if (r == GV_OK && (b.len < 33 || memcmp(b.data, "\x89PNG\r\n\x1a\n", 8)))
-        r = gv_fail(err, GV_EDATA, "'%s' is no PNG picture; it is not delivered", p->path);
+    int64_t width, height;
+    int channels, r = gv_delivery_png(p->path, &b, &width, &height, &channels, err);
     r = r == GV_OK ? digest(EVP_sha256(), b.data, b.len, md, &n, err) : r;
     if (r == GV_OK) {
         hex(md, n, sum);
@@ -159,7 +152,7 @@ json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err)
         r = r == GV_OK ? gv_file_write(path, b.data, b.len, err) : r;
     }
     if (r == GV_OK && !(j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "_type", "image-file", "sha256", sum, "size", (json_int_t)b.len, "path", name, "format", "png",
-                                      "width", (json_int_t)be32(b.data + 16), "height", (json_int_t)be32(b.data + 20))))
+                                      "width", (json_int_t)width, "height", (json_int_t)height)))
         gv_fail(err, GV_ESYS, "out of memory");
     gv_buf_release(&b);
     return j;
