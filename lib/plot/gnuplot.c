@@ -3,13 +3,11 @@
 #include "common/file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 int gv_gnuplot_quote(gv_buf *b, const char *s, size_t max, gv_err *err)
 {
@@ -71,15 +69,29 @@ int gv_gnuplot_begin(gv_buf *b, const gv_plot *p, int width, int height, char *p
     return r == GV_OK ? gv_buf_printf(b, err, "set encoding utf8\nset datafile missing 'NaN'\n") : r;
 }
 
+/* It dies with its parent, however that dies. Returns errno. */
 static int start(int script, int messages, pid_t *pid)
 {
-    posix_spawn_file_actions_t a;
-    posix_spawn_file_actions_init(&a);
-    posix_spawn_file_actions_adddup2(&a, script, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&a, messages, STDERR_FILENO);
-    char *const argv[] = { "gnuplot", "--default-settings", NULL };
-    int e = posix_spawnp(pid, "gnuplot", &a, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&a);
+    static char *const argv[] = { "gnuplot", "--default-settings", NULL };
+    int fault[2], e = 0;
+    pid_t parent = getpid();
+    if (pipe2(fault, O_CLOEXEC) < 0)
+        return errno;
+    *pid = fork();
+    if (*pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent && dup2(script, STDIN_FILENO) >= 0 && dup2(messages, STDERR_FILENO) >= 0)
+            execvp(argv[0], argv);
+        e = errno;
+        (void)!write(fault[1], &e, sizeof e);
+        _exit(127);
+    }
+    if (*pid < 0)
+        e = errno;
+    close(fault[1]);
+    if (read(fault[0], &e, sizeof e) == sizeof e) /* it could not be executed */
+        waitpid(*pid, NULL, 0);
+    close(fault[0]);
     return e;
 }
 
@@ -96,7 +108,7 @@ static void complaint(int fd, char *text, size_t n)
 int gv_gnuplot_run(const gv_buf *script, const gv_plot *p, const char *part, gv_err *err)
 {
     int in = memfd_create("script", MFD_CLOEXEC), said = memfd_create("messages", MFD_CLOEXEC), status = 0, r = GV_OK, e;
-    pid_t pid;
+    pid_t pid = 0;
     char text[500] = "";
     fflush(stdout);
     if (in < 0 || said < 0)

@@ -125,17 +125,18 @@ void gv_pictures_close(gv_pictures *p, double seconds)
         gv_log(GV_WARNING, "not all pictures of epochs are drawn yet; '%s/plots' holds what they are drawn from", p->dir);
 }
 
-static void picture(const char *dir, const char *kind, const char *from, const char *to)
+/* GV_ESAVED: a signal came; whatever else hinders a picture is warned of. */
+static int picture(const char *dir, const char *kind, const char *from, const char *to, bool again)
 {
     char in[4300], out[4300];
     snprintf(in, sizeof in, "%s/%s", dir, from);
     snprintf(out, sizeof out, "%s/%s", dir, to);
-    if (!gv_file_exists(in))
-        return;
+    if (!gv_file_exists(in) || (!again && gv_file_exists(out)))
+        return GV_OK;
     gv_arena a;
     gv_err err = { 0 };
     if (gv_arena_init(&a, "plot", 1 << 24, &err) < 0)
-        return;
+        return GV_OK;
     gv_pipeline_plan p;
     gv_pipe_init(&p, &a);
     int status = 0, n = gv_pipe_stage(&p, "plot", "plot", &err);
@@ -144,10 +145,13 @@ static void picture(const char *dir, const char *kind, const char *from, const c
         gv_log(GV_WARNING, "no picture '%s': %s", out, err.text); /* a picture never fails a run */
     gv_pipe_release(&p);
     gv_arena_release(&a);
+    return err.code == GV_ESAVED ? GV_ESAVED : GV_OK;
 }
 
-void gv_pictures_last(const char *dir, bool regression)
+int gv_pictures_last(const char *dir, bool regression, bool again, gv_err *err)
 {
-    picture(dir, "--curves", "metrics.jsonl", "curves.png");
-    picture(dir, regression ? "--scatter" : "--confusion", "val_results.json", regression ? "predicted_against_true.png" : "confusion_matrix.png");
+    int r = picture(dir, "--curves", "metrics.jsonl", "curves.png", again);
+    if (r == GV_OK)
+        r = picture(dir, regression ? "--scatter" : "--confusion", "val_results.json", regression ? "predicted_against_true.png" : "confusion_matrix.png", again);
+    return r == GV_OK ? r : gv_fail(err, GV_ESAVED, "stopped at the end of the run: its last pictures are not all drawn");
 }

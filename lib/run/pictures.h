@@ -10,6 +10,7 @@
 #ifndef GV_RUN_PICTURES_H
 #define GV_RUN_PICTURES_H
 
+#include "common/err.h"
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -26,7 +27,8 @@ void gv_pictures_due(gv_pictures *p);
 void gv_pictures_tick(gv_pictures *p);
 /* Draw what is left, for so many seconds at most (0: end the one under way too). */
 void gv_pictures_close(gv_pictures *p, double seconds);
-/* Those of the run's end: curves, and the confusion matrix or predicted against true. One that cannot be drawn is warned of. */
-void gv_pictures_last(const char *run_dir, bool regression);
+/* Those of the run's end: curves, and the confusion matrix or predicted against true. One that cannot be drawn is warned of. Those that are
+ * there are left unless they are drawn `again`. GV_ESAVED: a signal came before all were there. */
+int gv_pictures_last(const char *run_dir, bool regression, bool again, gv_err *err) GV_MUST_USE;
 
 #endif

@@ -263,7 +263,9 @@ static int finish(job *j, gv_err *err)
     if (r < 0)
         return r;
     gv_pictures_close(&j->pictures, gv_pipe_stopped() ? 0 : 60);
-    gv_pictures_last(j->dir, j->r.c.data.task == GV_TASK_REGRESSION);
+    r = gv_pictures_last(j->dir, j->r.c.data.task == GV_TASK_REGRESSION, true, err);
+    if (r < 0)
+        return r;
     gv_trackers_close(&j->trackers, GV_RUN_FINISHED, 0, TRACKERS_S, !j->user->driver.progress);
     const char *metric = gv_session_best_metric(&j->r.c);
     printf("run          %s\n", j->dir);
@@ -364,11 +366,9 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         r = gv_run_progress_read(j->dir, &j->at, err);
     if (r == GV_OK && j->resumed && j->at.finished && gv_run_published(j->user, j->dir, &j->at)) {
         fprintf(stderr, "'%s' is finished: nothing to do\n", j->dir);
-        char curves[4200];
-        snprintf(curves, sizeof curves, "%s/curves.png", j->dir);
-        if (!dry && !print && !gv_file_exists(curves)) /* it was killed at its very end */
-            gv_pictures_last(j->dir, j->user->data.task == GV_TASK_REGRESSION);
-        if (!dry && !print)
+        if (!dry && !print) /* it may have been killed at its very end */
+            r = gv_pictures_last(j->dir, j->user->data.task == GV_TASK_REGRESSION, false, err);
+        if (r == GV_OK && !dry && !print)
             r = told_all(j, err);
         goto out;
     }
@@ -419,12 +419,12 @@ static int run_fold(job *j, gv_arena *arena, int *status, gv_err *err)
         const char *const dirs[] = { j->dir, checkpoints, NULL };
         r = gv_pipe_run(&j->plan, &(gv_run_options){ .events_path = events, .lock_fd = lock, .quiet = !j->user->driver.progress, .plain = j->user->training.cluster_progress_bar, .pictures = &j->pictures, .trackers = &j->trackers, .what = "training", .dirs = dirs }, status, err);
     }
-    tell_trackers(j, r, *status);
-    if (r == GV_ESAVED)
-        tell_resume(j, err);
     if (r == GV_OK)
         r = finish(j, err);
+    tell_trackers(j, r, *status);
 out:
+    if (r == GV_ESAVED)
+        tell_resume(j, err);
     if (lock >= 0)
         close(lock);
     gv_pipe_release(&j->plan);
