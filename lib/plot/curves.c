@@ -1,71 +1,19 @@
 /* curves: loss and metrics over epochs, of one run or several. */
 #include "plot/internal.h"
-#include "common/file.h"
-#include "json/json.h"
 #include <inttypes.h>
-#include <limits.h>
 
-enum { MAX_RUNS = 8, MAX_PANELS = 9, MAX_EPOCHS = 100000 };
+enum { MAX_RUNS = 8, MAX_PANELS = 9 };
 
 static const char *const colours[MAX_RUNS] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999" };
-
-typedef struct run {
-    char name[300];
-    json_t *lines; /* an array of objects */
-} run;
 
 typedef struct panel { char metric[64]; bool train, val, lower; } panel;
 
 typedef struct figure {
-    run runs[MAX_RUNS];
+    gv_plot_run runs[MAX_RUNS];
     int nruns;
     panel panels[MAX_PANELS];
     int npanels;
 } figure;
-
-/* A run is called by the last three parts of its directory: data set, group, fold. */
-static void name_run(run *r, const char *path)
-{
-    static const char tail[] = "/metrics.jsonl";
-    char full[PATH_MAX];
-    const char *p = realpath(path, full) ? full : path;
-    size_t n = strlen(p), from;
-    if (n >= sizeof tail && !strcmp(p + n - (sizeof tail - 1), tail))
-        n -= sizeof tail - 1;
-    int parts = 0;
-    for (from = n; from > 0; from--)
-        if (p[from - 1] == '/' && ++parts == 3)
-            break;
-    snprintf(r->name, sizeof r->name, "%.*s", (int)(n - from), p + from);
-}
-
-static int read_run(run *r, const char *path, gv_err *err)
-{
-    char file[4200];
-    gv_buf b = { 0 };
-    gv_plot_path(path, "metrics.jsonl", file);
-    name_run(r, path);
-    r->lines = json_array();
-    int e = r->lines ? gv_file_read(file, (size_t)256 << 20, &b, err) : gv_fail(err, GV_ESYS, "out of memory");
-    for (char *line = b.data; e == GV_OK && line && *line;) {
-        char *nl = strchr(line, '\n');
-        if (!nl)
-            break; /* torn: its writer was killed, or is writing it now */
-        json_t *j = gv_json_parse(line, (size_t)(nl - line), file, err);
-        if (!j)
-            e = err->code;
-        else if (json_array_size(r->lines) == MAX_EPOCHS)
-            e = gv_fail(err, GV_EDATA, "'%s' has more than %d lines", file, MAX_EPOCHS);
-        else
-            json_array_append(r->lines, j);
-        json_decref(j);
-        line = nl + 1;
-    }
-    gv_buf_release(&b);
-    if (e == GV_OK && !json_array_size(r->lines))
-        return gv_fail(err, GV_EDATA, "'%s' has no finished epoch yet", file);
-    return e;
-}
 
 /* "val_F1" belongs to the panel of F1, made when it is new. */
 static void add_to_panel(figure *f, const char *key, const char *only)
@@ -82,7 +30,7 @@ static void add_to_panel(figure *f, const char *key, const char *only)
             return;
         f->npanels++;
         snprintf(p->metric, sizeof p->metric, "%s", metric);
-        p->lower = !strcmp(metric, "loss") || !strcmp(metric, "MSE") || !strcmp(metric, "MAE");
+        p->lower = gv_plot_lower(metric);
     }
     p->train |= train;
     p->val |= val;
@@ -99,14 +47,6 @@ static void find_panels(figure *f, const char *only)
                 if (json_is_number(v))
                     add_to_panel(f, key, only);
         }
-}
-
-static double value(const json_t *line, const char *prefix, const char *metric)
-{
-    char key[80];
-    snprintf(key, sizeof key, "%s%s", prefix, metric);
-    const json_t *v = json_object_get(line, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
 static const char *number(char *to, size_t n, double v)
@@ -126,8 +66,8 @@ static int data_block(gv_buf *b, const figure *f, int i, int p, gv_err *err)
         const json_t *line = json_array_get(f->runs[i].lines, k), *epoch = json_object_get(line, "epoch");
         double x = json_is_integer(epoch) ? (double)json_integer_value(epoch) + 1 : (double)k + 1;
         char t[40], v[40];
-        r = gv_buf_printf(b, err, "%.0f %s %s\n", x, number(t, sizeof t, value(line, "train_", f->panels[p].metric)),
-                          number(v, sizeof v, value(line, "val_", f->panels[p].metric)));
+        r = gv_buf_printf(b, err, "%.0f %s %s\n", x, number(t, sizeof t, gv_plot_value(line, "train_", f->panels[p].metric)),
+                          number(v, sizeof v, gv_plot_value(line, "val_", f->panels[p].metric)));
     }
     return r == GV_OK ? gv_buf_printf(b, err, "EOD\n") : r;
 }
@@ -136,15 +76,8 @@ static int data_block(gv_buf *b, const figure *f, int i, int p, gv_err *err)
 static int panel_title(gv_buf *b, const figure *f, const panel *p, gv_err *err)
 {
     char text[200], name[64];
-    double best = NAN;
     size_t at = 0;
-    for (size_t k = 0; f->nruns == 1 && k < json_array_size(f->runs[0].lines); k++) {
-        double v = value(json_array_get(f->runs[0].lines, k), "val_", p->metric);
-        if (isfinite(v) && (isnan(best) || (p->lower ? v < best : v > best))) {
-            best = v;
-            at = k;
-        }
-    }
+    double best = f->nruns == 1 ? gv_plot_best(&f->runs[0], p->metric, &at) : NAN;
     snprintf(name, sizeof name, "%s", p->metric);
     for (char *s = name; *s; s++) /* Balanced_Accuracy */
         if (*s == '_')
@@ -237,7 +170,7 @@ int gv_plot_curves(const char *const *runs, int n, const gv_plot *p, gv_err *err
     int r = f ? GV_OK : GV_ESYS;
     for (int i = 0; r == GV_OK && i < n; i++) {
         f->nruns++;
-        r = read_run(&f->runs[i], runs[i], err);
+        r = gv_plot_run_read(&f->runs[i], runs[i], err);
     }
     if (r == GV_OK) {
         find_panels(f, p->only);

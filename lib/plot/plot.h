@@ -23,6 +23,8 @@ typedef struct gv_plot {
 
 /* Loss and every metric over the epochs, train and val. A run is its directory or its metrics.jsonl; a torn last line is left out. */
 int gv_plot_curves(const char *const *runs, int n, const gv_plot *p, gv_err *err) GV_MUST_USE;
+/* A table on stdout: of each run the epochs, and of each metric the best value of val with its epoch. */
+int gv_plot_summary(const char *const *runs, int n, gv_err *err) GV_MUST_USE;
 /* A confusion matrix, row-normalised or of counts, of {"class_names", "confusion"} (a run's val_results.json, glovita-eval --results) or of a table
  * with the columns label and pred (glovita-eval --csv). A run's directory stands for its val_results.json. */
 int gv_plot_confusion(const char *path, const gv_plot *p, gv_err *err) GV_MUST_USE;

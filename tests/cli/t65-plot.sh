@@ -11,6 +11,12 @@ check 'SVG names metrics, epochs and the run' 'glovita-plot exp/a/0 --to c.svg &
 check 'several runs in one figure' 'cp -r exp/a exp/b && glovita-plot exp/a/0 exp/b/0 --to two.svg && grep "a/0: val" two.svg && grep "b/0: train" two.svg'
 check 'a torn last line is left out' 'printf "{\"epoch\": 4, \"st" >>exp/b/0/metrics.jsonl && glovita-plot exp/b/0 --to t.svg && grep "in epoch 4" t.svg'
 check 'a broken line is status 3 with its file' 'printf "{]\n" >bad.jsonl && exits 3 glovita-plot bad.jsonl --to x.png 2>err && grep bad.jsonl err && [ ! -e x.png ]'
+check 'a table of runs: epochs, the best of each metric and its epoch' '
+	glovita-plot --table exp/a/0 "$FIXTURES/run_a" >out && cat out && [ "$(sed -n 1p out | tr -s " ")" = "run epochs loss Accuracy F1" ] && grep "a/0  *4  *0.9858 (4)  *0.6593 (4)  *0.6493 (4)$" out && [ "$(wc -l <out)" = 3 ] &&
+	mkdir r && printf "{\"epoch\": 0, \"val_loss\": 2, \"val_MSE\": 4.5}\n{\"epoch\": 1, \"val_loss\": 3, \"val_MSE\": 4, \"val_F1_class_0\": 1}\n" >r/metrics.jsonl && glovita-plot --table r exp/a/0 >out && cat out &&
+	grep "r  *2  *2.0000 (1)  *4.0000 (2)  *-  *-$" out && grep "a/0  *4  *0.9858 (4)  *-  *0.6593 (4)" out
+'
+check 'a table is no picture' 'exits 2 glovita-plot --table --curves exp/a/0 && exits 2 glovita-plot --table --to x.png exp/a/0 2>err && grep "no picture" err && exits 3 glovita-plot --table "$FIXTURES/four.gv" && exits 4 glovita-plot --table exp/a/0 >/dev/full'
 check 'a confusion matrix in a run: names stand as they are, rows are normalised' '
 	glovita-plot --confusion exp/a/0 --to m.svg && grep "it.*s a .*fish.*_{x}^2" m.svg && grep ">0.80<\|0\.80" m.svg && grep "0\.50" m.svg && grep "20 cases, 65.0 % right" m.svg
 '
@@ -34,4 +40,7 @@ check 'a run without an epoch says so' 'mkdir e && : >e/metrics.jsonl && exits 3
 check 'without gnuplot one line says what to install' '
 	mkdir bin && ln -s "$(command -v glovita-plot)" bin/ && { PATH=$T/bin exits 4 glovita-plot exp/a/0 --to n.png 2>err; } && [ "$(wc -l <err)" = 1 ] && grep "apt install gnuplot-nox" err && [ ! -e n.png ] && [ -z "$(ls | grep part)" ]
 '
+check 'gnuplot dies with the program, however that dies' '
+	mkdir slow && printf "#!/bin/sh\necho \$\$ >\"$T/pid\"\nexec sleep 60\n" >slow/gnuplot && chmod +x slow/gnuplot && { PATH=$T/slow:$PATH glovita-plot exp/a/0 --to slow.png & } && within 20 [ -s pid ] &&
+	kill -9 $! && within 10 eval "! grep -v Z /proc/$(cat pid)/stat 2>/dev/null" '
 done_testing
