@@ -77,7 +77,7 @@ PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate $(BLOSC2_LIBS)
 
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
-	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them'
+	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them, check-recipes interrupts make'
 	@echo 'make check-peers   what others read of us, with their own programs (tests/peers); PEERS="mlflow" runs parts'
 	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input patch step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
@@ -170,6 +170,9 @@ check-pipe: all
 	@tests/prove pipe $(sort $(wildcard tests/pipe/t*.sh))
 check-pages: all
 	@tests/prove pages $(sort $(wildcard tests/pages/t*.sh))
+# Longer: experiments by make, interrupted twenty times over.
+check-recipes: all
+	@tests/pipe/interrupted-make.sh 20
 lint: all
 	@tests/prove lint $(sort $(wildcard tests/lint/*.sh))
 man:
@@ -185,7 +188,7 @@ bench: all $(BENCHES)
 # What is installed, as paths below PREFIX; `uninstall` removes the same. A completion is one file with a link for each program.
 SHARE    := $(DESTDIR)$(PREFIX)/share
 PAGES    := $(wildcard man/man*/*.[157])
-RECIPES  := $(wildcard scripts/recipes/*.mk)
+RECIPES  := scripts/recipes/glovita.mk
 SLURM    := $(filter-out %~,$(wildcard scripts/slurm/*))
 ALLNAMES := $(NAMES) $(STAGES)
 

@@ -4,6 +4,8 @@
 #include "common/log.h"
 #include "run/run.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* What was printed must have arrived; a reader that has gone is no error. */
@@ -53,13 +55,31 @@ static void usage(FILE *to)
     for (int i = 0; gv_commands[i]; i++)
         fprintf(to, "  %-18s %s%s\n", gv_commands[i]->name, gv_commands[i]->summary, gv_commands[i]->built ? "" : " (not built yet)");
     fprintf(to, "\n%soptions:%s\n  -h, --help         show this text\n  --version          show the version\n  --describe         show the commands as JSON\n"
+                "  --share            show the folder of the recipes and SLURM files\n"
                 "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n",
             on, off);
 }
 
+/* Where the files lie that are no programs: share/glovita where the program is installed, scripts/ in a source tree. */
+static int share(void)
+{
+    static const char *const places[] = { "../share/glovita", "../scripts", "../../../scripts" }; /* the last: of another build */
+    char path[4200], full[PATH_MAX];
+    for (size_t i = 0; i < GV_COUNT(places); i++) {
+        snprintf(path, sizeof path, "%s/%s/recipes/glovita.mk", gv_self_dir(), places[i]);
+        if (!gv_file_exists(path))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", gv_self_dir(), places[i]);
+        puts(realpath(path, full) ? full : path);
+        return 0;
+    }
+    gv_log(GV_ERROR, "there is no 'recipes/glovita.mk' in '%s/../share/glovita': 'make install' lays it there", gv_self_dir());
+    return 2;
+}
+
 static int unknown(const char *word)
 {
-    static const char *const options[] = { "--help", "--version", "--describe" };
+    static const char *const options[] = { "--help", "--version", "--describe", "--share" };
     const char *names[16];
     size_t n = 0;
     bool option = word[0] == '-';
@@ -93,6 +113,8 @@ int main(int argc, char **argv)
         printf("glovita-run (GloViTa) %s\n", GV_VERSION);
     else if (!strcmp(argv[1], "--describe"))
         describe();
+    else if (!strcmp(argv[1], "--share"))
+        return close_stdout(share());
     else if ((cmd = gv_command_find(argv[1]))) {
         gv_log_init(cmd->program, NULL);
         return close_stdout(gv_driver_main(cmd, argc - 1, argv + 1));

@@ -396,7 +396,8 @@ int gv_completion_answer(gv_config *c, const gv_command *cmd, int what, int argc
 int gv_completion_commands(int argc, char **argv, gv_err *err)
 {
     gv_words w = { .typed = argc > 3 ? argv[argc - 1] : "", .before = "", .loose = true };
-    static const char *const options[][2] = { { "--help", "show the commands" }, { "--version", "show the version" }, { "--describe", "show the commands as JSON" } };
+    static const char *const options[][2] = { { "--help", "show the commands" }, { "--version", "show the version" }, { "--describe", "show the commands as JSON" },
+                                              { "--share", "show the folder of the recipes and SLURM files" } };
     for (int i = 0; gv_commands[i]; i++)
         if (gv_commands[i]->built)
             gv_words_add(&w, gv_commands[i]->name, gv_commands[i]->summary);
