@@ -36,7 +36,11 @@ _glovita() {
         case $word in
         :file | :dir) paths=${word:1:1} ;;
         :*) ;;
-        *) COMPREPLY+=("${word#"$keep"}") ;;
+        *)
+            word=${word#"$keep"}
+            [[ $word == *[[:space:]\\\'\"\$\&\;\(\)\<\>\*\?\|\`]* ]] && printf -v word %q "$word"
+            COMPREPLY+=("$word")
+            ;;
         esac
     done < <("$program" --complete -- "${words[@]:1}" 2>/dev/null)
 

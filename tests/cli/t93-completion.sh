@@ -3,8 +3,8 @@
 . "${0%/*}/lib.sh"
 python || skip_all 'no python3'
 terminal="$PY $ROOT/tests/cli/terminal.py"
-mkdir -p share/bash-completion/completions share/zsh share/fish/vendor_completions.d home experiments/cifar10/g/0 'my data'
-echo '{}' >experiments/cifar10/g/0/config.json
+mkdir -p share/bash-completion/completions share/zsh share/fish/vendor_completions.d home experiments/cifar10/g/0 'experiments/mnist/b c/0' 'my data'
+echo '{}' >experiments/cifar10/g/0/config.json && echo '{}' >'experiments/mnist/b c/0/config.json'
 : >settings.json && : >'a file.json'
 for s in bash zsh fish; do glovita-run --print_completion $s >$s.script || exit 2; done
 for p in glovita_train glovita_infer glovita-run glovita-log glovita-cat; do
@@ -41,8 +41,9 @@ glovita_train --config a => glovita_train --config a\ file.json
 glovita_train --data.data_root_dir m => glovita_train --data.data_root_dir my\ data/
 glovita_train --config a\ file.json --training.ep => glovita_train --config a\ file.json --training.epochs 
 glovita_train --resume => glovita_train --resume 
-glovita_train --resume  => glovita_train --resume experiments/cifar10/g/0 
-glovita-log --deliver e => glovita-log --deliver experiments/cifar10/g/0 
+glovita_train --resume  => glovita_train --resume experiments/
+glovita_train --resume experiments/c => glovita_train --resume experiments/cifar10/g/0 
+glovita-log --deliver experiments/m => glovita-log --deliver experiments/mnist/b\ c/0 
 glovita-run tr => glovita-run train 
 glovita-run train --tas\tmetrics acc au => glovita-run train --task.metrics acc auroc 
 glovita-cat --header sett => glovita-cat --header settings.json 
@@ -94,7 +95,7 @@ end
 END
     printf '%s\n' 'glovita_train --tr => --training.	training loop, precision, checkpoints' 'glovita_train --data.data-r => --data.data-root_dir	folder*' 'glovita_train data:cifar100 => data:cifar100-config	CIFAR-100: 32 px colour images of 100 classes' \
         'glovita_train --data.dataset=cif => --data.dataset=cifar10	CIFAR-10*| --data.dataset=cifar100	CIFAR-100*' 'glovita_train --data.dataset generic_image_dataset --data.split_s => --data.split_source	splits from*' \
-        'glovita_train --data.dataset cifar10 --data.split_s => ' 'glovita_train --config sett => settings.json*' 'glovita_train --config=sett => --config=settings.json*' 'glovita_train --data.data_root_dir m => my data/*' 'glovita_train --resume  => experiments/cifar10/g/0*' \
+        'glovita_train --data.dataset cifar10 --data.split_s => ' 'glovita_train --config sett => settings.json*' 'glovita_train --config=sett => --config=settings.json*' 'glovita_train --data.data_root_dir m => my data/*' 'glovita_train --resume e => experiments/cifar10/g/0*| experiments/mnist/b c/0*' \
         'glovita_train --lr => --optimizer.lr	*' 'glovita-run tr => train	train a model*' 'glovita-run train --task.metrics acc au => auroc*' 'glovita-cat --sta => --stats	*' 'glovita_train --trainnig. => ' >typed.fish
     check 'fish, found under the program'\''s name' 'fish ask.fish <typed.fish >got 2>err; [ ! -s err ] || { cat err; exit 1; }
         [ $(wc -l <got) = $(wc -l <typed.fish) ] && while read -r wanted <&3 && read -r got <&4; do case $got in $(printf %s "$wanted" | sed "s/[][ =|]/\\\\&/g")) ;; *) printf "%s\n" "$got" "wanted $wanted"; exit 1 ;; esac; done 3<typed.fish 4<got'
