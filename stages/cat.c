@@ -26,7 +26,7 @@ static const gv_field fields[] = {
     GV_BOOL(struct cat, header, false, "print the header alone, as JSON"),
     GV_BOOL(struct cat, json, false, "print records as JSON, one a line; tensors of more than 256 values by type and shape"),
     GV_BOOL(struct cat, stats, false, "print smallest, largest and mean value of x, and how often each class of y comes"),
-    GV_OPT_STR(struct cat, picture, "draw the samples of tensor and batch records as tiles of this file, .png or .ppm, with class and id below; the first 64 unless a part is asked for"),
+    GV_OPT_STR(struct cat, picture, "draw the samples of tensor and batch records as tiles of this file, .png or .ppm, with class and id below; the first 64 unless a part is asked for", .takes = GV_TAKES_FILE),
     GV_I64(struct cat, tile, TILE, 16, 2048, "pixel", "side of a picture's tile; smaller samples are enlarged by a whole factor, larger ones shrunk"),
     GV_I64(struct cat, columns, 0, 0, 4096, "tile", "tiles in a row of the picture; 0: about as many as rows"),
     GV_END

@@ -234,5 +234,5 @@ static const char *const blocks[] = { "data", "training.seed", "training.cv_fold
 
 const gv_stage gv_this_stage = {
     .name = "index", .summary = "list the samples of a split in their order",
-    .writes = GV_SAMPLE, .blocks = blocks, .fields = fields, .params_size = sizeof(struct index), .run = run,
+    .writes = GV_SAMPLE, .blocks = blocks, .fields = fields, .params_size = sizeof(struct index), .names = gv_data_names_below, .run = run,
 };

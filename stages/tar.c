@@ -26,7 +26,7 @@ struct tar {
 enum { FOLDER, CLS, NONE };
 static const char *const label_kinds[] = { "folder", "cls", "none", NULL };
 static const gv_field fields[] = {
-    GV_OPT_STRS(struct tar, input, NULL, "archives, one behind the other: paths, or -; None: stdin"),
+    GV_OPT_STRS(struct tar, input, NULL, "archives, one behind the other: paths, or -; None: stdin", .takes = GV_TAKES_FILE),
     GV_OPT_STR(struct tar, below, "take only what lies in this folder of the archive; None: all of it"),
     GV_ENUM(struct tar, labels, FOLDER, label_kinds, "where labels come from: the folder of a file, the .cls file beside it, or nowhere"),
     GV_STRS(struct tar, class_names, "", NULL, "class names in the order of their numbers; labels from folders need them"),

@@ -21,9 +21,9 @@
 struct tee { const char *input, *spill; int64_t memory; };
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct tee, input, "stream to read: a path, - or fd:N; None: stdin"),
+    GV_OPT_STR(struct tee, input, "stream to read: a path, - or fd:N; None: stdin", .takes = GV_TAKES_FILE),
     GV_I64(struct tee, memory, 64, 1, 1 << 20, "MiB", "how far readers may lag behind each other in memory"),
-    GV_OPT_STR(struct tee, spill, "folder for temporary files, in which readers may lag further, as far as the disk goes; None: the others wait"),
+    GV_OPT_STR(struct tee, spill, "folder for temporary files, in which readers may lag further, as far as the disk goes; None: the others wait", .takes = GV_TAKES_DIR),
     GV_END
 };
 

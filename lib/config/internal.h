@@ -91,7 +91,7 @@ bool gv_item_find(const gv_config *c, const gv_command *cmd, const char *word, s
 const gv_block *gv_subcommand_find(const gv_command *cmd, const char *word, const gv_variant **v);
 bool gv_takes_many(const gv_field *f); /* a list or a dict */
 /* Take what is understood of a line, whatever else is wrong with it: configuration file, choices of unions, fields of the root and those that name
- * something on which the names of others depend. */
+ * folders or what the names of others depend on. The rest would show as defaults. */
 int gv_config_parse_known(gv_config *c, const gv_command *cmd, int argc, char **argv, gv_err *err) GV_MUST_USE;
 
 /* ---- completion ---- */

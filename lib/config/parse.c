@@ -371,7 +371,7 @@ int gv_config_parse_known(gv_config *c, const gv_command *cmd, int argc, char **
             (void)!gv_config_load(c, front.config, &ignored);
     }
     for (size_t i = 0; i < s.n; i++)
-        if (s.items[i].block == &gv_block_root || (s.items[i].field && s.items[i].field->takes == GV_TAKES_NAME)) /* others would show as defaults */
+        if (s.items[i].block == &gv_block_root || (s.items[i].field && (s.items[i].field->takes == GV_TAKES_NAME || s.items[i].field->takes == GV_TAKES_DIR)))
             (void)!set_item(&s, &s.items[i], &front, &ignored);
     (void)!gv_config_settle(c, &ignored);
     return GV_OK;

@@ -130,7 +130,8 @@ int gv_data_describe(const gv_data *d, gv_buf *out, gv_err *err) GV_MUST_USE;
 /* Drawn folds as a splits file: {"0":{"train":[ids],"val":[ids]}, …}; NULL with err when memory is out. */
 json_t *gv_folds_json(const gv_data *d, gv_err *err) GV_MUST_USE;
 
-/* For completion (gv_config.names): the policies of the data set that is chosen. */
+/* For completion (gv_config.names): what lies under the data root; and with the policies of the data set that is chosen and their keys. */
+void gv_data_names_below(const gv_config *c, const char *path, gv_words *out);
 void gv_data_names(const gv_config *c, const char *path, gv_words *out);
 
 #endif

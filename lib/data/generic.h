@@ -22,11 +22,11 @@ typedef struct gv_generic_fields {
 
 /* dir_field: the name of `dir` in the configuration, "images_dir", with its default; what: "images"; exts: blank-separated endings. */
 #define GV_GENERIC_FIELDS(dir_field, dir_default, what, exts)                                                                                                \
-    GV_STR_AS(gv_generic_fields, dir, dir_field, dir_default, "folder of the " what " under data_root_dir"),                                                 \
+    GV_STR_AS(gv_generic_fields, dir, dir_field, dir_default, "folder of the " what " under data_root_dir", .takes = GV_TAKES_NAME),                         \
     GV_ENUM(gv_generic_fields, split_source, GV_SPLITS_JSON, gv_split_sources, "splits from a JSON file, or from the folders train, val and test"),          \
     GV_ENUM(gv_generic_fields, label_source, GV_LABELS_JSON, gv_label_sources, "labels from class folders, a JSON file, or a CSV table"),                    \
-    GV_STR(gv_generic_fields, split_file, "splits.json", "file of the splits, under data_root_dir"),                                                         \
-    GV_STR(gv_generic_fields, labels_file, "labels.json", "file of the labels, under data_root_dir"),                                                        \
+    GV_STR(gv_generic_fields, split_file, "splits.json", "file of the splits, under data_root_dir", .takes = GV_TAKES_NAME),                                 \
+    GV_STR(gv_generic_fields, labels_file, "labels.json", "file of the labels, under data_root_dir", .takes = GV_TAKES_NAME),                                \
     GV_STR(gv_generic_fields, path_column, "path", "column of the paths of the " what " in a CSV table"),                                                    \
     GV_STR(gv_generic_fields, label_column, "label", "column (or key) of the labels; several, comma-separated, for several outputs"),                        \
     GV_STR(gv_generic_fields, train_split_name, "train", "name of the training split"),                                                                      \

@@ -41,7 +41,7 @@ static const char *const normalizations[] = { "train", "sample", "none", NULL },
 #define S gv_series_fields
 static const gv_field fields[] = {
     GV_GENERIC_FIELDS("series_dir", "series", "series", ".csv .tsv .txt .npy .h5 .hdf5 .wav .flac"),
-    GV_OPT_STR(S, table, "one file under data_root_dir that holds all series: a CSV table with an id column, an array [N,T] or [N,T,C] (.npy), or features [N,T,C] (HDF5)"),
+    GV_OPT_STR(S, table, "one file under data_root_dir that holds all series: a CSV table with an id column, an array [N,T] or [N,T,C] (.npy), or features [N,T,C] (HDF5)", .takes = GV_TAKES_NAME),
     GV_OPT_STR(S, id_column, "column of the ids in that table; lines with the same id are a series"),
     GV_OPT_STR(S, time_column, "column of times in seconds in CSV files, ascending; uneven steps are made even"),
     GV_STRS(S, columns, "", NULL, "columns of the values in CSV files, by name or by number from 0 where there is no header; empty: all others"),

@@ -1,4 +1,4 @@
-/* names: the policies of the data set that is chosen, and the keys of a policy, for completion. */
+/* names: what the data set that is chosen knows by name, for completion: its policies, the keys of one, its files. */
 #include "augment/augment.h"
 #include "data/data.h"
 
@@ -21,6 +21,7 @@ void gv_data_names(const gv_config *c, const char *path, gv_words *out)
     static const char *const leaves[] = { "test_policy", "train_policy", "test_kwargs", "train_kwargs" };
     const char *const prefix = "data.augmentation.";
     size_t leaf = 0, p = strlen(prefix);
+    gv_data_names_below(c, path, out);
     while (leaf < GV_COUNT(leaves) && (strncmp(path, prefix, p) || strcmp(path + p, leaves[leaf])))
         leaf++;
     const gv_dataset *d = c->data.dataset ? gv_dataset_find(c->data.dataset->name) : NULL;

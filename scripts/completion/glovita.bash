@@ -54,7 +54,7 @@ _glovita() {
         done < <(compgen "-$paths" -- "$part")
         compopt -o filenames 2>/dev/null
     fi
-    if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[.:=] ]]; then
+    if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[.:=/] ]]; then
         compopt -o nospace 2>/dev/null
     fi
     return 0

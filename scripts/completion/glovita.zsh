@@ -12,7 +12,7 @@ _glovita() {
         (:help) about=$text ;;
         (:file) paths=yes ;;
         (:dir) paths=dirs ;;
-        (*[.:=]) levels+=("${word//:/\\:}${text:+:$text}") ;;
+        (*[.:=/]) levels+=("${word//:/\\:}${text:+:$text}") ;;
         (*) plain+=("${word//:/\\:}${text:+:$text}") ;;
         esac
     done < <("$program" --complete -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)
