@@ -22,7 +22,7 @@ static const gv_field fields[] = {
     GV_OPT_I64(struct cat, tail, 0, 100000, "records", "the last N records"),
     GV_OPT_STR(struct cat, slice, "records A:B, counted from 0, B not included; either may be left out"),
     GV_OPT_STR(struct cat, id, "records with this id, or batches that hold it"),
-    GV_BOOL(struct cat, raw, false, "write the records as a stream again, with a good end record"),
+    GV_BOOL(struct cat, raw, false, "write the records as a stream again, with a good end record; several streams become one"),
     GV_BOOL(struct cat, header, false, "print the header alone, as JSON"),
     GV_BOOL(struct cat, json, false, "print records as JSON, one a line; tensors of more than 256 values by type and shape"),
     GV_BOOL(struct cat, stats, false, "print smallest, largest and mean value of x, and how often each class of y comes"),
@@ -419,11 +419,27 @@ static int show_slice(gv_stage_ctx *st, gv_reader *in, struct view *v, gv_err *e
     return r < 0 ? r : GV_OK;
 }
 
-/* The stream again; a part of it says so in its history, and no longer how many records there were. */
+/* A further stream of one output says the same of its records as the first. */
+static int same_facts(const gv_record *first, const gv_record *h, const char *name, gv_err *err)
+{
+    static const char *const facts[] = { "content", "task", "num_classes", "class_names", "mean", "std", "shape", "dtype" };
+    if (first->kind != h->kind)
+        return gv_fail(err, GV_EDATA, "'%s' holds %s records, the stream before it %s", name, gv_kind_name(h->kind), gv_kind_name(first->kind));
+    for (size_t i = 0; i < GV_COUNT(facts); i++) {
+        const gv_item *a = gv_get(first, facts[i]), *b = gv_get(h, facts[i]);
+        if ((a || b) && (!a || !b || !gv_item_equal(a, b)))
+            return gv_fail(err, GV_EDATA, "'%s' has other %s than the stream before it; they are no parts of one", name, facts[i]);
+    }
+    return GV_OK;
+}
+
+/* The stream again; a part of it, or several, say so in the history, and no longer how many records there were. */
 static int start_raw(gv_stage_ctx *st, const gv_record *header, const struct cat *o, gv_err *err)
 {
-    static gv_pair opt[4];
+    static gv_pair opt[5];
     size_t n = 0;
+    if (st->nargs > 1)
+        opt[n++] = (gv_pair){ "streams", gv_item_i64(st->nargs) };
     if (o->slice)
         opt[n++] = (gv_pair){ "slice", gv_item_text(o->slice) };
     if (o->head != GV_NONE_I64)
@@ -457,7 +473,7 @@ static void summary(const struct view *v, const gv_reader *in, int several)
     putchar('\n');
 }
 
-static int one(gv_stage_ctx *st, const char *path, struct view *v, gv_err *err)
+static int one(gv_stage_ctx *st, const char *path, struct view *v, gv_record *first, gv_err *err)
 {
     gv_reader *in;
     int r = gv_open_input(path, &in, err);
@@ -468,8 +484,10 @@ static int one(gv_stage_ctx *st, const char *path, struct view *v, gv_err *err)
     if (v->o->header)
         r = put_header(header, err);
     else {
-        if (v->o->raw)
-            r = start_raw(st, header, v->o, err);
+        if (v->o->raw && first->n)
+            r = same_facts(first, header, v->name, err);
+        else if (v->o->raw && (r = start_raw(st, header, v->o, err)) == GV_OK && st->nargs > 1)
+            r = gv_record_copy(first, header, &st->run, err);
         if (r == GV_OK)
             r = v->o->tail != GV_NONE_I64 ? show_tail(st, in, v, err) : show_slice(st, in, v, err);
         if (r == GV_OK && (v->o->count || v->o->check))
@@ -528,16 +546,15 @@ static int run(gv_stage_ctx *st, gv_err *err)
         return gv_fail(err, GV_EUSAGE, "only one of --head, --tail and --slice can be given");
     if (o->check && (parts || o->id))
         return gv_fail(err, GV_EUSAGE, "--check looks at the whole stream; it takes no part of it");
-    if (o->raw && st->nargs > 1)
-        return gv_fail(err, GV_EUSAGE, "--raw takes one stream; %d are given", st->nargs);
     if (st->output && !o->raw)
         return gv_fail(err, GV_EUSAGE, "--output is for --raw; text goes to stdout");
     int r = GV_OK;
+    gv_record first = { 0 }; /* header of the first of several */
     for (int i = 0; r == GV_OK && (i < st->nargs || (!i && !st->nargs)); i++) {
         struct view v = { .o = o, .sheet = { .tile = o->tile } };
         r = parse_slice(o, &v, err);
         if (r == GV_OK)
-            r = one(st, st->nargs ? st->args[i] : NULL, &v, err);
+            r = one(st, st->nargs ? st->args[i] : NULL, &v, &first, err);
     }
     return r;
 }

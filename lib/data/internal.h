@@ -2,6 +2,7 @@
 #ifndef GV_DATA_INTERNAL_H
 #define GV_DATA_INTERNAL_H
 
+#include "common/csv.h"
 #include "data/data.h"
 #include <sys/types.h>
 
@@ -53,9 +54,5 @@ const char *gv_data_root(const gv_config *c, gv_err *err) GV_MUST_USE;
 bool gv_is_dir(const char *path);
 /* n entries "<name>/00000" …, rows of one container, added to the listing; labels are classes. */
 int gv_listing_rows(gv_listing *l, const char *name, int64_t first_id, const char *path, int64_t first_row, const uint8_t *labels, int64_t n, gv_arena *arena, gv_err *err) GV_MUST_USE;
-
-/* CSV (RFC 4180, a byte order mark is skipped): one call a line; cells live until the call returns. Return < 0 to stop. */
-typedef int gv_csv_line(void *arg, char **cell, size_t n, size_t line, gv_err *err);
-int gv_csv_read(const char *path, size_t cap, gv_csv_line *each, void *arg, gv_err *err) GV_MUST_USE;
 
 #endif

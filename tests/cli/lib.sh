@@ -29,9 +29,9 @@ tap_n=0 tap_bad=0
 check() {
     tap_n=$((tap_n + 1))
     if (eval "$2") >"$T/.said" 2>&1; then
-        echo "ok $tap_n - $1"
+        printf '%s\n' "ok $tap_n - $1"
     else
-        echo "not ok $tap_n - $1 (status $?)"
+        printf '%s\n' "not ok $tap_n - $1 (status $?)"
         tap_bad=$((tap_bad + 1))
         head -n 60 "$T/.said" | sed 's/^/# /'
     fi
@@ -63,7 +63,7 @@ same() { cmp "$1" "$2"; }
 # skip CLAIM REASON: counts as skipped, aloud.
 skip() {
     tap_n=$((tap_n + 1))
-    echo "ok $tap_n - $1 # SKIP $2"
+    printf '%s\n' "ok $tap_n - $1 # SKIP $2"
 }
 
 # skip_all REASON: ends the test.

@@ -49,7 +49,7 @@ check 'an empty input, and one that is no stream' '
 check 'a missing file and a directory are status 2' 'exits 2 glovita-cat nowhere.gv && exits 2 glovita-cat .'
 check 'contradictions are status 2' '
 	exits 2 glovita-cat --count --raw four.gv && exits 2 glovita-cat --head 1 --tail 1 four.gv && exits 2 glovita-cat --slice 3-4 four.gv &&
-	exits 2 glovita-cat --check --head 1 four.gv && exits 2 glovita-cat --raw four.gv four.gv
+	exits 2 glovita-cat --check --head 1 four.gv && exits 2 glovita-cat --picture a.png four.gv four.gv
 '
 check 'a picture: PPM and PNG of the same pixels, tiles where they belong' '
 	glovita-cat --picture s.ppm --tile 16 --columns 4 four.gv | grep "^s.ppm: 4 samples, 94 x 46 pixels" && glovita-cat --picture s.png --tile 16 --columns 4 four.gv &&
@@ -64,6 +64,11 @@ check 'what cannot be drawn is said, and no file appears' '
 	exits 2 glovita-cat --picture s.gif four.gv 2>err && grep "png or .ppm" err && exits 2 glovita-cat --picture x.png --stats four.gv 2>err && exits 2 glovita-cat --tile 20 four.gv 2>err && grep "are for --picture" err &&
 	exits 3 glovita-cat --picture x.png "$FIXTURES/pred_a.gv" 2>err && grep "pictures are made of tensors" err && exits 3 glovita-cat --picture x.png "$FIXTURES/features.gv" 2>err && grep "no picture can be made" err &&
 	exits 3 glovita-cat --picture x.png cut.gv 2>err && exits 4 glovita-cat --picture /dev/full.png/x.png four.gv 2>err; [ ! -e x.png ]
+'
+check 'several streams become one, if they are parts of one' '
+	glovita-cat --raw --head 1 four.gv >a.gv && glovita-cat --raw --slice 1: four.gv >b.gv && glovita-cat --raw a.gv b.gv >ab.gv && glovita-cat --check ab.gv | grep "4 tensor records, count and digest are right" && glovita-cat four.gv >want && glovita-cat ab.gv | same - want &&
+	glovita-cat --header ab.gv | grep "\"streams\": 2" && glovita-cat --raw a.gv - <b.gv | glovita-cat --count | grep 4 &&
+	exits 3 glovita-cat --raw a.gv "$FIXTURES/pred_a.gv" 2>err >o && grep "holds prediction records, the stream before it tensor" err && sed "s/\xa3cat\xa3dog/\xa3cat\xa3cow/" b.gv >c.gv && exits 3 glovita-cat --raw a.gv c.gv 2>err >o && grep "other class_names" err && exits 3 glovita-cat --check o
 '
 check 'a misspelt option is named' 'exits 2 glovita-cat --cuont four.gv 2>err && grep "did you mean .--count." err'
 check 'a full disk is status 4, for text and for records' '
