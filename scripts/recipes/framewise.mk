@@ -2,7 +2,6 @@
 framewise_about  := gratings that start to drift and stop again, made here as folders of frames: still or drifting, frame by frame
 framewise_takes  := about 2 minutes on 2 cores
 framewise_expect := val_Accuracy >= 0.9
-framewise_group  := generic_video_dataset
 framewise_data   := $(WORK)/framewise/data/splits.json
 framewise_train  := --data.dataset generic_video_dataset --data.data_root_dir $(WORK)/framewise/data --data.num_classes 2 --data.subtask framewise --data.label_source csv --data.labels_file labels.csv \
 	--data.frames_per_clip 8 --data.test_clip_sampler uniform --data.test_clips 3 --data.augmentation.train_policy shared_default_2d --data.augmentation.image_size 32 --data.augmentation.resize_size 32 \

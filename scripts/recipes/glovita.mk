@@ -39,8 +39,12 @@ gv.names  := $(sort $(foreach v,$(filter %_train,$(.VARIABLES)),$(if $(filter fi
 gv.set     = $(or $($1_set),$(call gv.option,--data.dataset,$($1_train)),$(patsubst data:%_config,%,$(filter data:%_config,$(subst -,_,$($1_train)))),\
              $(error $1_train names no data set: give it '--data.dataset NAME', or, where a file of --config names it, say '$1_set = NAME'))
 gv.folder  = $(EXP)/$(call gv.set,$1)/$1
-gv.run     = $(gv.folder)/$(or $(call gv.option,--data.fold,$($1_train)),0)
-gv.folds   = $(addprefix $(gv.folder)-folds/,$(shell seq 0 $$(($(or $(call gv.option,--training.cv_folds,$($1_train)),$(FOLDS)) - 1))))
+gv.fold    = $(call gv.option,--data.fold,$($1_train))
+gv.number  = $(call gv.option,--training.cv_folds,$($1_train))
+gv.whole   = $(if $(gv.fold),,$(gv.number))
+gv.run     = $(gv.folder)/$(or $(gv.fold),0)
+gv.folds   = $(addprefix $(gv.folder)$(if $(gv.whole),,-folds)/,$(shell seq 0 $$(($(or $(gv.number),$(FOLDS)) - 1))))
+gv.runs    = $(if $(gv.whole),$(gv.folds),$(gv.run))
 gv.probe   = $(EXP)/precomputed_features/$1-probe
 gv.ending  = $(or $(filter pt,$(call gv.option,--training.checkpoint_format,$(TRAIN) $($1_train))),safetensors)
 gv.refused = $(foreach o,--exp_dir --logger.group --resume,$(if $(filter $o $o=%,$(TRAIN) $($1_train)),$(error $1_train has '$o', which make gives: runs go to $(EXP)/DATASET/$1)))
@@ -96,33 +100,33 @@ gv.threads = $(or $(THREADS),$(if $(gv.jobs),$(shell c=$$(nproc); t=$$((c / $(or
 gv.share   = $(addprefix --threads ,$(gv.threads))
 gv.shares  = $(if $(wildcard $(@D)/config.json),,$(addprefix --training.threads ,$(gv.threads))) $(addprefix --dataloading.num_workers ,$(gv.threads))
 
-# ---- $(call gv.rules,NAME,FOLDER,RUN,FOLDS,PROBE): what is made of an experiment, of what, by which words.
+# ---- $(call gv.rules,NAME,FOLDER,RUN,FOLDS,PROBE,RUNS,FOLDER OF FOLDS): what is made of an experiment, of what, by which words.
 define gv.rules
 .PHONY: $1 $1.folds $1.score $1.folds.score $1.features $1.probe $1.probe.score $1.umap $1.clean
-$1:             $3/metrics.csv.made
+$1:             $(6:=/metrics.csv.made)
 $1.folds:       $(4:=/metrics.csv.made)
 $1.score:       $2/metrics_$(SPLIT).json.made
-$1.folds.score: $2-folds/metrics_$(SPLIT).json.made
+$1.folds.score: $7/metrics_$(SPLIT).json.made
 $1.features:    $(SPLITS:%=$2/features/%.h5.made)
 $1.probe:       $5/0/metrics.csv.made
 $1.probe.score: $5/metrics_$(SPLIT).json.made
 $1.umap:        $2/features/umap.png.made
 $1.clean: ;     rm -rf $2 $2-folds $5
 
-$3/metrics.csv.made $(4:=/metrics.csv.made): | $($1_data)
-$2/metrics_$(SPLIT).json.made:       $3/metrics.csv.made
-$2-folds/metrics_$(SPLIT).json.made: $(4:=/metrics.csv.made)
+$(sort $3/metrics.csv.made $(4:=/metrics.csv.made)): | $($1_data)
+$2/metrics_$(SPLIT).json.made:       $(6:=/metrics.csv.made)
+$7/metrics_$(SPLIT).json.made:       $(4:=/metrics.csv.made)
 $(SPLITS:%=$2/features/%.h5.made):   $3/metrics.csv.made
 $5/0/metrics.csv.made:               $(SPLITS:%=$2/features/%.h5.made)
 $5/metrics_$(SPLIT).json.made:       $5/0/metrics.csv.made
 $2/features/umap.png.made:           $2/features/$(lastword $(SPLITS)).h5.made
 
-$3/metrics.csv.made $(4:=/metrics.csv.made): private gv.first = $$(gv.warn)
+$(sort $3/metrics.csv.made $(4:=/metrics.csv.made)): private gv.first = $$(gv.warn)
 $5/0/metrics.csv.made:                       private gv.first = $$(gv.anew)
 
 $3/metrics.csv.made:               private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train)
-$(4:=/metrics.csv.made):           private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train) --training.cv_folds $(words $4) --data.fold $$(notdir $$(@D))
-$2/metrics_$(SPLIT).json.made $2-folds/metrics_$(SPLIT).json.made: \
+$(4:=/metrics.csv.made):           private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train) $(if $(call gv.number,$1),,--training.cv_folds $(words $4)) --data.fold $$(notdir $$(@D))
+$(sort $2/metrics_$(SPLIT).json.made $7/metrics_$(SPLIT).json.made): \
                                    private gv.words = --split $(SPLIT) --checkpoint $(CHECKPOINT) $(SCORE) $$($1_score)
 $(SPLITS:%=$2/features/%.h5.made): private gv.words = --checkpoint_path $3/checkpoints/$(CHECKPOINT).$(call gv.ending,$1) --split $$(@F:.h5.made=) $(FEATURES) $$($1_features)
 $5/0/metrics.csv.made:             private gv.words = --training.seed $(SEED) --data.dataset precomputed_features $$$$($$(gv.target) $3/resolved_config.json) \
@@ -132,10 +136,12 @@ $2/features/umap.png.made:         private gv.words = --h5_path $2/features/$(la
 endef
 # What a run predicts, as words for its probe.
 gv.target = sed -n '/^  "data"/,/^  }/s/^    "\(task\|subtask\|num_classes\)": "\?\([^",]*\).*/--data.\1 \2/p'
-$(foreach n,$(gv.names),$(eval $(call gv.rules,$n,$(call gv.folder,$n),$(call gv.run,$n),$(call gv.folds,$n),$(call gv.probe,$n))))
+# NAME.run is for words and data of other experiments, which begin with that run.
+$(foreach n,$(gv.names),$(eval $n.run := $(call gv.run,$n)))
+$(foreach n,$(gv.names),$(eval $(call gv.rules,$n,$(call gv.folder,$n),$($n.run),$(call gv.folds,$n),$(call gv.probe,$n),$(call gv.runs,$n),$(patsubst %/,%,$(dir $(firstword $(call gv.folds,$n)))))))
 
 # ---- A table and the curves of several.
-gv.compared = $(foreach n,$(COMPARE),$(or $(if $(filter $n,$(gv.names)),$(call gv.run,$n)),$(if $(filter $(n:.probe=),$(gv.names)),$(call gv.probe,$(n:.probe=))/0),\
+gv.compared = $(foreach n,$(COMPARE),$(or $(if $(filter $n,$(gv.names)),$(call gv.runs,$n)),$(if $(filter $(n:.probe=),$(gv.names)),$(call gv.probe,$(n:.probe=))/0),\
               $(error COMPARE names '$n': experiments are $(gv.names), and NAME.probe their probes)))
 compare: $(EXP)/compare.png.made
 	@cat $(EXP)/compare.txt

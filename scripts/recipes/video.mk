@@ -2,7 +2,6 @@
 video_about  := gratings drifting left, right, up or down, made here as folders of frames: the answer lies in time alone
 video_takes  := about 2 minutes on 2 cores
 video_expect := val_Accuracy >= 0.9
-video_group  := generic_video_dataset
 video_data   := $(WORK)/video/data/done
 video_train  := --data.dataset generic_video_dataset --data.data_root_dir $(WORK)/video/data --data.num_classes 4 --data.split_source subdirs --data.label_source folder \
 	--data.frames_per_clip 8 --data.test_clips 2 --data.augmentation.train_policy shared_default_2d --data.augmentation.image_size 32 --data.augmentation.resize_size 32 \
