@@ -70,6 +70,16 @@ int gv_mlflow_pair(json_t *list, const char *key, const char *value, size_t max,
 /* The user who runs this, "" where nobody knows. */
 const char *gv_mlflow_user(void);
 
+/* mlflow_login.c. The parts of "http://name:word@host:port/prefix"; name and word from elsewhere where they do not stand there. */
+typedef struct gv_mlflow_account {
+    char base[1200];       /* the address without name and password, as requests begin */
+    char host[1200];       /* "http://host:port" of it */
+    char user[300], password[1000];
+} gv_mlflow_account;
+void gv_mlflow_login(const char *uri, gv_mlflow_account *t);
+/* Percent-decoded: the first n bytes. */
+void gv_mlflow_unescape(const char *s, size_t n, char *out, size_t size);
+
 /* mlflow_files.c. Copy a file below a folder; what stands there is replaced whole. A checkpoint is linked where that can be. */
 int gv_mlflow_copy(const char *path, const char *dir, const char *name, gv_err *err) GV_MUST_USE;
 /* 32 hexadecimal digits at random. */

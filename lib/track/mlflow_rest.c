@@ -13,88 +13,10 @@ enum { METRICS_MAX = 1000, PAIRS_MAX = 100, BYTES_MAX = 900000, PAGES_MAX = 1000
 
 struct rest {
     gv_web *web;
-    char base[1200];           /* the address without name and password, as requests begin */
-    char host[1200];           /* "http://host:port" of it */
-    char user[300], password[1000];
+    gv_mlflow_account at;
     gv_web_answer answer;
     gv_buf url, body;
 };
-
-/* ---- who we are ---- */
-
-/* The value of a key in the section [mlflow] of ~/.mlflow/credentials. */
-static void from_file(const char *key, char *out, size_t size)
-{
-    char path[4200];
-    const char *home = getenv("HOME");
-    gv_buf b = { 0 };
-    bool inside = false;
-    snprintf(path, sizeof path, "%.4000s/.mlflow/credentials", home ? home : "");
-    if (!home || gv_file_read(path, 1 << 16, &b, &(gv_err){ 0 }) < 0 || gv_buf_add(&b, "\n", 2, &(gv_err){ 0 }) < 0) {
-        gv_buf_release(&b);
-        return;
-    }
-    for (char *s = b.data, *nl; (nl = strchr(s, '\n')); s = nl + 1) {
-        *nl = 0;
-        s += strspn(s, " \t");
-        for (char *e = s + strlen(s); e > s && strchr(" \t\r", e[-1]);)
-            *--e = 0;
-        size_t k = strcspn(s, " \t=:");
-        if (*s == '[')
-            inside = !strcmp(s, "[mlflow]");
-        else if (inside && k == strlen(key) && !strncasecmp(s, key, k)) {
-            s += k;
-            snprintf(out, size, "%s", s + strspn(s, " \t=:"));
-        }
-    }
-    gv_buf_release(&b);
-}
-
-static void credential(const char *variable, const char *key, char *out, size_t size)
-{
-    const char *s = getenv(variable);
-    if (*out) /* stood in the address */
-        return;
-    if (s && *s)
-        snprintf(out, size, "%s", s);
-    else
-        from_file(key, out, size);
-}
-
-static int hex(int c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static void unescape(const char *s, size_t n, char *out, size_t size)
-{
-    size_t k = 0;
-    for (size_t i = 0; i < n && k + 1 < size; i++) {
-        bool coded = s[i] == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0;
-        out[k++] = coded ? (char)(hex(s[i + 1]) * 16 + hex(s[i + 2])) : s[i];
-        i += coded ? 2 : 0;
-    }
-    out[k] = 0;
-}
-
-/* "http://name:word@host:port/prefix": the parts. */
-static void address(struct rest *t, const char *uri)
-{
-    const char *at = strstr(uri, "://") + 3;
-    size_t n = strcspn(at, "/?#");
-    const char *end = at + n, *host = at;
-    for (const char *s = at; s < end; s++)
-        if (*s == '@')
-            host = s + 1;
-    if (host > at) {
-        const char *colon = memchr(at, ':', (size_t)(host - 1 - at)), *to = colon ? colon : host - 1;
-        unescape(at, (size_t)(to - at), t->user, sizeof t->user);
-        if (colon)
-            unescape(colon + 1, (size_t)(host - 2 - colon), t->password, sizeof t->password);
-    }
-    snprintf(t->base, sizeof t->base, "%.*s%s", (int)(at - uri), uri, host);
-    snprintf(t->host, sizeof t->host, "%.*s%.*s", (int)(at - uri), uri, (int)(end - host), host);
-}
 
 static const char *variable(const char *name)
 {
@@ -104,16 +26,15 @@ static const char *variable(const char *name)
 
 static int open_it(gv_mlflow *m, gv_err *err)
 {
-    const char *insecure = variable("MLFLOW_TRACKING_INSECURE_TLS");
+    const char *insecure = variable("MLFLOW_TRACKING_INSECURE_TLS"), *timeout = variable("MLFLOW_HTTP_REQUEST_TIMEOUT");
+    long seconds = timeout ? strtol(timeout, NULL, 10) : 0;
     struct rest *t = m->self = gv_alloc(sizeof *t, err);
     if (!t)
         return GV_ESYS;
-    address(t, m->uri);
-    credential("MLFLOW_TRACKING_USERNAME", "mlflow_tracking_username", t->user, sizeof t->user);
-    credential("MLFLOW_TRACKING_PASSWORD", "mlflow_tracking_password", t->password, sizeof t->password);
-    return gv_web_open(&t->web, &(gv_web_setup){ .host = t->host, .user = *t->user ? t->user : NULL, .password = *t->password ? t->password : NULL,
+    gv_mlflow_login(m->uri, &t->at);
+    return gv_web_open(&t->web, &(gv_web_setup){ .host = t->at.host, .user = *t->at.user ? t->at.user : NULL, .password = *t->at.password ? t->at.password : NULL,
         .token = variable("MLFLOW_TRACKING_TOKEN"), .ca = variable("MLFLOW_TRACKING_SERVER_CERT_PATH"), .cert = variable("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
-        .insecure = insecure && (!strcasecmp(insecure, "true") || !strcmp(insecure, "1")), .stopped = m->d->stopped }, err);
+        .insecure = insecure && (!strcasecmp(insecure, "true") || !strcmp(insecure, "1")), .seconds = seconds > 0 && seconds < 86400 ? (int)seconds : 0, .stopped = m->d->stopped }, err);
 }
 
 static void close_it(gv_mlflow *m)
@@ -155,15 +76,15 @@ static int refused(const struct rest *t, const json_t *j, char code[64], gv_err 
     if (a->status >= 300 && a->status < 400)
         return gv_fail(err, GV_EUSAGE, "'%s' points to '%s', and credentials follow no pointer: give that address as tracking_uri", url, a->location);
     if (a->status == 401)
-        return gv_fail(err, GV_EUSAGE, "'%s' asks for a login (401): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN", t->host);
+        return gv_fail(err, GV_EUSAGE, "'%s' asks for a login (401): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN", t->at.host);
     if (a->status == 403 && strstr(why, "Host header"))
-        return gv_fail(err, GV_EUSAGE, "'%s' does not answer to that name (403: %s): start it with 'mlflow server --allowed-hosts %s'", t->host, why, strstr(t->host, "://") + 3);
+        return gv_fail(err, GV_EUSAGE, "'%s' does not answer to that name (403: %s): start it with 'mlflow server --allowed-hosts %s'", t->at.host, why, strstr(t->at.host, "://") + 3);
     if (a->status == 403)
         return gv_fail(err, GV_EUSAGE, "'%s' does not permit it (403): %s", url, why);
     if (a->status == 404 && !*code)
-        return gv_fail(err, GV_EUSAGE, "'%s' is not there (404): is '%s' the address of an MLflow server, with its prefix?", url, t->base);
+        return gv_fail(err, GV_EUSAGE, "'%s' is not there (404): is '%s' the address of an MLflow server, with its prefix?", url, t->at.base);
     if (a->status == 404)
-        return gv_fail(err, GV_EDATA, "'%s': %s", t->base, why);
+        return gv_fail(err, GV_EDATA, "'%s': %s", t->at.base, why);
     if (a->status == 408 || a->status == 429 || a->status >= 500)
         return gv_fail(err, GV_ESYS, "'%s' answers %ld%s%s", url, a->status, *why ? ": " : "", why);
     return gv_fail(err, GV_EDATA, "'%s' refuses it (%ld): %s", url, a->status, why);
@@ -176,7 +97,7 @@ static int call(gv_mlflow *m, const char *method, const char *what, const json_t
     *j = NULL;
     code[0] = 0;
     t->url.len = t->body.len = 0;
-    int r = gv_buf_printf(&t->url, err, "%s/api/2.0/mlflow/%s", t->base, what);
+    int r = gv_buf_printf(&t->url, err, "%s/api/2.0/mlflow/%s", t->at.base, what);
     r = r == GV_OK && body ? gv_json_text(body, &t->body, err) : r;
     r = r == GV_OK ? gv_web_call(t->web, method, t->url.data, body ? t->body.data : NULL, t->body.len, NULL, &t->answer, err) : r;
     if (r < 0)
@@ -227,7 +148,7 @@ static int take_experiment(gv_mlflow *m, const json_t *j, char out[80], gv_err *
     if (!id || !*id || strlen(id) > 70)
         return nonsense(m, "the experiment's id", err);
     if (stage && !strcmp(stage, "deleted"))
-        return gv_fail(err, GV_EUSAGE, "the experiment '%s' was deleted at '%s': restore it ('mlflow experiments restore -x %s'), or take another with --logger.experiment_name", name ? name : "", ((struct rest *)m->self)->host, id);
+        return gv_fail(err, GV_EUSAGE, "the experiment '%s' was deleted at '%s': restore it ('mlflow experiments restore -x %s'), or take another with --logger.experiment_name", name ? name : "", ((struct rest *)m->self)->at.host, id);
     snprintf(out, 80, "%s", id);
     return GV_OK;
 }
@@ -343,7 +264,14 @@ static int status(gv_mlflow *m, const char *id, const char *status, int64_t end_
     json_t *body = json_pack("{s:s, s:s}", "run_id", id, "status", status);
     if (body && end_ms >= 0 && json_object_set_new(body, "end_time", json_integer(end_ms)) < 0)
         json_decref(body), body = NULL;
-    return post(m, "runs/update", body, err);
+    char code[64];
+    json_t *j = NULL;
+    int r = body ? call(m, "POST", "runs/update", body, &j, code, err) : gv_fail(err, GV_ESYS, "out of memory");
+    if (r == GV_OK && !json_object_get(j, "run_info"))
+        r = nonsense(m, "how the run stands", err);
+    json_decref(body);
+    json_decref(j);
+    return r;
 }
 
 /* ---- what is logged ---- */
@@ -364,12 +292,18 @@ static json_t *slice(const json_t *list, size_t *at, size_t most)
     return part;
 }
 
+/* The answer to what was taken is {}: one that says something else may come from somebody in between, and what can be asked for is. */
 static int log_parts(gv_mlflow *m, const char *id, const char *kind, const json_t *list, size_t most, gv_err *err)
 {
+    char code[64];
     int r = GV_OK;
     for (size_t at = 0; r == GV_OK && at < json_array_size(list);) {
-        json_t *part = slice(list, &at, most);
-        r = part ? post(m, "runs/log-batch", json_pack("{s:s, s:o}", "run_id", id, kind, part), err) : gv_fail(err, GV_ESYS, "out of memory");
+        json_t *part = slice(list, &at, most), *j = NULL, *body = part ? json_pack("{s:s, s:o}", "run_id", id, kind, part) : NULL;
+        r = body ? call(m, "POST", "runs/log-batch", body, &j, code, err) : gv_fail(err, GV_ESYS, "out of memory");
+        if (r == GV_OK && json_object_size(j) && strcmp(kind, "tags"))
+            r = nonsense(m, "saying that it was taken", err);
+        json_decref(body);
+        json_decref(j);
     }
     return r;
 }
@@ -506,7 +440,7 @@ static int log_it(gv_mlflow *m, const char *id, json_t *metrics, json_t *params,
 static bool is_here(const struct rest *t)
 {
     char name[256] = "", host[256];
-    const char *s = strstr(t->host, "://") + 3;
+    const char *s = strstr(t->at.host, "://") + 3;
     gethostname(name, sizeof name - 1);
     snprintf(host, sizeof host, "%.*s", (int)(*s == '[' ? strcspn(s, "]") + 1 : strcspn(s, ":")), s);
     return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]") || !strcmp(host, name);
@@ -528,10 +462,10 @@ static int proxy_url(gv_mlflow *m, const char *uri, const char *name, gv_err *er
     t->url.len = 0;
     if (!strncmp(path, "//", 2)) {
         size_t n = strcspn(path + 2, "/");
-        r = n ? gv_buf_printf(&t->url, err, "%.*s%.*s", (int)(strstr(t->base, "://") + 3 - t->base), t->base, (int)n, path + 2) : gv_buf_printf(&t->url, err, "%s", t->base);
+        r = n ? gv_buf_printf(&t->url, err, "%.*s%.*s", (int)(strstr(t->at.base, "://") + 3 - t->at.base), t->at.base, (int)n, path + 2) : gv_buf_printf(&t->url, err, "%s", t->at.base);
         path += 2 + n;
     } else
-        r = gv_buf_printf(&t->url, err, "%s", t->base);
+        r = gv_buf_printf(&t->url, err, "%s", t->at.base);
     r = r == GV_OK ? gv_buf_printf(&t->url, err, "/api/2.0/mlflow-artifacts/artifacts/") : r;
     r = r == GV_OK ? gv_web_escape(&t->url, path + strspn(path, "/"), "/", err) : r;
     r = r == GV_OK ? gv_buf_add(&t->url, "/", 1, err) : r;
@@ -549,7 +483,9 @@ static int put(gv_mlflow *m, const char *uri, const char *name, const char *path
     long s = t->answer.status;
     json_t *j = t->answer.body.len ? json_loadb(t->answer.body.data, t->answer.body.len, 0, NULL) : NULL;
     reason(j, &t->answer, code, why);
-    if (s == 200 || s == 201 || s == 204)
+    if (s == 200 && !json_is_object(j)) /* a page of somebody in between */
+        r = gv_fail(err, GV_ESYS, "'%s' answers what is no JSON object: '%.60s'", t->url.data, t->answer.body.data);
+    else if (s == 200)
         r = GV_OK;
     else if (s == 404 || s == 405 || s == 501 || strstr(why, "serve-artifacts")) {
         snprintf(text, sizeof text, "'%s' answers %ld: %s", t->url.data, s, why);
@@ -576,7 +512,7 @@ static int artifact(gv_mlflow *m, const char *name, const char *path, gv_err *er
     if (!strncmp(uri, "file:", 5) || *uri == '/') {
         const char *at = *uri == '/' ? uri : uri + 5;
         at += !strncmp(at, "//", 2) ? 2 + strcspn(at + 2, "/") : 0;
-        unescape(at, *uri == '/' ? 0 : strlen(at), dir, sizeof dir);
+        gv_mlflow_unescape(at, *uri == '/' ? 0 : strlen(at), dir, sizeof dir);
         if (is_here(t))
             return gv_mlflow_copy(path, *uri == '/' ? uri : dir, name, err);
         snprintf(text, sizeof text, "they belong into '%.300s' of the server's machine; start it with --serve-artifacts", uri);

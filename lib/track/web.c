@@ -27,6 +27,7 @@ struct gv_web {
     curl_off_t marked;
     double stored;       /* when all of the file was sent; 0: not yet */
     const char *why;     /* of our own ending of a transfer */
+    char told[64];
 };
 
 static double now(void)
@@ -88,7 +89,7 @@ static int on_progress(void *arg, curl_off_t total, curl_off_t got, curl_off_t u
 /* Whether the transfer may go on. */
 static bool in_time(gv_web *w, double begun)
 {
-    double at = now();
+    double at = now(), small = w->s.seconds > 0 ? w->s.seconds : SMALL_S, stall = small < STALL_S ? small : STALL_S;
     if (w->s.stopped && w->s.stopped()) {
         w->why = "stopped";
         return false;
@@ -100,11 +101,13 @@ static bool in_time(gv_web *w, double begun)
     if (w->size > 0 && !w->left && w->stored == 0)
         w->stored = at;
     if (w->stored > 0) {
-        w->why = at - w->stored > SMALL_S + (double)w->size / STORE_BYTES_S ? "it does not say that it has the file" : NULL;
-    } else if (at - w->since > STALL_S) {
-        w->why = "no byte came or went for 10 s";
+        w->why = at - w->stored > small + (double)w->size / STORE_BYTES_S ? "it does not say that it has the file" : NULL;
+    } else if (at - w->since > stall) {
+        snprintf(w->told, sizeof w->told, "no byte came or went for %g s", stall);
+        w->why = w->told;
     } else if (w->fd < 0) {
-        w->why = at - begun > SMALL_S ? "no whole answer in 30 s" : NULL;
+        snprintf(w->told, sizeof w->told, "no whole answer in %g s", small);
+        w->why = at - begun > small ? w->told : NULL;
     } else if (at - w->mark > SMALL_S) {
         w->why = w->moved - w->marked < SLOWEST ? "it takes less than 32 KiB in 30 s" : NULL;
         w->mark = at;

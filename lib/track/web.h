@@ -23,6 +23,7 @@ typedef struct gv_web_setup {      /* texts are borrowed until the close; NULL: 
     const char *user, *password, *token;
     const char *ca, *cert;         /* files: who may vouch for the server; who we are */
     bool insecure;                 /* any certificate will do */
+    int seconds;                   /* for a request without a file, and at most for a wait without a byte; 0: 30 and 10 */
     int (*stopped)(void);          /* may be NULL */
 } gv_web_setup;
 
