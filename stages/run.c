@@ -32,7 +32,7 @@ static int complete(int argc, char **argv, int what)
         argv[1] = argv[0];
         return gv_driver_main(cmd, argc - 1, argv + 1);
     }
-    int r = what != 'c' ? gv_completion_script(argc, argv, &err) : argc > 4 ? GV_OK : gv_completion_commands(argc, argv, &err);
+    int r = what != 'c' ? gv_completion_script(argc, argv, &err) : gv_completion_commands(argc, argv, &err);
     if (r < 0)
         gv_log(GV_ERROR, "%s", err.text);
     return gv_exit_status(r);
@@ -56,6 +56,7 @@ static void usage(FILE *to)
         fprintf(to, "  %-18s %s%s\n", gv_commands[i]->name, gv_commands[i]->summary, gv_commands[i]->built ? "" : " (not built yet)");
     fprintf(to, "\n%soptions:%s\n  -h, --help         show this text\n  --version          show the version\n  --describe         show the commands as JSON\n"
                 "  --share            show the folder of the recipes and SLURM files\n"
+                "  --print_completion SHELL\n                     print the script by which bash, zsh or fish complete what is typed\n"
                 "\n'glovita-run COMMAND --help' shows a command's options; 'glovita_COMMAND' is the same as 'glovita-run COMMAND'.\n",
             on, off);
 }
@@ -79,7 +80,7 @@ static int share(void)
 
 static int unknown(const char *word)
 {
-    static const char *const options[] = { "--help", "--version", "--describe", "--share" };
+    static const char *const options[] = { "--help", "--version", "--describe", "--share", "--print_completion" };
     const char *names[16];
     size_t n = 0;
     bool option = word[0] == '-';

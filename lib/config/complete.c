@@ -140,6 +140,7 @@ static void add_bare(gv_words *w, const gv_config *c, const gv_command *cmd)
     gv_words_add(w, "--help", "show the options; behind subcommands: theirs");
     gv_words_add(w, "--version", "show the version");
     gv_words_add(w, "--describe", "show all options as JSON");
+    gv_words_add(w, "--print_completion", "print the script by which a shell completes what is typed");
     for (const gv_field *f = gv_front_fields; f->type != GV_TYPE_END; f++)
         add_row(w, "", f, &front, false, NULL);
     for (const gv_field *f = cmd ? cmd->driver : NULL; f && f->type != GV_TYPE_END; f++)
@@ -308,6 +309,18 @@ static void add_positional(gv_words *w, const gv_config *c)
         add_paths(w, c, GV_TAKES_DIR);
 }
 
+/* Behind --print_completion, which is no field: the shells. */
+static bool add_shells(gv_words *w, const char *before)
+{
+    char path[GV_PATH_MAX];
+    if (strncmp(before, "--", 2) || !gv_path_normal(before, strlen(before), path) || (strcmp(path, "__print_completion") && strcmp(path, "__tyro_print_completion")))
+        return false;
+    gv_words_add(w, "bash", "");
+    gv_words_add(w, "zsh", "");
+    gv_words_add(w, "fish", "");
+    return true;
+}
+
 /* ---- the line ---- */
 
 /* A word before the last one. */
@@ -378,7 +391,8 @@ static int complete(gv_config *c, const gv_command *cmd, int argc, char **argv, 
             p.only_words = true;
         else
             pass(&p, c, cmd, argv, i, path);
-    complete_last(&w, c, cmd, &p);
+    if (argc < 3 || p.only_words || !add_shells(&w, argv[argc - 2]))
+        complete_last(&w, c, cmd, &p);
     if (w.out.len)
         fwrite(w.out.data, 1, w.out.len, stdout);
     gv_buf_release(&w.out);
@@ -397,11 +411,15 @@ int gv_completion_commands(int argc, char **argv, gv_err *err)
 {
     gv_words w = { .typed = argc > 3 ? argv[argc - 1] : "", .before = "", .loose = true };
     static const char *const options[][2] = { { "--help", "show the commands" }, { "--version", "show the version" }, { "--describe", "show the commands as JSON" },
-                                              { "--share", "show the folder of the recipes and SLURM files" } };
-    for (int i = 0; gv_commands[i]; i++)
+                                              { "--share", "show the folder of the recipes and SLURM files" },
+                                              { "--print_completion", "print the script by which a shell completes what is typed" } };
+    bool first = argc <= 4;
+    if (!first)
+        add_shells(&w, argv[argc - 2]);
+    for (int i = 0; first && gv_commands[i]; i++)
         if (gv_commands[i]->built)
             gv_words_add(&w, gv_commands[i]->name, gv_commands[i]->summary);
-    for (size_t i = 0; i < GV_COUNT(options); i++)
+    for (size_t i = 0; first && i < GV_COUNT(options); i++)
         gv_words_add(&w, options[i][0], options[i][1]);
     if (w.out.len)
         fwrite(w.out.data, 1, w.out.len, stdout);

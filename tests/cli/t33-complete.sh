@@ -40,6 +40,7 @@ check 'what lies under the data root' 'mkdir -p root/lists root/images && : >roo
     says glovita-index data:generic-image-dataset-config --data.data_root_dir=root --data.labels_file lists/ && only lists/a.csv && says glovita_train --data.dataset generic_image_dataset --data.split_file "" && [ ! -s words ]'
 check 'keys of a policy, every other word, and of model_kwargs' 'says glovita_train --data.dataset cifar10 --data.augmentation.train_kwargs "" && offers hflip padding && grep "default: 4" said && says glovita_train --data.dataset cifar10 --data.augmentation.train_kwargs hflip "" && [ ! -s words ] &&
     says glovita_train --data.dataset cifar10 --data.augmentation.train_policy default --data.augmentation.train_kwargs "" && offers image_size && ! grep hflip words && says glovita_train --data.augmentation.train_kwargs x 1 --tr && only --training. && says glovita_train --model.encoder.model_kwargs drop && only drop_path_rate'
+check 'shells' 'for p in glovita-run glovita_train glovita-cat; do says $p --print && offers --print_completion && says $p --print-completion "" && only bash zsh fish || exit 1; done'
 check 'levels of messages' 'says glovita-eval --log "" && only error warning info debug'
 check 'trackers' 'says glovita-log --sink "" && offers csv jsonl none'
 check 'files and folders are the shell'\''s' 'says glovita_train --config "" && grep -x :file said && says glovita_train --data.data_root_dir=x && grep -x :dir said && says glovita-cat "" && grep -x :file said && says glovita-cat --head 3 x && grep -x :file said && says glovita-cat -- --h && grep -x :file said && [ ! -s words ]'
@@ -56,7 +57,7 @@ check 'no run: folders' 'says glovita-log --deliver nowhere/ && [ ! -s words ] &
 check 'checkpoints of runs' 'says glovita_extract_features --checkpoint_path "" && only experiments/mnist/a/0/checkpoints/best.safetensors && says glovita-forward --checkpoint x && grep -x :file said'
 check 'a run brings its fields' 'echo "{\"data\":{\"dataset\":\"generic_image_dataset\"}}" >experiments/mnist/a/0/config.json; says glovita_infer --exp_dir experiments/mnist/a/0 --data.sp && only --data.split_source --data.split_file'
 
-check 'glovita-run: its commands, then theirs' 'says glovita-run && offers train infer extract_features --help && says glovita-run tr && only train && says glovita-run train --tr && only --training. && says glovita-run infer --split "" && only train val test && says glovita-run nothing --tr && [ ! -s words ]'
+check 'glovita-run: its commands, then theirs' 'says glovita-run && offers train infer extract_features --help --share && says glovita-run tr && only train && says glovita-run train --tr && only --training. && says glovita-run infer --split "" && only train val test && says glovita-run nothing --tr && [ ! -s words ]'
 check 'no words at all' 'says glovita_train && offers data: --help && says glovita-index && offers --split && says glovita-plot && offers $runs'
 check 'odd words' 'long=$(printf "%0900d" 0)
     for w in - : = -- --= --. --.. --data.. --data.x. data: data:: x:y --add_log. --add_log.a --no_ --$long --data.$long data:$long "$long:" --data.dataset=$long "--data.dataset= x" "	" "--a

@@ -33,6 +33,7 @@ check 'it is what the program prints' "for s in bash:bash-completion/completions
     '$D/opt/glovita/bin/glovita_train' --print_completion \${s%%:*} | cmp - '$S'/\${s#*:} || exit 1; done"
 check 'recipes and SLURM scripts' "for f in '$ROOT'/scripts/recipes/glovita.mk '$ROOT'/scripts/slurm/*; do [ ! -f \"\$f\" ] || cmp \"\$f\" '$S/glovita'\${f#'$ROOT/scripts'} || exit 1; done"
 check 'an experiment by make finds them' "mkdir by && printf 'a_train = --data.dataset mnist\ninclude \$(shell glovita-run --share)/recipes/glovita.mk\n' >by/Makefile && PATH='$D/opt/glovita/bin':/usr/bin:/bin MAKEFLAGS= make -C by | grep '^a (new)' && [ \"\$('$D/opt/glovita/bin/glovita-run' --share)\" = \"\$(cd '$D/opt/glovita/share/glovita' && pwd -P)\" ]"
+check 'the driver knows where they are' "[ \"\$('$D/opt/glovita/bin/glovita-run' --share)\" = \"\$(realpath '$S/glovita')\" ]"
 check 'nothing lies beside them' "cd '$D' && find . -type f -o -type l | grep -v -e '^./opt/glovita/bin/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/man/man[157]/glovita[-_a-z]*\.[157]\$' \
     -e '^./opt/glovita/share/bash-completion/completions/glovita[-_][a-z_]*\$' -e '^./opt/glovita/share/fish/vendor_completions.d/glovita[-_][a-z_]*\.fish\$' -e '^./opt/glovita/share/zsh/site-functions/_glovita\$' \
     -e '^./opt/glovita/share/glovita/\(recipes\|slurm\)/[^/]*\$' >'$T/other'; ! [ -s '$T/other' ] || { cat '$T/other'; exit 1; }"
