@@ -101,6 +101,9 @@ $(B)/lib/common/%.o: CPPFLAGS += -DGV_MAY_MALLOC
 # xxhash.h, compiled in, has a function that would allocate; it is not called.
 $(B)/lib/stream/hash.o $(B)/lib/stream/hash_avx2.o $(B)/lib/stream/hash_avx512.o: CPPFLAGS += -DGV_MAY_MALLOC
 
+# UMAP's sums need not be those of other machines: products and sums may be one instruction.
+$(B)/lib/umap/%.o: CFLAGS += -ffp-contract=fast
+
 # c-blosc2's headers have inline functions that allocate; they are not called.
 $(B)/formats/b2nd.o: CPPFLAGS += $(BLOSC2_CFLAGS) -DGV_MAY_MALLOC
 

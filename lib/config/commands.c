@@ -73,23 +73,17 @@ static const gv_command extract = {
 };
 
 #define U struct gv_umap_options
+const char *const gv_umap_metrics[] = { "euclidean", "cosine", NULL };
 static const gv_field umap_fields[] = {
-    GV_OPT_STR(U, h5_path, "feature file of glovita_extract_features", .takes = GV_TAKES_FILE),
-    GV_OPT_STR(U, title, "title; None: the file's name"),
-    GV_OPT_STR(U, output_path, "picture; None: umap_plots/single/NAME.png", .takes = GV_TAKES_FILE),
-    GV_I64(U, max_samples, 5000, 1, INT64_MAX, "sample", "largest number of samples"),
-    GV_I64(U, max_per_class, 200, 1, INT64_MAX, "sample", "largest number of samples of a class, when there are more than max_samples"),
-    GV_I64(U, seed, 42, 0, INT64_MAX, "", "seed of the choice and of UMAP"),
-    GV_I64(U, dpi, 200, 1, 10000, "dot/inch", "resolution"),
-    GV_I64(U, n_neighbors, 15, 2, 1 << 20, "", "neighbours of each sample"),
-    GV_F64(U, min_dist, 0.1, 0, INFINITY, "", "least distance of points"),
+    GV_UMAP_ROWS,
+    GV_BOOL(U, thumbnails, true, "put small pictures into the page, where the file says which data set it is of, and the data is at hand"),
     GV_END
 };
-static const char *const umap_blocks[] = { NULL };
+static const char *const umap_blocks[] = { "data", NULL };
 static const char *const umap_required[] = { "h5_path", NULL };
 static const gv_command plot_umap = {
     .name = "plot_umap", .program = "glovita_plot_umap", .summary = "draw a feature file with UMAP", .blocks = umap_blocks, .data_optional = true,
-    .driver = driver_fields, .fields = umap_fields, .own_size = sizeof(U), .required = umap_required, .built = false,
+    .driver = driver_fields, .fields = umap_fields, .own_size = sizeof(U), .required = umap_required, .built = true,
 };
 
 const gv_command *const gv_commands[] = { &train, &infer, &extract, &plot_umap, NULL };

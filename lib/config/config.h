@@ -201,7 +201,31 @@ struct gv_umap_options {
     const char *h5_path, *title, *output_path;
     int64_t max_samples, max_per_class, seed, dpi, n_neighbors;
     double min_dist;
+    int metric;
+    bool legend, csv, html, quality;
+    int64_t threads;
+    bool thumbnails;        /* of the command */
+    const char *pictures;   /* of the stage: a stream */
 };
+extern const char *const gv_umap_metrics[]; /* "euclidean" "cosine", NULL */
+enum { GV_UMAP_EUCLIDEAN, GV_UMAP_COSINE };
+/* The rows that glovita_plot_umap and glovita-umap share. */
+#define GV_UMAP_ROWS \
+    GV_OPT_STR(struct gv_umap_options, h5_path, "feature file of glovita_extract_features", .takes = GV_TAKES_FILE), \
+    GV_OPT_STR(struct gv_umap_options, title, "title; None: the file's name"), \
+    GV_OPT_STR(struct gv_umap_options, output_path, "picture, .png or .svg; None: umap_plots/single/NAME.png", .takes = GV_TAKES_FILE), \
+    GV_I64(struct gv_umap_options, max_samples, 5000, 1, INT64_MAX, "sample", "largest number of samples"), \
+    GV_I64(struct gv_umap_options, max_per_class, 200, 1, INT64_MAX, "sample", "largest number of samples of a class, when there are more than max_samples"), \
+    GV_I64(struct gv_umap_options, seed, 42, 0, INT64_MAX, "", "seed of the choice and of UMAP"), \
+    GV_I64(struct gv_umap_options, dpi, 200, 20, 2400, "dot/inch", "resolution of a PNG"), \
+    GV_I64(struct gv_umap_options, n_neighbors, 15, 2, 1001, "", "neighbours of each sample"), \
+    GV_F64(struct gv_umap_options, min_dist, 0.1, 0, 1000, "", "least distance of points"), \
+    GV_ENUM(struct gv_umap_options, metric, GV_UMAP_EUCLIDEAN, gv_umap_metrics, "how far features are from each other"), \
+    GV_BOOL(struct gv_umap_options, legend, true, "name the classes beside the points, up to 20"), \
+    GV_BOOL(struct gv_umap_options, csv, true, "write the coordinates beside the picture, NAME.csv"), \
+    GV_BOOL(struct gv_umap_options, html, true, "write a page to look around in beside the picture, NAME.html"), \
+    GV_BOOL(struct gv_umap_options, quality, false, "print trustworthiness and recall of neighbours (15, or fewer of few samples)"), \
+    GV_OPT_I64(struct gv_umap_options, threads, 1, 4096, "thread", "threads; None: the cores this process may use. The result is the same")
 
 /* Words that complete a command line (complete.c). Those that do not begin as the word that is typed are passed over. */
 typedef struct gv_words gv_words;

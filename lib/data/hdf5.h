@@ -28,6 +28,12 @@ void gv_features_close(gv_features_file *f);
 int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* All rows of the file as one bag [n,D]. */
 int gv_features_bag(const gv_features_file *f, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* Instances of the whole file: rows, or those of all bags one behind the other. */
+int64_t gv_features_count(const gv_features_file *f);
+/* `n` of them from `from` -> to [n,D]. The arena lends memory. */
+int gv_features_instances(const gv_features_file *f, int64_t from, int64_t n, float *to, gv_arena *arena, gv_err *err) GV_MUST_USE;
+/* A text attribute of the file; 0 (and NULL): there is none. */
+int gv_features_attribute(const gv_features_file *f, const char *name, const char **text, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* The places of a bag's instances, int64 [n,2]; row -1: of the whole file. 0: the file has none. */
 int gv_features_coords(gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* A whole numeric data set as doubles with its shape (1 or 2 dimensions); 0: it is not there. */

@@ -276,6 +276,65 @@ int gv_features_coords(gv_features_file *f, int64_t row, gv_sample *out, gv_aren
     return read_part(f->coords, bag, from, n, 2, H5T_NATIVE_INT64, out->data, err) < 0 ? err->code : 1;
 }
 
+int64_t gv_features_count(const gv_features_file *f)
+{
+    return f->fixed ? f->rows * f->fixed : f->begin ? f->begin[f->rows] : f->rows;
+}
+
+int gv_features_instances(const gv_features_file *f, int64_t from, int64_t n, float *to, gv_arena *arena, gv_err *err)
+{
+    size_t mark = arena->used;
+    int r = GV_OK;
+    while (n > 0 && r == GV_OK) {
+        int64_t bag = f->fixed ? from / f->fixed : -1, first = f->fixed ? from % f->fixed : from;
+        int64_t part = f->fixed && f->fixed - first < n ? f->fixed - first : n;
+        size_t numbers = (size_t)(part * f->dim);
+        void *block = f->half >= 0 ? gv_arena_alloc_dirty(arena, numbers * 2, err) : to;
+        r = block ? read_part(f->features, bag, first, part, f->dim, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, block, err) : GV_ESYS;
+        if (r == GV_OK && f->half >= 0)
+            gv_to_f32(GV_F16, block, to, numbers);
+        gv_arena_rewind(arena, mark);
+        from += part;
+        n -= part;
+        to += numbers;
+    }
+    return r;
+}
+
+int gv_features_attribute(const gv_features_file *f, const char *name, const char **text, gv_arena *arena, gv_err *err)
+{
+    *text = NULL;
+    if (H5Aexists(f->file, name) <= 0)
+        return 0;
+    hid_t a = H5Aopen(f->file, name, H5P_DEFAULT), type = a < 0 ? -1 : H5Aget_type(a), space = a < 0 ? -1 : H5Aget_space(a);
+    size_t size = type < 0 ? 0 : H5Tget_size(type);
+    int r = 0;
+    if (type >= 0 && H5Tget_class(type) == H5T_STRING && space >= 0 && H5Sget_simple_extent_npoints(space) == 1) {
+        if (H5Tis_variable_str(type) > 0) {
+            char *s = NULL;
+            if (H5Aread(a, type, &s) >= 0 && s)
+                r = (*text = gv_arena_strdup(arena, s, err)) ? 1 : GV_ESYS;
+            if (s)
+                H5free_memory(s);
+        } else if (size < 1 << 24) {
+            char *s = gv_arena_alloc(arena, size + 1, err);
+            if (!s)
+                r = GV_ESYS;
+            else if (H5Aread(a, type, s) >= 0) {
+                *text = s;
+                r = 1;
+            }
+        }
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    if (a >= 0)
+        H5Aclose(a);
+    return r;
+}
+
 /* ---- the container ---- */
 
 static bool sniff(const char *name, const unsigned char *h, size_t n, int64_t size)

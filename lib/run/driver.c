@@ -10,7 +10,7 @@
 static int dispatch(const gv_command *cmd, gv_config *c, int argc, char **argv, gv_err *err)
 {
     static const struct { const char *name; int (*run)(gv_config *, int, char **, gv_err *); } table[] = {
-        { "train", gv_driver_train }, { "infer", gv_driver_infer }, { "extract_features", gv_driver_extract },
+        { "train", gv_driver_train }, { "infer", gv_driver_infer }, { "extract_features", gv_driver_extract }, { "plot_umap", gv_driver_umap },
     };
     if (!c->driver.dry_run && !c->driver.print_pipeline)
         gv_pipe_catch_early();
@@ -47,7 +47,10 @@ static void preload(gv_config *c, const gv_command *cmd, int argc, char **argv)
     gv_err quiet = { 0 };
     const char *exp_dir = !strcmp(cmd->name, "infer") ? early_value(argc, argv, "exp_dir") : NULL;
     const char *checkpoint = !strcmp(cmd->name, "extract_features") ? early_value(argc, argv, "checkpoint_path") : NULL;
+    const char *features = !strcmp(cmd->name, "plot_umap") ? early_value(argc, argv, "h5_path") : NULL;
     const char *dir = NULL;
+    if (features)
+        gv_umap_preload(c, features);
     gv_found_run *runs;
     size_t n;
     if (exp_dir && (gv_runs_find(exp_dir, NULL, "last", &runs, &n, c->arena, &quiet) == GV_OK || (gv_err_clear(&quiet), gv_runs_find(exp_dir, NULL, "best", &runs, &n, c->arena, &quiet) == GV_OK)))

@@ -136,7 +136,8 @@ void gv_report_event(gv_report *r, int i, const char *json, size_t n)
         else if (strstr(r->stage[i].label, "/forward")) {
             r->stage[i].done = number(j, "done");
             forward_progress(r, t);
-        }
+        } else if (json_is_string(json_object_get(j, "text")))
+            snprintf(r->train, sizeof r->train, "%s", json_string_value(json_object_get(j, "text")));
     } else if (kind && (!strcmp(kind, "epoch") || !strcmp(kind, "note"))) { /* a finished epoch: one plain line, kept on a terminal too */
         const char *text = json_string_value(json_object_get(j, "text"));
         r->epochs += *kind == 'e';

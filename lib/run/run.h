@@ -54,5 +54,8 @@ int gv_driver_main(const gv_command *cmd, int argc, char **argv);
 int gv_driver_train(gv_config *c, int argc, char **argv, gv_err *err);
 int gv_driver_infer(gv_config *c, int argc, char **argv, gv_err *err);
 int gv_driver_extract(gv_config *c, int argc, char **argv, gv_err *err);
+int gv_driver_umap(gv_config *c, int argc, char **argv, gv_err *err);
+/* The data block that a feature file carries, into c, where it can be read. */
+void gv_umap_preload(gv_config *c, const char *h5_path);
 
 #endif

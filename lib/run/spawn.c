@@ -222,7 +222,7 @@ static int start_one(watch *w, int i, int (*edge_fd)[2], pid_t group, gv_arena *
         if (file < 0)
             return gv_fail_sys(err, "cannot create '%s'", n->out_file);
     } else if (out < 0)
-        out = null; /* the end of the flow writes files of its own */
+        out = w->o->show ? STDOUT_FILENO : null; /* the end of the flow writes files of its own */
     pid_t parent = getpid();
     /* Signals wait meanwhile: in the child the driver's handler would swallow one that came before exec. */
     sigset_t all, before;

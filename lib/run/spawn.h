@@ -15,6 +15,7 @@ typedef struct gv_run_options {
     int lock_fd;             /* handed to the stage `train`; -1: none */
     const char *what;        /* "predicting": for the progress line */
     bool quiet;              /* --no_progress: messages alone */
+    bool show;               /* what the end of the flow says on stdout is the answer */
     bool plain;              /* plain lines also on a terminal */
     struct gv_pictures *pictures; /* of epochs; NULL: none */
     struct gv_trackers *trackers; /* NULL: none */

@@ -52,3 +52,18 @@ void gv_stage_done(gv_stage_ctx *st, uint64_t records)
     if (!records && line) /* gv_stage_done(st, 0): the last word, by main() */
         fputc('\n', stderr);
 }
+
+void gv_stage_tell(const char *what, double share)
+{
+    static double last;
+    static int line = -1;
+    double now = clock_seconds(CLOCK_MONOTONIC);
+    if (line < 0)
+        line = !getenv("GLOVITA_EVENTS") && isatty(STDERR_FILENO) && gv_log_on(GV_INFO);
+    else if (now - last < 0.1 && share < 1)
+        return;
+    last = now;
+    gv_event("progress", "\"done\":%.0f,\"total\":100,\"unit\":\"percent\",\"text\":\"%s %.0f %%\",\"cpu\":%.3f", 100 * share, what, 100 * share, clock_seconds(CLOCK_PROCESS_CPUTIME_ID));
+    if (line)
+        fprintf(stderr, share < 1 ? "\r%s: %s %.0f %% \033[K" : "\r\033[K", gv_log_program(), what, 100 * share);
+}

@@ -59,6 +59,8 @@ int gv_stage_start(gv_stage_ctx *st, gv_err *err) GV_MUST_USE;
 int gv_stage_history(gv_stage_ctx *st, gv_writer *w, gv_err *err) GV_MUST_USE;
 /* Count finished records for progress (events to GLOVITA_EVENTS, at most ten a second; a line on a terminal). */
 void gv_stage_done(gv_stage_ctx *st, uint64_t records);
+/* How far a long step of a stage that reads no records is, 0 to 1: the same events and line. */
+void gv_stage_tell(const char *what, double share);
 /* One event as a JSON line on GLOVITA_EVENTS (a descriptor number or a path); telemetry cannot fail a run. `fields` is JSON without
  * braces, e.g. "\"step\":3". Kinds: start config note progress metric warning error end. */
 void gv_event(const char *kind, const char *fmt, ...) GV_PRINTF(2, 3);

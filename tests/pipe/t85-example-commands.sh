@@ -30,6 +30,6 @@ check 'own images' 'look $mine --data.num_classes 2 --data.split_source subdirs 
 check 'own images, regression' 'look $mine $timm --model.head.head_type classification --data.task Regression --data.subtask regression --data.num_classes 1 >s; cat s; grep "train 2 of 2, val 1" s'
 check 'a crop of a few pixels is pointed out' 'look $mine --data.num_classes 2 --data.split_source subdirs --data.label_source folder $timm --data.augmentation.image_size 32 >s; grep "crop  *32 of 236 pixels" s'
 check 'help of every command' 'for c in train infer extract_features plot_umap; do glovita_$c --help | grep -q -- "--" || exit 1; done'
-check 'umap is not built: status 2' 'exits 2 glovita_plot_umap --h5_path x.h5 2>err && grep "not built yet" err'
+check 'umap of a file that is not there: status 2' 'exits 2 glovita_plot_umap --h5_path x.h5 2>err && grep "x.h5.*does not exist" err'
 check 'nothing was written by any of these' '[ "$(ls experiments)" = cifar10 ] && [ "$(ls experiments/cifar10 | wc -l)" = 1 ]'
 done_testing
