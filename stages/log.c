@@ -102,7 +102,7 @@ static int deliver(gv_track *t, gv_err *err)
 {
     const gv_run_facts *run = gv_track_run(t);
     int n = 0, r;
-    if (gv_run_facts_state((gv_run_facts *)run, err) < 0)
+    if (gv_track_look(t, err) < 0)
         return err->code;
     if (run->state == GV_RUN_FINISHED) {
         /* what is still to be said of the epochs comes first: it tells how many there are */
@@ -153,7 +153,7 @@ static int follow(gv_track *t, gv_err *err)
             wait = wait > 0 ? wait < 30 ? 2 * wait : 60 : 1;
             for (double until = now() + wait; now() < until && !gv_stop_requested() && !ended;) {
                 nap(0.3);
-                if (gv_run_facts_state((gv_run_facts *)gv_track_run(t), err) < 0)
+                if (gv_track_look(t, err) < 0)
                     gv_err_clear(err);
                 ended = gv_track_run(t)->state != GV_RUN_GOING;
             }

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STARTS = 20, PAUSE_NS = 10000000, OUTPUT_MAX = 4096, NICENESS = 10 };
+enum { STARTS = 20, PAUSE_NS = 10000000, OUTPUT_MAX = 1 << 20, WARNINGS_MAX = 3, NICENESS = 10 };
 
 static double now(void)
 {
@@ -102,9 +102,14 @@ static void report(const gv_trackers *t, int i, bool quiet)
     gv_buf b = { 0 };
     output_name(t, i, path);
     const char *name = t->v[i].name, *text = gv_file_read(path, OUTPUT_MAX, &b, &(gv_err){ 0 }) == GV_OK && b.data ? b.data : "";
-    if (t->v[i].status == 0 && !quiet) {
-        const char *place = strstr(text, ": ");
-        if (place) /* "4 epochs delivered, 4 of them now: PLACE", then what to do with it */
+    if (t->v[i].status == 0) {
+        const char *done = strstr(text, " epochs delivered, "), *place = done ? strstr(done, ": ") : NULL;
+        const char *s = text;
+        for (int n = 0; n < WARNINGS_MAX && (s = strstr(s, "glovita-log: warning: ")) && (!done || s < done); n++) {
+            s += 22;
+            gv_log(GV_WARNING, "%s: %.*s", name, (int)strcspn(s, "\n"), s);
+        }
+        if (place && !quiet) /* "4 epochs delivered, 4 of them now: PLACE", then what to do with it */
             fprintf(stderr, "%-12s %s", name, place + 2);
     } else if (t->v[i].status) {
         const char *why = NULL;

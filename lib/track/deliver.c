@@ -98,6 +98,11 @@ bool gv_track_off(const gv_track *t)
     return t->d.off;
 }
 
+int gv_track_look(gv_track *t, gv_err *err)
+{
+    return gv_run_facts_state(&t->run, err);
+}
+
 int64_t gv_track_lines(const gv_track *t)
 {
     return t->done.lines;
@@ -254,45 +259,63 @@ static int settle(gv_track *t, gv_track_done *now, json_t *files, gv_err *err)
     return r;
 }
 
-/* A run that had ended goes on, or ended otherwise: its end is taken off the file. The record says so first: what is behind it is cut at every opening. */
+/* The end is taken off the file: a run that had ended goes on, ended otherwise, or has more to tell. The record says so first: what is
+ * behind it is cut at every opening. */
 static int take_back_end(gv_track *t, gv_err *err)
 {
-    if (t->fd < 0 || t->done.ended == GV_RUN_GOING || t->run.state == t->done.ended || t->done.end_at == t->done.bytes)
+    if (t->fd < 0 || t->done.ended == GV_RUN_GOING || t->done.end_at == t->done.bytes)
         return GV_OK;
     t->done.bytes = t->done.end_at;
     int r = gv_track_record_write(t, err);
     return r == GV_OK && ftruncate(t->fd, t->done.bytes) < 0 ? gv_fail_sys(err, "cannot cut '%s'", t->d.path) : r;
 }
 
-int gv_track_deliver(gv_track *t, gv_err *err)
+/* What a round was told is told again by the next. */
+static int undo(gv_track *t, gv_err *err)
 {
-    char path[4200];
-    struct stat st;
-    if (t->d.off)
-        return gv_run_facts_state(&t->run, err);
-    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", t->run.dir);
-    if (stat(path, &st) == 0 && st.st_size < t->done.offset)
-        t->verified = false;
+    t->events_at = t->done.said;
+    json_object_clear(t->seen);
+    return gv_track_forget(t, err);
+}
+
+/* *behind: what is new would stand behind the end; nothing was written. */
+static int a_round(gv_track *t, bool *behind, gv_err *err)
+{
     json_t *files = json_copy(t->files);
-    int r = files ? gv_run_facts_state(&t->run, err) : gv_fail(err, GV_ESYS, "out of memory");
-    r = r == GV_OK ? take_back_end(t, err) : r;
     gv_track_done now = t->done;
     t->d.out.len = 0;
     t->d.round++;
     t->d.at = t->done.bytes;
-    int n = r < 0 ? r : hand_over(t, &now, files, err);
-    if (n > 0) {
-        r = settle(t, &now, files, err);
+    int n = files ? hand_over(t, &now, files, err) : gv_fail(err, GV_ESYS, "out of memory");
+    *behind = n > 0 && t->d.out.len && t->done.ended != GV_RUN_GOING && now.ended == t->done.ended && t->done.end_at < t->done.bytes;
+    if (n > 0 && !*behind) {
+        int r = settle(t, &now, files, err);
         n = r < 0 ? r : n;
     }
     t->d.repeats = n < 0;
-    if (n < 0) {
-        t->events_at = t->done.said; /* said again */
-        json_object_clear(t->seen);
-        if (gv_track_forget(t, &(gv_err){ 0 }) < 0)
-            n = gv_fail_in(err, "nothing can be undone");
-    }
+    if ((n < 0 || *behind) && undo(t, &(gv_err){ 0 }) < 0)
+        n = gv_fail(err, GV_ESYS, "out of memory");
     json_decref(files);
+    return n;
+}
+
+int gv_track_deliver(gv_track *t, gv_err *err)
+{
+    char path[4200];
+    struct stat st;
+    bool behind = false;
+    if (t->d.off)
+        return 0;
+    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", t->run.dir);
+    if (stat(path, &st) == 0 && st.st_size < t->done.offset)
+        t->verified = false;
+    int n = t->run.state == t->done.ended ? GV_OK : take_back_end(t, err);
+    n = n < 0 ? n : a_round(t, &behind, err);
+    if (n > 0 && behind) {
+        n = take_back_end(t, err);
+        t->done.ended = GV_RUN_GOING;
+        n = n < 0 ? n : a_round(t, &behind, err);
+    }
     return n;
 }
 
@@ -308,7 +331,7 @@ int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err)
     int r = none ? t->d.sink->usage(&t->d, u, err) : gv_fail(err, GV_ESYS, "out of memory");
     r = r == GV_OK ? settle(t, &now, none, err) : r;
     if (r < 0 && gv_track_forget(t, &(gv_err){ 0 }) < 0)
-        r = gv_fail_in(err, "nothing can be undone");
+        r = gv_fail(err, GV_ESYS, "out of memory");
     json_decref(none);
     return r;
 }

@@ -5,6 +5,7 @@
  *
  *   gv_track *t;
  *   gv_track_open(&t, "experiments/cifar10/a/0", gv_sink_find("csv", &err), NULL, &err);
+ *   gv_track_look(t, &err);                // how the run stands
  *   int n = gv_track_deliver(t, &err);     // things delivered now, 0: nothing new, < 0
  *   gv_track_close(t);
  */
@@ -108,6 +109,8 @@ int gv_trackers_of_run(const char *run, const char **v, int max, gv_err *err);
 typedef struct gv_track gv_track;
 /* to: see gv_delivery; borrowed until the close. GV_EBUSY while another process delivers there. */
 int gv_track_open(gv_track **t, const char *run, const gv_sink *sink, const char *to, bool live, int (*stopped)(void), gv_err *err) GV_MUST_USE;
+/* How the run stands now: asked before a round, which goes by the answer. */
+int gv_track_look(gv_track *t, gv_err *err) GV_MUST_USE;
 /* One round: everything that is new and whole. */
 int gv_track_deliver(gv_track *t, gv_err *err) GV_MUST_USE;
 int gv_track_usage(gv_track *t, const gv_usage *u, gv_err *err) GV_MUST_USE;
