@@ -135,8 +135,8 @@ static int hparam(void *self, const char *name, const json_t *v, gv_err *err)
 {
     gv_pb *m = self;
     gv_buf s = { 0 };
-    if (json_is_null(v) || (json_is_object(v) && !json_object_size(v)))
-        return GV_OK;
+    if (json_is_null(v) || (json_is_object(v) && !json_object_size(v)) || !strncmp(name, "logger.", 7) || !strcmp(name, "exp_dir"))
+        return GV_OK; /* names and places are none */
     if (!json_is_string(v) && !json_is_boolean(v) && !json_is_number(v) && gv_json_text(v, &s, err) < 0)
         return err->code;
     const char *words = json_is_string(v) ? json_string_value(v) : s.data;

@@ -2,7 +2,7 @@
  * Its numbers of fields are those of wandb/proto/wandb_internal.proto; what is written is what W&B's own client writes offline
  * (0.31), but for kinds of records that older readers do not know.
  *
- * memory: id, name (of the directory), place (its folder; null: in the run), records, time (of the last row), summary, console, best. */
+ * memory: id, name (of the directory), place (its folder; null: in the run), records, step and time (of the last row), summary, console, best. */
 #include "track/wandb.h"
 #include "common/log.h"
 #include "metric/metric.h"
@@ -144,7 +144,7 @@ static int begin(gv_delivery *d, bool again, gv_err *err)
     (void)again; /* the file says whether there was a beginning: it may have been cut */
     if (d->at + (int64_t)d->out.len)
         return GV_OK;
-    static const char *const fresh[] = { "records", "time", "summary", "console", "best", NULL };
+    static const char *const fresh[] = { "records", "step", "time", "summary", "console", "best", NULL };
     for (int i = 0; fresh[i]; i++)
         json_object_del(d->memory, fresh[i]);
     json_t *config = gv_run_configuration(d->run);
@@ -222,13 +222,23 @@ static json_t *summarise(json_t *summary, const char *key, int goal, const json_
     return json_pack("{s:O, s:O}", name, better ? v : was, "last", v);
 }
 
-/* A row of the history; what it holds becomes the summary, but for counters of a row that comes late. */
-static int row(gv_delivery *d, const json_t *values, int64_t step, double time, bool counts, gv_err *err)
+/* W&B's own program uploads rows whose steps rise, and counts anew where they do not: the epoch, or the next after the last row's. */
+static int64_t next_step(gv_delivery *d, int64_t epoch)
+{
+    const json_t *last = json_object_get(d->memory, "step");
+    int64_t step = json_is_integer(last) && json_integer_value(last) >= epoch ? json_integer_value(last) + 1 : epoch;
+    json_object_set_new(d->memory, "step", json_integer(step));
+    return step;
+}
+
+/* A row of the history, its `epoch` among the values; what it holds becomes the summary, but for counters of a row that comes late. */
+static int row(gv_delivery *d, const json_t *values, int64_t epoch, double time, bool counts, gv_err *err)
 {
     json_t *summary = json_object_get(d->memory, "summary"), *v;
     const char *key;
     gv_pb h, s;
     int r = GV_OK;
+    int64_t step = next_step(d, epoch);
     time = counts ? time_of(d, time) : time;
     json_object_foreach((json_t *)values, key, v)
         if (r == GV_OK && !json_object_get(summary, key))

@@ -75,8 +75,12 @@ end" ] && records $(place) | grep "^history.*epoch=0.*_timestamp=1755870001.5	_r
 '
 check 'pictures are a row of their epoch, with a file each' '
 	fresh finished && mkdir -p run/plots && p=$(find "$FIXTURES" -name "*.png" | head -n 1) && for k in confusion_matrix confusion_matrix_absolute; do cp "$p" run/plots/val_${k}_epoch_0002.png; done && echo none >run/plots/val_x_epoch_0001.png &&
-	glovita-log --deliver run >out 2>err && grep "val_x_epoch_0001.png. is no PNG" err && d=$(place) && records $d >r && grep "^history	epoch=2	val_ConfusionMatrix_normalized={\"_type\":\"image-file\",.*val_ConfusionMatrix_absolute=.*_step=2\|^history	epoch=2	val_ConfusionMatrix_absolute={\"_type\":\"image-file\",.*val_ConfusionMatrix_normalized=.*_step=2" r &&
+	glovita-log --deliver run >out 2>err && grep "val_x_epoch_0001.png. is no PNG" err && d=$(place) && records $d >r && grep "^history	epoch=2	val_ConfusionMatrix_normalized={\"_type\":\"image-file\",.*val_ConfusionMatrix_absolute=.*_step=4\|^history	epoch=2	val_ConfusionMatrix_absolute={\"_type\":\"image-file\",.*val_ConfusionMatrix_normalized=.*_step=4" r &&
 	sum=$(sha256sum <"$p" | cut -c1-20) && cmp "$p" $d/files/media/images/val_ConfusionMatrix_normalized_2_$sum.png && grep "^files	media/images/val_ConfusionMatrix_absolute_2_$sum.png" r
+'
+check 'a picture that comes behind the end stands before it' '
+	fresh finished && deliver && [ "$(records $(place) | tail -n 1)" = "exit	0" ] && mkdir -p run/plots && cp "$(find "$FIXTURES" -name "rgb.png" | head -n 1)" run/plots/val_confusion_matrix_epoch_0001.png && deliver && records $(place) >r &&
+	grep "^history	epoch=1	val_ConfusionMatrix_normalized" r && [ "$(grep -c "^exit\|^artifact" r)" = 2 ] && [ "$(tail -n 1 r)" = "exit	0" ] && [ "$(steps $(place))" = "0 1 2 3 " ] && deliver && grep "4 epochs delivered, 0 of them now" out && records $(place) | cmp - r
 '
 check 'names, groups, tags and notes come from the run, and from the variables of W&B' '
 	fresh finished ",\"project\":\"p\",\"tags\":[\"a\",\"b\"],\"name\":\"n\"" && WANDB_PROJECT=q WANDB_ENTITY=e WANDB_TAGS=c WANDB_NOTES="to note" WANDB_JOB_TYPE=j WANDB_RUN_ID=mine deliver && records $(place) | grep "^run	1=mine	2=e	3=p	6=g	7=j	8=n	9=to note	10=a	10=b	13=here" && [ -s run/wandb/latest-run/run-mine.wandb ] &&
