@@ -1,7 +1,7 @@
 # What the scripts of this folder share, sourced behind tests/cli/lib.sh:
 #
 #   . "${0%/*}/../cli/lib.sh"
-#   . "${0%/*}/lib.sh"
+#   . "$ROOT/tests/peers/lib.sh"
 #   peer mlflow                       # skips all where the interpreter has no such package; sets PY
 #
 # picture URL FILE [MILLISECONDS]: a headless browser's picture of a page after that much of its time (8000), in $PEERS_OUT/FILE. False without a browser.
