@@ -2,11 +2,13 @@
 #include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
 #include "nn/onednn/conv_patches.h"
+#include "nn/onednn/conv_winograd.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
+#include "nn/onednn/wgrad_winograd.h"
 #include "nn/ops/attr.h"
 
 enum { FEW = 16 }; /* input channels, from which on our own kernel is the faster one where there is no AMX (tests/bench/LOG.md) */
@@ -100,7 +102,7 @@ static int widened(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_wgrad_candidates[] = {
-    { .make = depthwise_nd }, { .make = tiles }, { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
+    { .make = depthwise_nd }, { .make = tiles }, { .make = dn_winograd_wgrad, .taken = dn_winograd_pays }, { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
 };
 
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)

@@ -17,11 +17,10 @@
 #include "nn/ops/attr.h"
 
 #if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 10)
-#include <immintrin.h>
+#include "nn/onednn/winograd.h"
 
-enum { E = 16, TILES = 48, ROWS = 6, CHUNK = 64, LANES = 16 };
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
-#define ALWAYS static inline __attribute__((always_inline)) BF16
+/* From element to element of m. Like that of v it is no multiple of 4096 bytes, or all elements of a tile would fall in one set of the cache. */
+enum { TILES_LEAST = 256, TILES = 48, ROWS = 6, CHUNK = 64, M_E = TILES * CHUNK + 16 };
 
 struct job {
     const uint16_t *x;
@@ -32,7 +31,7 @@ struct job {
     bool w_is_bf16, relu, turned;
     int64_t N, H, W, C, OH, OW, O;  /* of x as it is read, of y as it is written */
     int64_t pad[2], down, across;   /* padding above and to the left; tiles of an image */
-    int64_t tiles, blocks, parts;
+    int64_t tiles, blocks, parts, v_e; /* from element to element of v */
     int64_t w_o, w_c;               /* from output channel to output channel of w, and from input channel to input channel; in taps of nine */
     uint16_t *u;                    /* [O/CHUNK][E][C/2][CHUNK][2]; the last chunk has fewer channels */
     char *part;
@@ -46,12 +45,12 @@ static size_t u_bytes(const struct job *j)
 
 static size_t v_bytes(const struct job *j)
 {
-    return dn_round((size_t)(E * TILES * j->C) * 2);
+    return dn_round((size_t)(E * j->v_e) * 2);
 }
 
 static size_t m_bytes(void)
 {
-    return dn_round((size_t)E * TILES * CHUNK * sizeof(float));
+    return dn_round((size_t)E * M_E * sizeof(float));
 }
 
 /* ---- weights ---- */
@@ -109,54 +108,21 @@ BF16 static void winograd_weights(void *p, int64_t begin, int64_t end)
 
 /* ---- input tiles ---- */
 
-/* One axis of B' d: [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */
-#define TURN_INPUT(t0, t1, t2, t3, a, b, c, d) \
-    (t0 = _mm512_sub_ps(a, c), t1 = _mm512_add_ps(b, c), t2 = _mm512_sub_ps(c, b), t3 = _mm512_sub_ps(b, d))
-
-ALWAYS __m512 widen(const uint16_t *p)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16));
-}
-
 /* Tiles [first, first + n): v[e][tile][C] */
 BF16 static void turn_input(const struct job *j, int64_t first, int64_t n, uint16_t *v)
 {
-    int64_t image = first / (j->down * j->across), row = first / j->across % j->down, col = first % j->across, step = TILES * j->C;
-    for (int64_t t = 0; t < n; t++) {
-        const uint16_t *at[E];
-        int64_t y0 = 2 * row - j->pad[0], x0 = 2 * col - j->pad[1];
-        unsigned inside = 0;
-        for (int e = 0; e < E; e++) {
-            int64_t y = y0 + e / 4, x = x0 + e % 4;
-            bool there = y >= 0 && y < j->H && x >= 0 && x < j->W;
-            at[e] = there ? j->x + ((image * j->H + y) * j->W + x) * j->C : NULL;
-            inside |= (unsigned)there << e;
-        }
+    struct tile at = tile_at(first, j->down, j->across);
+    for (int64_t t = 0; t < n; t++, tile_next(&at, j->down, j->across)) {
+        const uint16_t *pixel[E];
+        bool whole = tile_pixels(pixel, j->x, &at, j->pad, j->H, j->W, j->C);
         for (int64_t c = 0; c < j->C; c += LANES) {
-            __m512 d[E], s[E];
+            __m512 d[E];
             uint16_t *to = v + t * j->C + c;
-            if (inside == 0xffff)
-#pragma GCC unroll 16
-                for (int e = 0; e < E; e++)
-                    d[e] = widen(at[e] + c);
-            else
-#pragma GCC unroll 16
-                for (int e = 0; e < E; e++)
-                    d[e] = at[e] ? widen(at[e] + c) : _mm512_setzero_ps();
-#pragma GCC unroll 4
-            for (int k = 0; k < 4; k++)
-                TURN_INPUT(s[k], s[4 + k], s[8 + k], s[12 + k], d[k], d[4 + k], d[8 + k], d[12 + k]);
-#pragma GCC unroll 4
-            for (int r = 0; r < 4; r++)
-                TURN_INPUT(d[4 * r], d[4 * r + 1], d[4 * r + 2], d[4 * r + 3], s[4 * r], s[4 * r + 1], s[4 * r + 2], s[4 * r + 3]);
+            turn_pixels(d, pixel, whole, c);
 #pragma GCC unroll 16
             for (int e = 0; e < E; e++)
-                _mm256_storeu_si256((void *)(to + e * step), (__m256i)_mm512_cvtneps_pbh(d[e]));
+                _mm256_storeu_si256((void *)(to + e * j->v_e), (__m256i)_mm512_cvtneps_pbh(d[e]));
         }
-        if (++col == j->across)
-            col = 0, row++;
-        if (row == j->down)
-            row = 0, image++;
     }
 }
 
@@ -198,8 +164,8 @@ BF16 static void products(const struct job *j, const uint16_t *v, const uint16_t
 {
     for (int e = 0; e < E; e++)
         for (int64_t t = 0; t < n; t += ROWS) {
-            const uint16_t *a = v + (e * TILES + t) * j->C, *b = u + e * j->C * wide;
-            float *to = m + (e * TILES + t) * CHUNK;
+            const uint16_t *a = v + e * j->v_e + t * j->C, *b = u + e * j->C * wide;
+            float *to = m + e * M_E + t * CHUNK;
             switch (wide / LANES) {
             case 1: multiply(a, b, to, j->C, 1); break;
             case 2: multiply(a, b, to, j->C, 2); break;
@@ -227,29 +193,24 @@ ALWAYS void put(const struct job *j, __m512 v, int64_t image, int64_t y, int64_t
 /* Tiles [first, first + n), output channels [o, o + wide). A' = [1 1 1 0; 0 1 -1 -1] */
 BF16 static void turn_output(const struct job *j, const float *m, int64_t first, int64_t n, int64_t o, int64_t wide)
 {
-    int64_t image = first / (j->down * j->across), row = first / j->across % j->down, col = first % j->across;
-    for (int64_t t = 0; t < n; t++) {
+    struct tile at = tile_at(first, j->down, j->across);
+    for (int64_t t = 0; t < n; t++, tile_next(&at, j->down, j->across))
         for (int64_t k = 0; k < wide; k += LANES) {
             __m512 s[2][4], bias = j->bias32 ? _mm512_loadu_ps(j->bias32 + o + k) : j->bias16 ? widen(j->bias16 + o + k) : _mm512_setzero_ps();
 #pragma GCC unroll 4
             for (int c = 0; c < 4; c++) {
                 const float *p = m + t * CHUNK + k;
-                __m512 a = _mm512_loadu_ps(p + c * TILES * CHUNK), b = _mm512_loadu_ps(p + (4 + c) * TILES * CHUNK);
-                __m512 d = _mm512_loadu_ps(p + (8 + c) * TILES * CHUNK), e = _mm512_loadu_ps(p + (12 + c) * TILES * CHUNK);
+                __m512 a = _mm512_loadu_ps(p + c * M_E), b = _mm512_loadu_ps(p + (4 + c) * M_E);
+                __m512 d = _mm512_loadu_ps(p + (8 + c) * M_E), e = _mm512_loadu_ps(p + (12 + c) * M_E);
                 s[0][c] = _mm512_add_ps(_mm512_add_ps(a, b), d);
                 s[1][c] = _mm512_sub_ps(_mm512_sub_ps(b, d), e);
             }
 #pragma GCC unroll 2
             for (int r = 0; r < 2; r++) {
-                put(j, _mm512_add_ps(_mm512_add_ps(s[r][0], s[r][1]), s[r][2]), image, 2 * row + r, 2 * col, o + k, bias);
-                put(j, _mm512_sub_ps(_mm512_sub_ps(s[r][1], s[r][2]), s[r][3]), image, 2 * row + r, 2 * col + 1, o + k, bias);
+                put(j, _mm512_add_ps(_mm512_add_ps(s[r][0], s[r][1]), s[r][2]), at.image, 2 * at.row + r, 2 * at.col, o + k, bias);
+                put(j, _mm512_sub_ps(_mm512_sub_ps(s[r][1], s[r][2]), s[r][3]), at.image, 2 * at.row + r, 2 * at.col + 1, o + k, bias);
             }
         }
-        if (++col == j->across)
-            col = 0, row++;
-        if (row == j->down)
-            row = 0, image++;
-    }
 }
 
 /* ---- the whole ---- */
@@ -264,7 +225,7 @@ static void share(void *p, int64_t begin, int64_t end)
             int64_t first = b * TILES, n = dn_min(TILES, j->tiles - first), whole = dn_up(n, ROWS);
             turn_input(j, first, n, v);
             for (int e = 0; e < E; e++) /* tiles that are not there count as zeros */
-                memset(v + (e * TILES + n) * j->C, 0, (size_t)((whole - n) * j->C) * 2);
+                memset(v + e * j->v_e + n * j->C, 0, (size_t)((whole - n) * j->C) * 2);
             for (int64_t o = 0; o < j->O; o += CHUNK) {
                 int64_t wide = dn_min(CHUNK, j->O - o);
                 products(j, v, j->u + (size_t)(E * j->C * o), m, whole, wide);
@@ -293,6 +254,7 @@ static struct job describe(const gv_onednn *ctx, const gv_call *c, bool dgrad)
     j.across = dn_ceil_div(j.OW, 2);
     j.tiles = j.N * j.down * j.across;
     j.blocks = dn_ceil_div(j.tiles, TILES);
+    j.v_e = TILES * j.C + 32;
     j.parts = dn_max(1, dn_min(ctx->threads, j.blocks));
     j.part_bytes = v_bytes(&j) + m_bytes();
     return j;
@@ -352,10 +314,14 @@ static int make(gv_onednn *ctx, const gv_call *c, bool dgrad, gv_kernel *k)
     return r;
 }
 
+/* Where tiles hang over the edges, or weights are turned for few of them, the definition is the faster one. */
 bool dn_winograd_pays(const gv_call *c)
 {
-    (void)c;
-    return dn_best_set(GV_BF16) == DN_SET_AVX512_BF16;
+    const gv_desc *y = c->node->op == GV_OP_conv_wgrad ? &c->in[1] : &c->out[0];
+    if (y->ndim != 4 || dn_best_set(GV_BF16) != DN_SET_AVX512_BF16)
+        return false;
+    int64_t pixels = y->shape[0] * y->shape[1] * y->shape[2], tiles = y->shape[0] * dn_ceil_div(y->shape[1], 2) * dn_ceil_div(y->shape[2], 2);
+    return tiles >= TILES_LEAST && 16 * tiles * 4 <= 9 * pixels * 3;
 }
 #else
 static int make(gv_onednn *ctx GV_UNUSED, const gv_call *c GV_UNUSED, bool dgrad GV_UNUSED, gv_kernel *k GV_UNUSED) { return GV_UNSUPPORTED; }

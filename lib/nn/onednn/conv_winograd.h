@@ -8,7 +8,7 @@
 
 int dn_winograd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err);
 int dn_winograd_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err);
-/* Is it the faster one? */
+/* Is it, or dn_winograd_wgrad, the faster one, as far as is known (tests/bench/LOG.md)? */
 bool dn_winograd_pays(const gv_call *c);
 
 #endif
