@@ -79,10 +79,11 @@ help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
 	@echo 'make check     all tests; make check-unit check-nn check-cli check-pipe check-pages run parts of them, check-recipes interrupts make'
 	@echo 'make check-peers   what others read of us, with their own programs (tests/peers); PEERS="mlflow" runs parts'
+	@echo 'make check-slurm-requeue   a job through its time limit on a SLURM of this machine, ten minutes at most'
 	@echo 'make bench     speed of single paths, JSON lines; PART="step input" runs parts (start stream input patch step conv3d ops)'
 	@echo 'make lint      lists complete, arrows between folders, long files and functions'
 	@echo 'make man       check the pages'
-	@echo 'make install   programs, pages, completions, recipes below $$(DESTDIR)$$(PREFIX); make uninstall removes them'
+	@echo 'make install   programs, pages, completions, recipes, SLURM scripts below $$(DESTDIR)$$(PREFIX); make uninstall removes them'
 	@echo 'make clean     remove build/ and bin/'
 	@echo 'Options: PROVE_JOBS=N runs N tests at a time (2); SAN=address,undefined builds with sanitizers; DNNL_ROOT=DIR takes oneDNN from there; BLOSC2_ROOT=DIR c-blosc2; V=1 shows commands'
 
@@ -176,6 +177,9 @@ check-pages: all
 # Longer: experiments by make, interrupted twenty times over.
 check-recipes: all
 	@tests/pipe/interrupted-make.sh 20
+# The time limit of a job, with SLURM's own two minutes between two starts; five to ten minutes.
+check-slurm-requeue: all
+	@sh tests/pipe/slurm-requeue.sh
 lint: all
 	@tests/prove lint $(sort $(wildcard tests/lint/*.sh))
 man:
@@ -217,6 +221,6 @@ clean:
 	rm -rf build bin
 
 force:
-.PHONY: help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install uninstall clean force
+.PHONY: check-slurm-requeue help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install uninstall clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)

@@ -9,6 +9,7 @@
 # A line "# with Fashion-MNIST" above a command says that it, and all behind it in that text, want the 70,000 images
 # in $FASHION_MNIST or /usr/share/datasets/fashion-mnist; they are skipped aloud where those are not. "# with msgpack for Python" says that
 # it, and all behind it in that block, want the packages msgpack and msgpack_numpy; python3 is then an interpreter that has them.
+# "# with SLURM" says so of a cluster; tests/pipe/t97-slurm.sh has one, and runs them.
 
 . "${0%/*}/../cli/lib.sh"
 
@@ -18,13 +19,14 @@ examples() {
     awk -v page="$(case $1 in *.md) echo 0 ;; *) echo 1 ;; esac)" '
         function close_one() { if (n) { close(cmd); close(out) } }
         page && /^\.Sh / { inside = ($0 == ".Sh EXAMPLES") }
-        page && inside && /^\.Bd -literal/ { block = 1; msgpack = 0; next }
+        page && inside && /^\.Bd -literal/ { block = 1; msgpack = slurm = 0; next }
         page && /^\.Ed/ { block = 0; more = 0; next }
-        !page && /^```/ { block = !block; more = msgpack = 0; next }
+        !page && /^```/ { block = !block; more = msgpack = slurm = 0; next }
         !block { next }
         page { gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-"); gsub(/\\\(aq/, "\047") }
         !more && doc == "" && /^# with Fashion-MNIST/ { needs = 1; next }
         !more && doc == "" && /^# with msgpack for Python/ { msgpack = 1; next }
+        !more && doc == "" && /^# with SLURM/ { slurm = 1; next }
         !more && doc == "" && /^\$ / {
             close_one()
             n++
@@ -32,6 +34,7 @@ examples() {
             printf "" >out
             if (needs) print "fashion" >(sprintf("ex/%02d.needs", n))
             if (msgpack) print "msgpack" >(sprintf("ex/%02d.needs", n))
+            if (slurm) print "slurm" >(sprintf("ex/%02d.needs", n))
             $0 = substr($0, 3)
             more = 1
         }
@@ -75,6 +78,10 @@ run_examples() {
         title="${1##*/}: $(head -n 1 "$c" | cut -c 1-100)"
         if grep -qs fashion "$b.needs" && ! [ -d "${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then
             skip "$title" "no Fashion-MNIST in '${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}'"
+            continue
+        fi
+        if grep -qs slurm "$b.needs" && [ -z "${SLURM_CONF-}" ]; then
+            skip "$title" 'it wants a cluster; tests/pipe/t97-slurm.sh runs it on one of its own'
             continue
         fi
         if grep -qs msgpack "$b.needs"; then
