@@ -33,40 +33,88 @@ SPLITS     ?= train val
 COMPARE    ?= $(gv.names)
 THREADS    ?=
 
-# ---- What the words say: $(call gv.option,OPTION,WORDS) is what stands behind it, the last one counting.
-gv.option  = $(patsubst $1=%,%,$(lastword $(filter $1=%,$(subst $1 ,$1=,$(strip $2)))))
-gv.names  := $(sort $(foreach v,$(filter %_train,$(.VARIABLES)),$(if $(filter file command override,$(firstword $(origin $v))),$(v:_train=))))
-gv.set     = $(or $($1_set),$(call gv.option,--data.dataset,$($1_train)),$(patsubst data:%_config,%,$(filter data:%_config,$(subst -,_,$($1_train)))),\
-             $(error $1_train names no data set: give it '--data.dataset NAME', or, where a file of --config names it, say '$1_set = NAME'))
-gv.folder  = $(EXP)/$(call gv.set,$1)/$1
-gv.fold    = $(call gv.option,--data.fold,$($1_train))
-gv.number  = $(call gv.option,--training.cv_folds,$($1_train))
-gv.whole   = $(if $(gv.fold),,$(gv.number))
-gv.run     = $(gv.folder)/$(or $(gv.fold),0)
-gv.folds   = $(addprefix $(gv.folder)$(if $(gv.whole),,-folds)/,$(shell seq 0 $$(($(or $(gv.number),$(FOLDS)) - 1))))
-gv.runs    = $(if $(gv.whole),$(gv.folds),$(gv.run))
-gv.probe   = $(EXP)/precomputed_features/$1-probe
-gv.ending  = $(or $(filter pt,$(call gv.option,--training.checkpoint_format,$(TRAIN) $($1_train))),safetensors)
-gv.refused = $(foreach o,--exp_dir --logger.group --resume,$(if $(filter $o $o=%,$(TRAIN) $($1_train)),$(error $1_train has '$o', which make gives: runs go to $(EXP)/DATASET/$1)))
-$(foreach n,$(gv.names),$(call gv.refused,$n))
+# ---- What there is of an experiment: its folder (NAME.in) and runs (NAME.runs; NAME.run is the first), those of its folds and of its probe.
+# $(call gv.option,OPTION,WORDS) is what stands behind the option in the words, the last one counting.
+gv.option = $(patsubst $1=%,%,$(lastword $(filter $1=%,$(subst $1 ,$1=,$(strip $2)))))
+gv.fold   = $(call gv.option,--data.fold,$($1_train))
+gv.number = $(call gv.option,--training.cv_folds,$($1_train))
+gv.set    = $(or $($1_set),$(call gv.option,--data.dataset,$($1_train)),$(patsubst data:%_config,%,$(filter data:%_config,$(subst -,_,$($1_train)))),\
+            $(error $1_train names no data set: give it '--data.dataset NAME', or, where a file of --config names it, say '$1_set = NAME'))
+
+define gv.places
+$1.in         := $(EXP)/$(gv.set)/$1
+$1.run        := $$($1.in)/$(or $(gv.fold),0)
+$1.folds.in   := $$($1.in)$(if $(gv.number),,-folds)
+$1.folds.runs := $$(addprefix $$($1.folds.in)/,$(shell seq 0 $$(($(or $(gv.number),$(FOLDS)) - 1))))
+$1.runs       := $(if $(gv.number),$(if $(gv.fold),$$($1.run),$$($1.folds.runs)),$$($1.run))
+$1.probe.in   := $(EXP)/precomputed_features/$1-probe
+$1.probe.runs := $$($1.probe.in)/0
+endef
+gv.names := $(sort $(foreach v,$(filter %_train,$(.VARIABLES)),$(if $(filter file command override,$(firstword $(origin $v))),$(v:_train=))))
+$(foreach n,$(gv.names),$(eval $(call gv.places,$n)))
+
+gv.given  = $(firstword $(filter --exp_dir --exp_dir=% --logger.group --logger.group=% --resume --resume=%,$(TRAIN) $($1_train)))
+$(foreach n,$(gv.names),$(if $(call gv.given,$n),$(error $n_train has '$(call gv.given,$n)', which make gives: its place is $($n.in))))
 $(foreach n,$(filter help list compare,$(gv.names)),$(error an experiment cannot be called '$n': make has another '$n'))
 $(if $(word 2,$(EXP)),$(error EXP is '$(EXP)': make knows no names with blanks))
 
-# ---- How to read it. By make itself: a line may hold any quote.
-gv.state = $(if $(wildcard $(gv.run)/metrics.csv.made),trained,$(if $(wildcard $(gv.run)/config.json),begun,new))
+# ---- `make`, `make help`. By make itself: a line may hold any quote.
+gv.state = $(if $(wildcard $($1.run)/metrics.csv.made),trained,$(if $(wildcard $($1.run)/config.json),begun,new))
 .PHONY: help list compare gv.now
 help list:
 	@:$(if $(gv.names),,$(info No experiment is here: it is a variable NAME_train, words of glovita_train, above the line with the include.))\
 	$(foreach n,$(gv.names),$(info $(strip $n ($(call gv.state,$n)) $($n_about))))\
 	$(foreach n,$(firstword $(gv.names)),$(info )\
 	$(info make $n            trains it, or goes on where it was stopped)\
-	$(info make -j2 $n.folds  trains its $(words $(call gv.folds,$n)) folds, two at a time)\
+	$(info make -j2 $n.folds  trains its $(words $($n.folds.runs)) folds, two at a time)\
 	$(info make $n.score      scores it on the $(SPLIT) split; $n.folds.score the mean of the folds, $n.probe.score the probe)\
 	$(info make $n.features   writes the features of $(SPLITS); $n.probe trains a linear head on them, $n.umap draws them)\
 	$(info make $n.clean      removes all that)\
 	$(info make compare          a table and the curves of $(COMPARE)))
 
-# ---- The recipes. By which words (gv.words) is said further down. $$(gv.again) has a result made where it is missing, or was made by others.
+# ---- What is made of what, and by which words.
+define gv.rules
+.PHONY: $1 $1.folds $1.score $1.folds.score $1.features $1.umap $1.probe $1.probe.score $1.clean
+$1:             $($1.runs:=/metrics.csv.made)
+$1.folds:       $($1.folds.runs:=/metrics.csv.made)
+$1.score:       $($1.in)/metrics_$(SPLIT).json.made
+$1.folds.score: $($1.folds.in)/metrics_$(SPLIT).json.made
+$1.features:    $(SPLITS:%=$($1.in)/features/%.h5.made)
+$1.umap:        $($1.in)/features/umap.png.made
+$1.probe:       $($1.probe.runs:=/metrics.csv.made)
+$1.probe.score: $($1.probe.in)/metrics_$(SPLIT).json.made
+$1.clean: ;     rm -rf $(sort $($1.in) $($1.folds.in) $($1.probe.in))
+
+$(addsuffix /metrics.csv.made,$(sort $($1.run) $($1.folds.runs))): | $($1_data)
+$($1.in)/metrics_$(SPLIT).json.made:       $($1.runs:=/metrics.csv.made)
+$($1.folds.in)/metrics_$(SPLIT).json.made: $($1.folds.runs:=/metrics.csv.made)
+$(SPLITS:%=$($1.in)/features/%.h5.made):   $($1.run)/metrics.csv.made
+$($1.in)/features/umap.png.made:           $($1.in)/features/$(lastword $(SPLITS)).h5.made
+$($1.probe.runs)/metrics.csv.made:         $(SPLITS:%=$($1.in)/features/%.h5.made)
+$($1.probe.in)/metrics_$(SPLIT).json.made: $($1.probe.runs:=/metrics.csv.made)
+
+$($1.run)/metrics.csv.made:                private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train)
+$($1.folds.runs:=/metrics.csv.made):       private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train) \
+                                           $(if $(gv.number),,--training.cv_folds $(FOLDS)) --data.fold $$(notdir $$(@D))
+$(foreach d,$(sort $($1.in) $($1.folds.in)),$d/metrics_$(SPLIT).json.made): \
+                                           private gv.words = --split $(SPLIT) --checkpoint $(CHECKPOINT) $(SCORE) $$($1_score)
+$(SPLITS:%=$($1.in)/features/%.h5.made):   private gv.words = --checkpoint_path $($1.run)/checkpoints/$(CHECKPOINT).$(gv.ending) \
+                                           --split $$(@F:.h5.made=) $(FEATURES) $$($1_features)
+$($1.in)/features/umap.png.made:           private gv.words = --h5_path $($1.in)/features/$(lastword $(SPLITS)).h5 $(UMAP) $$($1_umap)
+$($1.probe.runs:=/metrics.csv.made):       private gv.words = --training.seed $(SEED) --data.dataset precomputed_features \
+                                           $$$$($$(gv.target) $($1.run)/resolved_config.json) \
+                                           $(foreach s,$(SPLITS),--data.$s_features_file $($1.in)/features/$s.h5) $(PROBE) $$($1_probe)
+$($1.probe.in)/metrics_$(SPLIT).json.made: private gv.words = --split $(SPLIT) --checkpoint $(CHECKPOINT) $(SCORE)
+
+$(addsuffix /metrics.csv.made,$(sort $($1.run) $($1.folds.runs))): private gv.first = $$(gv.warn)
+$($1.probe.runs:=/metrics.csv.made):                               private gv.first = $$(gv.anew)
+endef
+gv.ending = $(or $(filter pt,$(call gv.option,--training.checkpoint_format,$(TRAIN) $($1_train))),safetensors)
+# What a run predicts, as words for its probe.
+gv.target = sed -n '/^  "data"/,/^  }/s/^    "\(task\|subtask\|num_classes\)": "\?\([^",]*\).*/--data.\1 \2/p'
+$(foreach n,$(gv.names),$(eval $(call gv.rules,$n)))
+
+# ---- How it is made. $$(gv.again) has a result made where it is missing, or was made by other words; $(gv.made) tells that it is whole.
 # Programs take the shell's place (exec), so that signals to make reach them.
 %/metrics.csv.made: $$(gv.again)
 	@$(gv.first)
@@ -86,63 +134,26 @@ help list:
 	exec glovita_plot_umap $(gv.words) --output_path $(@:.made=)
 	$(gv.made)
 
-gv.differ  = $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1))
-gv.again   = $(if $(wildcard $(@:.made=)),$(if $(call gv.differ,$(gv.words),$(file <$@)),gv.now),gv.now)
-gv.made    = @printf '%s\n' '$(subst ','\'',$(strip $(gv.words)))' >$@
+gv.differ = $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1))
+gv.again  = $(if $(wildcard $(@:.made=)),$(if $(call gv.differ,$(gv.words),$(file <$@)),gv.now),gv.now)
+gv.made   = @printf '%s\n' '$(subst ','\'',$(strip $(gv.words)))' >$@
 
-# What a training of other words, or a probe of other words or features, finds in its place.
-gv.warn    = $(if $(wildcard $@),echo "'$(@D)' was made by other words: for a run that differs take another name or remove this one" >&2,:)
-gv.anew    = if [ -e $@ ] || [ $(lastword $^) -nt $(@D)/config.json ]; then rm -rf $(@D).old; [ ! -e $(@D) ] || mv $(@D) $(@D).old; rm -rf $(@D).old; fi
+# What a training by other words finds in its place, and a probe by other words or on other features.
+gv.warn   = $(if $(wildcard $@),echo "'$(@D)' was made by other words: for a run that differs take another name or remove this one" >&2,:)
+gv.anew   = if [ -e $@ ] || [ $(firstword $(filter %.h5.made,$^)) -nt $(@D)/config.json ]; then \
+            rm -rf $(@D).old; [ ! -e $(@D) ] || mv $(@D) $(@D).old; rm -rf $(@D).old; fi
 
-# With make -jN a program gets its part of the cores. A run keeps the number of threads it began with: rounding may depend on it.
+# With make -jN a program gets its part of the cores, and lines that stand beside those of others. A run keeps the number of threads it began
+# with: rounding may depend on it.
 gv.jobs    = $(filter -j%,$(MAKEFLAGS))
 gv.threads = $(or $(THREADS),$(if $(gv.jobs),$(shell c=$$(nproc); t=$$((c / $(or $(gv.jobs:-j%=%),c))); echo $$((t ? t : 1)))))
-gv.share   = $(addprefix --threads ,$(gv.threads))
-gv.shares  = $(if $(wildcard $(@D)/config.json),,$(addprefix --training.threads ,$(gv.threads))) $(addprefix --dataloading.num_workers ,$(gv.threads))
-
-# ---- $(call gv.rules,NAME,FOLDER,RUN,FOLDS,PROBE,RUNS,FOLDER OF FOLDS): what is made of an experiment, of what, by which words.
-define gv.rules
-.PHONY: $1 $1.folds $1.score $1.folds.score $1.features $1.probe $1.probe.score $1.umap $1.clean
-$1:             $(6:=/metrics.csv.made)
-$1.folds:       $(4:=/metrics.csv.made)
-$1.score:       $2/metrics_$(SPLIT).json.made
-$1.folds.score: $7/metrics_$(SPLIT).json.made
-$1.features:    $(SPLITS:%=$2/features/%.h5.made)
-$1.probe:       $5/0/metrics.csv.made
-$1.probe.score: $5/metrics_$(SPLIT).json.made
-$1.umap:        $2/features/umap.png.made
-$1.clean: ;     rm -rf $2 $2-folds $5
-
-$(sort $3/metrics.csv.made $(4:=/metrics.csv.made)): | $($1_data)
-$2/metrics_$(SPLIT).json.made:       $(6:=/metrics.csv.made)
-$7/metrics_$(SPLIT).json.made:       $(4:=/metrics.csv.made)
-$(SPLITS:%=$2/features/%.h5.made):   $3/metrics.csv.made
-$5/0/metrics.csv.made:               $(SPLITS:%=$2/features/%.h5.made)
-$5/metrics_$(SPLIT).json.made:       $5/0/metrics.csv.made
-$2/features/umap.png.made:           $2/features/$(lastword $(SPLITS)).h5.made
-
-$(sort $3/metrics.csv.made $(4:=/metrics.csv.made)): private gv.first = $$(gv.warn)
-$5/0/metrics.csv.made:                       private gv.first = $$(gv.anew)
-
-$3/metrics.csv.made:               private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train)
-$(4:=/metrics.csv.made):           private gv.words = --training.seed $(SEED) $(TRAIN) $$($1_train) $(if $(call gv.number,$1),,--training.cv_folds $(words $4)) --data.fold $$(notdir $$(@D))
-$(sort $2/metrics_$(SPLIT).json.made $7/metrics_$(SPLIT).json.made): \
-                                   private gv.words = --split $(SPLIT) --checkpoint $(CHECKPOINT) $(SCORE) $$($1_score)
-$(SPLITS:%=$2/features/%.h5.made): private gv.words = --checkpoint_path $3/checkpoints/$(CHECKPOINT).$(call gv.ending,$1) --split $$(@F:.h5.made=) $(FEATURES) $$($1_features)
-$5/0/metrics.csv.made:             private gv.words = --training.seed $(SEED) --data.dataset precomputed_features $$$$($$(gv.target) $3/resolved_config.json) \
-                                   $(foreach s,$(SPLITS),--data.$s_features_file $2/features/$s.h5) $(PROBE) $$($1_probe)
-$5/metrics_$(SPLIT).json.made:     private gv.words = --split $(SPLIT) --checkpoint $(CHECKPOINT) $(SCORE)
-$2/features/umap.png.made:         private gv.words = --h5_path $2/features/$(lastword $(SPLITS)).h5 $(UMAP) $$($1_umap)
-endef
-# What a run predicts, as words for its probe.
-gv.target = sed -n '/^  "data"/,/^  }/s/^    "\(task\|subtask\|num_classes\)": "\?\([^",]*\).*/--data.\1 \2/p'
-# NAME.run is for words and data of other experiments, which begin with that run.
-$(foreach n,$(gv.names),$(eval $n.run := $(call gv.run,$n)))
-$(foreach n,$(gv.names),$(eval $(call gv.rules,$n,$(call gv.folder,$n),$($n.run),$(call gv.folds,$n),$(call gv.probe,$n),$(call gv.runs,$n),$(patsubst %/,%,$(dir $(firstword $(call gv.folds,$n)))))))
+gv.share   = $(addprefix --threads ,$(gv.threads)) $(if $(gv.jobs),--no_progress)
+gv.shares  = $(if $(wildcard $(@D)/config.json),,$(addprefix --training.threads ,$(gv.threads))) $(addprefix --dataloading.num_workers ,$(gv.threads)) \
+             $(if $(gv.jobs),--training.cluster_progress_bar)
 
 # ---- A table and the curves of several.
-gv.compared = $(foreach n,$(COMPARE),$(or $(if $(filter $n,$(gv.names)),$(call gv.runs,$n)),$(if $(filter $(n:.probe=),$(gv.names)),$(call gv.probe,$(n:.probe=))/0),\
-              $(error COMPARE names '$n': experiments are $(gv.names), and NAME.probe their probes)))
+gv.compared = $(foreach t,$(COMPARE),$(or $(if $(filter $t $(t:.probe=) $(t:.folds=),$(gv.names)),$($t.runs)),\
+              $(error COMPARE names '$t': there are $(gv.names), and of each .folds and .probe)))
 compare: $(EXP)/compare.png.made
 	@cat $(EXP)/compare.txt
 $(EXP)/compare.png.made: private gv.words = $(gv.compared)

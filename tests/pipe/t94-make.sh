@@ -19,8 +19,8 @@ check 'each validated on its own part' 'sed -n "s/.*\"fold\": //p" $run/small-fo
 check 'a score, features, a probe on them and its score' '
     make small.score small.probe.score >out 2>err && grep -c "\"Accuracy\"" out | grep -x 2 && [ -s $run/small/predictions_test.csv ] && [ -s $run/small/features/train.h5 ] && [ -s $run/small/features/val.h5 ] &&
     grep "\"num_classes\": 3" experiments/precomputed_features/small-probe/0/config.json'
-check 'a table and curves of both' 'make compare COMPARE="small small.probe" >out && grep "^run  *epochs  *loss  *Accuracy" out && grep "^generic_image_dataset/small/0  *2 " out && grep "^precomputed_features/small-probe/0  *20 " out && [ -s experiments/compare.png ]'
-check 'nothing is left to be done' 'make small.folds.score small.score small.probe.score compare COMPARE="small small.probe" >out && cat out && [ $(grep -c "Nothing to be done" out) = 3 ] && ! grep exec out'
+check 'a table and curves of both' 'make compare COMPARE="small small.folds small.probe" >out && grep "^run  *epochs  *loss  *Accuracy" out && [ $(grep -c "^generic_image_dataset/small\(-folds\)\?/[0-9]  *2 " out) = 4 ] && grep "^precomputed_features/small-probe/0  *20 " out && [ -s experiments/compare.png ]'
+check 'nothing is left to be done' 'make small.folds.score small.score small.probe.score compare COMPARE="small small.folds small.probe" >out && cat out && [ $(grep -c "Nothing to be done" out) = 3 ] && ! grep exec out'
 
 check 'words that change the run are refused by name, and it stays' '
     cp $run/small/0/metrics.csv before && exits 2 make small small_train="$(make -f - <<<"include Makefile
@@ -43,7 +43,10 @@ check 'no data set' 'says "a_train = --training.epochs 2" "a_train names no data
 check 'what make gives is not given twice' 'says "a_train = --data.dataset mnist --exp_dir x" "a_train has .--exp_dir., which make gives" a'
 check 'names that make has' 'says "list_train = --data.dataset mnist" "an experiment cannot be called .list." list'
 check 'a folder with a blank' 'says "EXP = my runs\na_train = --data.dataset mnist" "EXP is .my runs.: make knows no names with blanks" a'
-check 'a comparison of nothing' 'says "a_train = --data.dataset mnist\nCOMPARE = b" "COMPARE names .b.: experiments are a, and NAME.probe their probes" compare'
+check 'a comparison of nothing' 'says "a_train = --data.dataset mnist\nCOMPARE = b" "COMPARE names .b.: there are a, and of each .folds and .probe" compare'
+check 'words with folds are these folds' '
+    sed "s/^LOGGER/many_train = \$(small_train) --training.cv_folds 3\n&/" Makefile >many.mk && make -n -f many.mk many.score >out && cat out && [ $(grep -c "data.fold [0-2] .*--logger.group many " out) = 3 ] && [ $(grep -o -e "--training.cv_folds 3" out | wc -l) = 6 ] && [ ! -e $run/many ] &&
+    grep "glovita_infer .*--exp_dir $run/many$" out && make -n -f many.mk many.folds | grep -c "^exec" | grep -x 3'
 check 'no experiment at all' 'printf "include $share/recipes/glovita.mk\n" >none && make -f none | grep "No experiment is here"'
 check 'a data set by its subcommand, and by hand' '
     printf "a_train = data:fashion-mnist-config\nb_train = --config x.json\nb_set = cifar10\nc_train = --data.dataset=mnist --data.fold 2\ninclude $share/recipes/glovita.mk\n" >sets && make -n -f sets a b c >out && cat out &&
