@@ -131,7 +131,7 @@ $(foreach n,$(gv.names),$(eval $(call gv.rules,$n)))
 	$(gv.made)
 
 %/umap.png.made: $$(gv.again)
-	exec glovita_plot_umap $(gv.words) --output_path $(@:.made=)
+	exec glovita_plot_umap $(gv.share) $(gv.words) --output_path $(@:.made=)
 	$(gv.made)
 
 gv.differ = $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1))

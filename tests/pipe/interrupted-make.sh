@@ -7,7 +7,7 @@ seed=${2:-$RANDOM}
 . "${BASH_SOURCE[0]%/*}/../cli/lib.sh"
 have make gnuplot setsid ps || skip_all 'no make, gnuplot, setsid or ps'
 . "$ROOT/tests/pipe/pets.sh" || skip_all 'no Perl with Compress::Zlib and JSON::PP'
-goals='small.folds.score small.score small.probe.score compare'
+goals='small.folds.score small.score small.probe.score small.umap compare'
 echo "# seed $seed"
 RANDOM=$seed
 

@@ -19,8 +19,9 @@ check 'each validated on its own part' 'sed -n "s/.*\"fold\": //p" $run/small-fo
 check 'a score, features, a probe on them and its score' '
     make small.score small.probe.score >out 2>err && grep -c "\"Accuracy\"" out | grep -x 2 && [ -s $run/small/predictions_test.csv ] && [ -s $run/small/features/train.h5 ] && [ -s $run/small/features/val.h5 ] &&
     grep "\"num_classes\": 3" experiments/precomputed_features/small-probe/0/config.json'
+check 'their picture, with a page' 'make small.umap >out 2>err && [ -s $run/small/features/umap.png ] && [ -s $run/small/features/umap.html ] && [ "$(wc -l <$run/small/features/umap.csv)" = 9 ]'
 check 'a table and curves of both' 'make compare COMPARE="small small.folds small.probe" >out && grep "^run  *epochs  *loss  *Accuracy" out && [ $(grep -c "^generic_image_dataset/small\(-folds\)\?/[0-9]  *2 " out) = 4 ] && grep "^precomputed_features/small-probe/0  *20 " out && [ -s experiments/compare.png ]'
-check 'nothing is left to be done' 'make small.folds.score small.score small.probe.score compare COMPARE="small small.folds small.probe" >out && cat out && [ $(grep -c "Nothing to be done" out) = 3 ] && ! grep exec out'
+check 'nothing is left to be done' 'make small.folds.score small.score small.probe.score small.umap compare COMPARE="small small.folds small.probe" >out && cat out && [ $(grep -c "Nothing to be done" out) = 4 ] && ! grep exec out'
 
 check 'words that change the run are refused by name, and it stays' '
     cp $run/small/0/metrics.csv before && exits 2 make small small_train="$(make -f - <<<"include Makefile
