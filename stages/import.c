@@ -22,12 +22,12 @@ struct import {
 enum { PROBABILITIES, LOGITS };
 static const char *const value_kinds[] = { "probabilities", "logits", NULL };
 static const gv_field fields[] = {
-    GV_OPT_STR(struct import, input, "the table: a CSV file with a line of names, or -; None: stdin"),
+    GV_OPT_STR(struct import, input, "the table: a CSV file with a line of names, or -; None: stdin", .takes = GV_TAKES_FILE),
     GV_OPT_STR(struct import, id, "column of the ids; None: id, case_id, or the first"),
     GV_OPT_STR(struct import, label, "column of the labels, numbers or class names; None: label, where there is one"),
     GV_STRS(struct import, columns, "", NULL, "columns of the values, in the order of the classes; none: those that begin with prob_, else all that are left"),
     GV_ENUM(struct import, values, PROBABILITIES, value_kinds, "what the values are; those of a regression are taken as they are"),
-    GV_OPT_STR(struct import, truth, "a stream whose records tell the label of each id, and its header the names of the classes"),
+    GV_OPT_STR(struct import, truth, "a stream whose records tell the label of each id, and its header the names of the classes", .takes = GV_TAKES_FILE),
     GV_END
 };
 
