@@ -199,6 +199,17 @@ static int check_metrics(const gv_config *c, const gv_strs *metrics, const char 
     return GV_OK;
 }
 
+/* What W&B takes for a project's name, asked before anything runs; WANDB_PROJECT is the tracker's own matter. */
+static int check_logger(const gv_config *c, gv_err *err)
+{
+    if (!c->logger.backend || strcmp(c->logger.backend->name, "wandb") || !gv_takes(c->command, &gv_block_logger, NULL))
+        return GV_OK;
+    const char *name = ((const struct gv_wandb_logger *)c->logger.params)->project;
+    if (name && name[strcspn(name, "/\\#?%:")])
+        return gv_fail(err, GV_EUSAGE, "'--logger.project' is '%s'; W&B takes none of / \\ # ? %% : in it", name);
+    return name && strlen(name) > 128 ? gv_fail(err, GV_EUSAGE, "'--logger.project' has %zu bytes; W&B takes 128", strlen(name)) : GV_OK;
+}
+
 int gv_config_check(const gv_config *c, gv_err *err)
 {
     int64_t steps;
@@ -212,6 +223,8 @@ int gv_config_check(const gv_config *c, gv_err *err)
         r = check_metrics(c, &c->task.metrics, "task.metrics", err);
     if (r == GV_OK)
         r = check_lists(c, err);
+    if (r == GV_OK)
+        r = check_logger(c, err);
     if (r == GV_OK)
         r = gv_save_every(c->training.save_every, &steps, &seconds, err);
     if (r == GV_OK && c->training.precision == GV_PRECISION_FP64 && (c->training.backend == GV_BACKEND_ONEDNN || c->training.backend == GV_BACKEND_CUDA))

@@ -175,6 +175,12 @@ const char *gv_delivery_option(const gv_delivery *d, const char *name)
     return json_string_value(json_object_get(d->run->options, name));
 }
 
+bool gv_run_is_fold(const gv_run_facts *f)
+{
+    const json_t *c = json_object_size(f->resolved) ? f->resolved : f->config;
+    return json_is_string(json_object_get(json_object_get(c, "data"), "fold")) || json_integer_value(json_object_get(json_object_get(c, "training"), "cv_folds")) > 1;
+}
+
 json_t *gv_run_configuration(const gv_run_facts *run)
 {
     json_t *j = json_copy(run->resolved);

@@ -53,8 +53,6 @@ int gv_mlflow_join(gv_mlflow *m, bool *made, gv_err *err) GV_MUST_USE;
 int gv_mlflow_alone(gv_mlflow *m, gv_err *err) GV_MUST_USE;
 /* The parent ends when its folds have; it goes on when one does. */
 int gv_mlflow_family(gv_mlflow *m, gv_err *err) GV_MUST_USE;
-/* Whether the run is a fold among others. */
-bool gv_mlflow_is_fold(const gv_run_facts *f);
 /* An id, or NULL: "run_id", "parent_id", "experiment_id", "artifact_uri". */
 const char *gv_mlflow_id(const gv_mlflow *m, const char *name);
 

@@ -11,12 +11,6 @@
 
 static const char run_tag[] = "glovita.run", group_tag[] = "glovita.group", parent_tag[] = "mlflow.parentRunId";
 
-bool gv_mlflow_is_fold(const gv_run_facts *f)
-{
-    const json_t *c = json_object_size(f->resolved) ? f->resolved : f->config;
-    return json_is_string(json_object_get(json_object_get(c, "data"), "fold")) || json_integer_value(json_object_get(json_object_get(c, "training"), "cv_folds")) > 1;
-}
-
 const char *gv_mlflow_id(const gv_mlflow *m, const char *name)
 {
     const char *s = json_string_value(json_object_get(m->d->memory, name));
@@ -108,7 +102,7 @@ static const char *run_name(const gv_mlflow *m, bool parent, char out[600])
 {
     const gv_run_facts *f = m->d->run;
     const char *name = gv_delivery_option(m->d, "run_name"), *base = name ? name : f->group;
-    if (parent || (name && !gv_mlflow_is_fold(f)))
+    if (parent || (name && !gv_run_is_fold(f)))
         snprintf(out, 250, "%.240s", base);
     else
         snprintf(out, 250, "%.150s/%.80s", base, f->fold);
@@ -245,7 +239,7 @@ int gv_mlflow_join(gv_mlflow *m, bool *made, gv_err *err)
 {
     const char *given = getenv("MLFLOW_RUN_ID");
     json_t *run = NULL, *memory = m->d->memory;
-    bool fold = gv_mlflow_is_fold(m->d->run);
+    bool fold = gv_run_is_fold(m->d->run);
     int r = GV_OK;
     *made = false;
     if (given && *given) {

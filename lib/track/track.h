@@ -133,12 +133,18 @@ int gv_run_say(const char *dir, gv_run_state state, int exit_status, gv_err *err
 int gv_delivery_keep(gv_delivery *d, gv_err *err) GV_MUST_USE;
 /* The text of a field of d->run->options, or NULL where it is null or not there. */
 const char *gv_delivery_option(const gv_delivery *d, const char *name);
+/* Whether it is one of several folds, or a fold that was asked for. */
+bool gv_run_is_fold(const gv_run_facts *f);
 /* What the run resolved to, and of its configuration what that leaves out; a new object, NULL when memory is out. */
 json_t *gv_run_configuration(const gv_run_facts *run);
 /* A PNG file into b, and what its head says. GV_EDATA where it is none. */
 int gv_delivery_png(const char *path, gv_buf *b, int64_t *width, int64_t *height, int *channels, gv_err *err) GV_MUST_USE;
 /* "a.b.c": every leaf of an object, in its order; lists and nulls are given whole. */
 int gv_json_leaves(const json_t *o, int (*leaf)(void *self, const char *path, const json_t *v, gv_err *err), void *self, gv_err *err) GV_MUST_USE;
+
+/* The commit and the origin of the work tree a run was started in, without name and password (git.c); "" where there is none. */
+typedef struct gv_git { char commit[72], remote[512]; } gv_git;
+void gv_run_git(const gv_run_facts *run, gv_git *git);
 
 /* The machine now (usage.c). `before` keeps the counters between two calls; start from {0}. */
 typedef struct gv_usage_before { unsigned long long busy, all; } gv_usage_before;

@@ -108,6 +108,11 @@ static void tags(gv_pb *m, const gv_delivery *d)
             gv_pb_bytes(m, 10, s, n);
         s += n + (s[n] != 0);
     }
+    if (gv_run_is_fold(d->run)) {
+        char fold[280];
+        snprintf(fold, sizeof fold, "fold_%.255s", d->run->fold);
+        gv_pb_text(m, 10, fold);
+    }
 }
 
 static int run_record(gv_delivery *d, const gv_wandb *w, const json_t *config, gv_err *err)
@@ -117,6 +122,7 @@ static int run_record(gv_delivery *d, const gv_wandb *w, const json_t *config, g
     const char *key, *group = json_string_value(json_object_get(json_object_get(run->config, "logger"), "group"));
     json_t *v;
     gv_pb m;
+    gv_git git;
     snprintf(name, sizeof name, "%.255s/%.255s", run->group, run->fold);
     gv_wandb_open_record(d, &m, err);
     size_t r = gv_pb_open(&m, GV_WB_RUN);
@@ -134,6 +140,13 @@ static int run_record(gv_delivery *d, const gv_wandb *w, const json_t *config, g
     tags(&m, d);
     gv_pb_text(&m, 13, json_string_value(json_object_get(run->runtime, "host")));
     gv_pb_time(&m, 17, run->started);
+    gv_run_git(run, &git);
+    if (*git.commit) {
+        size_t g = gv_pb_open(&m, 21);
+        gv_pb_text(&m, 1, git.remote);
+        gv_pb_text(&m, 2, git.commit);
+        gv_pb_close(&m, g);
+    }
     gv_pb_close(&m, r);
     return gv_wandb_close_record(d, &m, err);
 }

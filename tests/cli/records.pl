@@ -55,7 +55,7 @@ sub wandb {
         my ($k, $s) = ($name{ $r->[0] } // $r->[0], $r->[1]);
         my @show = $k eq 'history' || $k eq 'summary' ? items(1, $s) : $k eq 'stats' ? items(3, $s) : $k eq 'output' ? one(3, fields($s)) =~ s/\n$//r
             : $k eq 'files' ? map { one(1, fields($_)) } all(1, fields($s)) : $k eq 'exit' ? one(1, fields($s)) : $k eq 'metric' ? one(1, fields($s)) : ();
-        @show = ((map { $_->[0] . '=' . $_->[1] } grep { $_->[0] != 4 && $_->[0] != 17 } fields($s)), items(1, one(4, fields($s)))) if $k eq 'run';
+        @show = ((map { $_->[0] . '=' . ($_->[0] == 21 ? join ' ', map { $_->[1] } fields($_->[1]) : $_->[1]) } grep { $_->[0] != 4 && $_->[0] != 17 } fields($s)), items(1, one(4, fields($s)))) if $k eq 'run';
         @show = map { "$_->[0]=$_->[1]" } grep { $_->[0] != 12 && $_->[0] < 15 } fields($s) if $k eq 'artifact';
         print join("\t", $k, @show), "\n";
     }

@@ -86,7 +86,17 @@ check 'names, groups, tags and notes come from the run, and from the variables o
 	fresh finished ",\"project\":\"p\",\"tags\":[\"a\",\"b\"],\"name\":\"n\"" && WANDB_PROJECT=q WANDB_ENTITY=e WANDB_TAGS=c WANDB_NOTES="to note" WANDB_JOB_TYPE=j WANDB_RUN_ID=mine deliver && records $(place) | grep "^run	1=mine	2=e	3=p	6=g	7=j	8=n	9=to note	10=a	10=b	13=here" && [ -s run/wandb/latest-run/run-mine.wandb ] &&
 	fresh finished && WANDB_PROJECT=q WANDB_NAME=m WANDB_TAGS=c,d deliver && records $(place) | grep "	3=q	6=g	7=train	8=m	10=c	10=d	"
 '
+check 'the commit of the work tree, without the password of its origin' '
+	h=0123456789abcdef0123456789abcdef01234567 && mkdir -p tree/.git/refs/heads tree/sub && echo "ref: refs/heads/main" >tree/.git/HEAD && printf "[core]\n\tbare = false\n[remote \"origin\"]\n\turl = https://me:secret@host/x.git\n" >tree/.git/config &&
+	at() { fresh finished && echo "{\"cwd\":\"$T/$1\"}" >run/runtime_info.json && deliver && records $(place) | sed -n 2p >r && ! grep secret r; } &&
+	at tree/sub && ! grep "host/x" r && echo "# packed
+$h refs/heads/main" >tree/.git/packed-refs && at tree/sub && grep "https://host/x.git.*$h" r && echo 1$h | cut -c1-40 >tree/.git/refs/heads/main && at tree && grep "10123456789abcdef" r &&
+	mkdir -p linked tree/.git/worktrees/l && echo "gitdir: ../tree/.git/worktrees/l" >linked/.git && echo "ref: refs/heads/main" >tree/.git/worktrees/l/HEAD && echo ../.. >tree/.git/worktrees/l/commondir && at linked && grep "https://host/x.git.*10123456789abcdef" r &&
+	echo 2$h | cut -c1-40 >tree/.git/HEAD && at tree && grep "https://host/x.git 20123456789abcdef" r
+'
+check 'a fold has its tag' 'fresh finished && sed -i "s/\"dataset\":\"shoes\"/&,\"fold\":\"0\"/" run/config.json && deliver && records $(place) | grep "^run.*	10=fold_run	"'
 check 'a project W&B would refuse' '
+	exits 2 glovita_train --data.dataset cifar10 --data.data_root_dir x --logger.project a:b 2>err && grep "logger.project. is .a:b.; W&B takes none of" err &&
 	fresh finished ",\"project\":\"a/b\"" && exits 2 glovita-log --deliver run 2>err && grep "the project .a/b. has a ./." err && [ ! -e run/wandb ] && fresh finished && WANDB_PROJECT=$(printf "%0129d" 0) exits 2 glovita-log --deliver run 2>err && grep "129 bytes" err && WANDB_RUN_ID=a:b exits 2 glovita-log --deliver run 2>err && grep "WANDB_RUN_ID" err
 '
 check 'WANDB_DIR, --to, and a WANDB_DIR that cannot be' '
