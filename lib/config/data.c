@@ -5,7 +5,7 @@ static const char *const tasks[] = { "Classification", "Regression", NULL };
 static const char *const subtasks[] = { "multiclass", "multilabel", "regression", "framewise", NULL };
 
 static const gv_field fields[] = {
-    GV_OPT_STR(struct gv_data_config, data_root_dir, "folder of the data set; all but 'command' and 'precomputed_features' need it", .takes = GV_TAKES_DIR),
+    GV_OPT_STR(struct gv_data_config, data_root_dir, "folder of the data set; all but 'command', 'stored_samples' and 'precomputed_features' need it", .takes = GV_TAKES_DIR),
     GV_OPT_I64(struct gv_data_config, num_classes, 1, 1 << 24, "", "number of classes, or of a regression's outputs. Known data sets bring their own"),
     GV_ENUM(struct gv_data_config, task, GV_TASK_CLASSIFICATION, tasks, "what is predicted"),
     GV_ENUM(struct gv_data_config, subtask, GV_SUBTASK_MULTICLASS, subtasks, "one class a sample, any number of labels a sample, numbers, or one class a frame of a video"),

@@ -51,7 +51,7 @@ int gv_rows_open(gv_rows **out, int fd, const char *name, gv_err *err)
         return GV_OK;
     }
     close(fd);
-    return gv_fail(err, GV_EDATA, "'%s' is no container of rows that is known here (IDX, CIFAR, HDF5, torch)", name);
+    return gv_fail(err, GV_EDATA, "'%s' is no container of rows that is known here (IDX, CIFAR, HDF5, torch, streams of tensors)", name);
 }
 
 int gv_rows_wrap(gv_rows **out, const gv_container *kind, void *state, int64_t rows, const char *name, gv_err *err)
