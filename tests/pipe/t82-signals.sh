@@ -105,5 +105,17 @@ kill -TERM $driver
 wait $driver
 status=$?
 check 'a signal before anything was begun leaves nothing, or a run to go on with' "{ [ $status = 75 ] || [ $status = 143 ]; } && { [ ! -e $run/early/0/config.json ] || grep continue e.out; }"
+# A gnuplot that never ends: the signal comes while the last pictures are drawn.
+mkdir slow && printf '#!/bin/sh\necho $$ >%s/drawing\nexec sleep 600\n' "$T" >slow/gnuplot && chmod +x slow/gnuplot
+(PATH=$T/slow:$PATH train drawn) >drawn.out 2>&1 &
+driver=$!
+within 120 [ -s drawing ]
+kill -TERM $driver
+wait $driver
+status=$?
+check 'a signal while the last pictures are drawn: status 75, and the resume draws them' "
+    [ $status = 75 ] && grep 'its last pictures are not all drawn' drawn.out && [ -e $run/drawn/0/checkpoints/last.safetensors ] && [ ! -e $run/drawn/0/curves.png ] && { ! grep -v ' Z ' /proc/\$(cat drawing)/stat 2>/dev/null; } &&
+    (train drawn --resume) 2>said && grep 'finished: nothing to do' said && [ -s $run/drawn/0/curves.png ] && [ -s $run/drawn/0/confusion_matrix.png ] && same_run ref drawn"
+check 'and each that is missing' "rm $run/drawn/0/confusion_matrix.png && (train drawn --resume) && [ -s $run/drawn/0/confusion_matrix.png ]"
 check 'no process is left' "! pgrep -f '$T/'"
 done_testing

@@ -15,6 +15,9 @@ check 'a run, in a folder whose name has a blank' 'make small >out 2>err && grep
 check 'once' 'make small >out && grep "Nothing to be done for .small." out'
 check 'three folds at once, and the score of their mean' '
     make -j3 small.folds.score >out 2>err && grep "\"inputs\": 3" out && ls -d $run/small-folds/[0-9] | wc -l | grep -x 3 && sed -n "s/.*\"threads\": //p" $run/small-folds/*/resolved_config.json | sort | uniq -c | grep "^ *3 1,\?$" && make -j3 small.folds.score | grep "Nothing to be done"'
+check 'a run keeps the number of threads it began with, a new one gets what -j leaves it' '
+    mv $run/small-folds/1/metrics.csv.made kept && make -n -j1 small.folds >out && mv kept $run/small-folds/1/metrics.csv.made && grep "^exec glovita_train .*--data.fold 1 " out && ! grep -e --training.threads out &&
+    make -n -j64 small EXP=new | grep "^exec glovita_train --training.threads 1 --dataloading.num_workers 1 " && make -n THREADS=3 small EXP=new | grep "^exec glovita_train --training.threads 3 " && make -n small EXP=new | grep "^exec glovita_train  *--training.seed 1 "'
 check 'each validated on its own part' 'sed -n "s/.*\"fold\": //p" $run/small-folds/*/config.json | sort -u | wc -l | grep -x 3'
 check 'a score, features, a probe on them and its score' '
     make small.score small.probe.score >out 2>err && grep -c "\"Accuracy\"" out | grep -x 2 && [ -s $run/small/predictions_test.csv ] && [ -s $run/small/features/train.h5 ] && [ -s $run/small/features/val.h5 ] &&
