@@ -14,7 +14,11 @@ static int open_at(gv_parts *p, gv_err *err)
         return r;
     p->low = p->high = -1;
     gv_kind kind = gv_reader_header(p->now)->kind;
-    return p->kinds & kind ? GV_OK : gv_fail(err, GV_EDATA, "stream '%s' holds %s records", name_of(p, p->at), gv_kind_name(kind));
+    char wanted[128] = "";
+    for (unsigned k = GV_SAMPLE; k <= GV_ERROR_RECORD; k <<= 1)
+        if (p->kinds & k)
+            snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%s", *wanted ? " or " : "", gv_kind_name((gv_kind)k));
+    return p->kinds & kind ? GV_OK : gv_fail(err, GV_EDATA, "stream '%s' holds %s records; %s records are wanted", name_of(p, p->at), gv_kind_name(kind), wanted);
 }
 
 /* All but how many they are. */
