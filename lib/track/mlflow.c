@@ -277,7 +277,7 @@ static const char *hint(gv_delivery *d, gv_arena *a)
     if (is_web(m->uri))
         return NULL;
     const char *quote = m->uri[strspn(m->uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-+")] ? "'" : "";
-    return gv_arena_printf(a, &(gv_err){ 0 }, "look at it: mlflow ui --backend-store-uri %s%s%s", quote, m->uri, quote);
+    return gv_arena_printf(a, &(gv_err){ 0 }, "to look at   mlflow ui --backend-store-uri %s%s%s", quote, m->uri, quote);
 }
 
 const gv_sink gv_sink_mlflow = {

@@ -483,7 +483,7 @@ static int put(gv_mlflow *m, const char *uri, const char *name, const char *path
     long s = t->answer.status;
     json_t *j = t->answer.body.len ? json_loadb(t->answer.body.data, t->answer.body.len, 0, NULL) : NULL;
     reason(j, &t->answer, code, why);
-    if (s == 200 && !json_is_object(j)) /* a page of somebody in between */
+    if (s == 200 && t->answer.body.len && !json_is_object(j)) /* a page of somebody in between */
         r = gv_fail(err, GV_ESYS, "'%s' answers what is no JSON object: '%.60s'", t->url.data, t->answer.body.data);
     else if (s == 200)
         r = GV_OK;

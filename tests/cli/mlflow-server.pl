@@ -18,7 +18,7 @@ sub info { my $r = shift; { info => $r->{info}, data => { metrics => [map { $r->
 sub missing { (404, { error_code => 'RESOURCE_DOES_NOT_EXIST', message => "no $_[0]" }) }
 sub answer { # METHOD PATH QUERY BODY -> status, object
     my ($method, $path, $q, $body) = @_;
-    if ($path =~ m{^(?:/prefix)?/api/2.0/mlflow-artifacts/artifacts/(.*)}) { $s->{files}{$1} = length $body; return (200, {}) }
+    if ($path =~ m{^(?:/prefix)?/api/2.0/mlflow-artifacts/artifacts/(.*)}) { $s->{files}{$1} = length $body; return (200, '') } # MLflow says nothing here
     $path =~ s{^(?:/prefix)?/api/2.0/mlflow/}{} or return (404, undef);
     my $in = $method eq 'POST' ? eval { $json->decode($body) } : $q;
     return (400, { error_code => 'BAD_REQUEST', message => 'no JSON' }) unless $in;
@@ -114,7 +114,7 @@ while (my $c = $l->accept) {
     elsif ($kind eq 'slow')       { sleep 0.15 }
     my ($status, $o) = answer($method, $plain, \%q, $body);
     save();
-    my $text = defined $o ? $json->encode($o) : 'not found';
+    my $text = !defined $o ? 'not found' : ref $o ? $json->encode($o) : $o;
     if    ($kind eq 'done500')      { $send->(500, 'oops') }
     elsif ($kind eq 'doneclose')    { close $c }
     elsif ($kind eq 'donehold')     { push @held, $c }
