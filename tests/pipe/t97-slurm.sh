@@ -101,7 +101,6 @@ here glovita_extract_features $features --output_dir whole >whole.out 2>&1
 check 'features in shards, put together by a job behind them: the bytes of those made at once' "
 	within 60 ended $job && state $job COMPLETED && ls parts && for f in whole/*.h5; do cmp \$f parts/\${f#whole/} || exit 1; done || { cat shards-* merge-*; false; }"
 
-ADAPT="s|/usr/local/share/glovita/slurm|$scripts|"
 run_examples "$ROOT/man/man7/glovita-slurm.7"
 
 slurm_down
