@@ -19,9 +19,9 @@ examples() {
     awk -v page="$(case $1 in *.md) echo 0 ;; *) echo 1 ;; esac)" '
         function close_one() { if (n) { close(cmd); close(out) } }
         page && /^\.Sh / { inside = ($0 == ".Sh EXAMPLES") }
-        page && inside && /^\.Bd -literal/ { block = 1; msgpack = slurm = 0; next }
+        page && inside && /^\.Bd -literal/ { block = shown = 1; msgpack = slurm = 0; next }
         page && /^\.Ed/ { block = 0; more = 0; next }
-        !page && /^```/ { block = !block; more = msgpack = slurm = 0; next }
+        !page && /^```/ { block = !block; shown = 1; more = msgpack = slurm = 0; next }
         !block { next }
         page { gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-"); gsub(/\\\(aq/, "\047") }
         !more && doc == "" && /^# with Fashion-MNIST/ { needs = 1; next }
@@ -37,6 +37,7 @@ examples() {
             if (slurm) print "slurm" >(sprintf("ex/%02d.needs", n))
             $0 = substr($0, 3)
             more = 1
+            shown = 0
         }
         more || doc != "" {
             print >cmd
@@ -46,7 +47,7 @@ examples() {
             more = 0
             next
         }
-        !n { next }
+        !n || shown { next } # a block that begins with no command is a picture of something: nobody prints it
         /^\(status [0-9]+\)$/ { gsub(/[^0-9]/, ""); print >(sprintf("ex/%02d.status", n)); next }
         { print >out }
     ' "$1"
