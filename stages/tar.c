@@ -44,7 +44,8 @@ struct one { gv_buf bytes, id; int64_t index, y; char reason[300]; bool file; };
 struct run {
     gv_stage_ctx *st;
     const struct tar *o;
-    int64_t classes, epoch, pos, index, archives, looked, found;
+    int64_t classes, epoch, pos, index, archives, looked, inside, found; /* looked: at members; inside: of them below --below */
+    char first[200];        /* name of the first member that is a file */
     struct one *pool, next; /* next: the sample that is being put together */
     bool open;              /* it has begun */
     int64_t held;
@@ -166,7 +167,8 @@ static void label_from_folder(struct run *r, const char *rest)
     if (!slash)
         snprintf(s->reason, sizeof s->reason, "it lies in no class folder%s", r->o->below ? " below --below" : "");
     else if ((s->y = class_of(r->o, rest, (size_t)(slash - rest))) < 0)
-        snprintf(s->reason, sizeof s->reason, "its folder '%.*s' is none of the class names", (int)(slash - rest < 100 ? slash - rest : 100), rest);
+        snprintf(s->reason, sizeof s->reason, "its folder '%.*s' is none of the class names (%.40s%s%.40s%s)", (int)(slash - rest < 100 ? slash - rest : 100), rest, r->o->class_names.v[0],
+            r->o->class_names.n > 1 ? ", " : "", r->o->class_names.n > 1 ? r->o->class_names.v[1] : "", r->o->class_names.n > 2 ? ", …" : "");
 }
 
 static void label_from_text(struct run *r, gv_buf *b)
@@ -220,6 +222,9 @@ static int take(struct run *r, gv_tar *t, const gv_tar_member *m, gv_err *err)
 {
     const char *rest = m->type == '0' || m->type == '1' || m->type == '2' ? below(r->o, m->name) : NULL;
     r->looked++;
+    r->inside += rest && *rest;
+    if (!r->first[0] && m->type == '0')
+        snprintf(r->first, sizeof r->first, "%s", m->name);
     if (!rest || !*rest)
         return GV_OK;
     const char *base = strrchr(m->name, '/') ? strrchr(m->name, '/') + 1 : m->name;
@@ -333,7 +338,9 @@ static int run(gv_stage_ctx *st, gv_err *err)
     if (e == GV_OK && (r.pos || r.open || r.held))
         e = end_epoch(&r, err);
     if (e == GV_OK && !r.found)
-        e = gv_fail(err, GV_EDATA, "no sample is in it: of %" PRId64 " members none%s%s ends as '--extensions' says", r.looked, r.o->below ? " below " : "", r.o->below ? r.o->below : "");
+        e = !r.first[0] ? gv_fail(err, GV_EDATA, "no sample is in it: it has %" PRId64 " members, and no file", r.looked) :
+            r.inside ? gv_fail(err, GV_EDATA, "no sample is in it: of %" PRId64 " members none ends as '--extensions' says; the first file is '%s'", r.inside, r.first) :
+            gv_fail(err, GV_EDATA, "no sample is in it: of %" PRId64 " members none lies below '%s' (--below); the first file is '%s'", r.looked, r.o->below, r.first);
     for (int64_t i = 0; r.pool && i < r.o->shuffle; i++)
         release(&r.pool[i]);
     release(&r.next);
