@@ -174,3 +174,10 @@ void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg)
         pthread_cond_wait(&pool.done, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
 }
+
+void gv_threads_patient(void)
+{
+    struct sched_param p = { 0 };
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_BATCH, &p); /* refused: as before */
+}

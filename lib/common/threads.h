@@ -22,6 +22,9 @@ int gv_threads(void);
  * run calls fn(arg, i) once for each i of 0 … n - 1, in any threads, and returns when all are done. NULL: our own pool again.
  * The parts stay the same. */
 void gv_threads_lend(void (*run)(int n, void (*fn)(void *arg, int i), void *arg));
+/* This process does not push a running one aside when it wakes (SCHED_BATCH): for stages of a pipeline, of which one works and the others wait for it,
+ * so that each does several records at a time. What the user has chosen (chrt) stays. */
+void gv_threads_patient(void);
 void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg);
 
 #endif

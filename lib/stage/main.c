@@ -1,6 +1,7 @@
 /* main: of every stage. Options, streams, arenas, the last word and the exit status. */
 #include "common/file.h"
 #include "common/log.h"
+#include "common/threads.h"
 #include "stage/stage.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,12 @@ static int open_in(gv_stage_ctx *st, const char *path, gv_err *err)
     return GV_OK;
 }
 
+/* Of the way samples take to the network; what trains or predicts is not to wait for them. */
+static bool feeds(const gv_stage *s)
+{
+    return (s->writes & (GV_SAMPLE | GV_TENSOR | GV_BATCH)) != 0;
+}
+
 int gv_stage_output(gv_stage_ctx *st, gv_kind kind, gv_err *err)
 {
     int r = gv_open_output(st->output, kind, &st->out, err);
@@ -142,6 +149,8 @@ static int work(gv_stage_ctx *st, gv_config *config, int argc, char **argv, gv_e
         return err->code;
     st->params = params;
     st->config = config;
+    if (feeds(s))
+        gv_threads_patient();
     if ((r = gv_config_init(config, &st->run, err)) < 0)
         return r;
     config->summary = s->summary;

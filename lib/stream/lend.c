@@ -54,14 +54,22 @@ static bool start(gv_lend *l)
     return true;
 }
 
+bool gv_lend_taken(const gv_lend *l, uint64_t *bytes)
+{
+    int unread;
+    if (!l->ring || ioctl(l->fd, FIONREAD, &unread) < 0 || unread < 0 || reader_of(l->fd) != l->reader)
+        return false;
+    /* Bytes that others wrote into the same pipe can only make it less. */
+    *bytes = (uint64_t)unread < l->sent ? l->sent - (uint64_t)unread : 0;
+    return true;
+}
+
 /* Forget the pieces that have been read. False: the reader is no longer the one that promised. */
 static bool look(gv_lend *l)
 {
-    int unread;
-    if (ioctl(l->fd, FIONREAD, &unread) < 0 || unread < 0 || reader_of(l->fd) != l->reader)
+    uint64_t out;
+    if (!gv_lend_taken(l, &out))
         return false;
-    /* Bytes that others wrote into the same pipe can only make it less. */
-    uint64_t out = (uint64_t)unread < l->sent ? l->sent - (uint64_t)unread : 0;
     while (l->n && l->piece[l->first].end <= out) {
         l->first = (l->first + 1) % GV_LEND_PIECES;
         l->n--;

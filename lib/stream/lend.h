@@ -6,7 +6,8 @@
  * Only safe towards a reader that takes bytes out by read(2): one that moves pages on (splice, tee: pv does) would later see what we
  * put there next. So a reader of ours says so by a read lock (fcntl) on its end of the pipe, which dies with it, and a writer lends
  * pages only while a process holds that lock, and uses a page again only when all bytes up to it have been read and the same process
- * still holds it. In every other case (a filter of somebody else, a file, a kernel that refuses) bytes go by write(2) as ever.
+ * still holds it. A filter that passes on what it read lends the pages of its reader's buffer themselves (gv_reader_tie), and the reader goes on in
+ * another buffer meanwhile. In every other case (a filter of somebody else, a file, a kernel that refuses) bytes go by write(2) as ever.
  */
 #ifndef GV_STREAM_LEND_H
 #define GV_STREAM_LEND_H
@@ -40,6 +41,9 @@ void gv_lend_init(gv_lend *l, int fd);
 void *gv_lend_room(gv_lend *l, size_t n);
 /* The n bytes of the last room are in the pipe, and l->sent counts them. */
 void gv_lend_sent(gv_lend *l, size_t n);
+/* How much of the stream the pipe's reader has taken out. False: the reader is no longer the one that promised, and pages in the pipe must never
+ * be written to again. */
+bool gv_lend_taken(const gv_lend *l, uint64_t *bytes);
 /* No more: the pages are left to the pipe. */
 void gv_lend_stop(gv_lend *l);
 /* Bytes that a writer has lent. */

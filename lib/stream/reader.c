@@ -11,6 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A buffer whose bytes may still be in the pipe of the writer that lent them. */
+typedef struct lent { char *buf; size_t cap; uint64_t until; } lent;
+enum { LENT_MOST = 16 };
+
 enum { CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
 #ifdef GV_SANITIZED /* poisoning costs an eighth of it, for every reader */
 #define ITEMS_MAX ((size_t)16 << 20)
@@ -37,6 +41,11 @@ struct gv_reader {
     msgpack_unpacked unpacked, header_unpacked;
     gv_hash *hash;
     gv_writer *tied;
+    bool is_source;        /* the tied writer may lend what lies in buf */
+    uint64_t until;        /* it did: buf is free when its reader has taken so many bytes; 0: it did not */
+    uint64_t taken;        /* that it had, when it was asked last */
+    lent lent[LENT_MOST];  /* oldest first */
+    int nlent;
 };
 
 static atomic_ullong waited[2];
@@ -95,6 +104,38 @@ static int make_room(gv_reader *r, size_t want, gv_err *err)
         return gv_fail(err, GV_ESYS, "no memory for a record of stream '%s': %zu bytes have come, %zu more wanted", r->name, r->end - r->start, want);
     r->buf = p;
     r->cap = cap;
+    return GV_OK;
+}
+
+/* Another buffer takes the place of the one that was lent: one that has been read by now, or a new one. What stood behind the record moves there. */
+static int change_buffer(gv_reader *r, gv_err *err)
+{
+    size_t left = r->end - r->start, cap = r->cap;
+    char *p = NULL;
+    int use = -1;
+    for (int i = 0; i < r->nlent && use < 0; i++)
+        use = r->lent[i].until <= r->taken && r->lent[i].cap >= left ? i : -1;
+    if (use >= 0) {
+        p = r->lent[use].buf;
+        cap = r->lent[use].cap;
+    } else {
+        p = mmap(NULL, cap + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+            return gv_fail(err, GV_ESYS, "no memory for a buffer of stream '%s': %zu bytes", r->name, cap);
+        if (r->nlent == LENT_MOST) { /* its pages live in the pipe until they are read */
+            munmap(r->lent[0].buf, r->lent[0].cap + 1);
+            use = 0;
+        }
+    }
+    if (use >= 0)
+        memmove(r->lent + use, r->lent + use + 1, (size_t)(--r->nlent - use) * sizeof *r->lent);
+    memcpy(p, r->buf + r->start, left);
+    r->lent[r->nlent++] = (lent){ r->buf, r->cap, r->until };
+    r->buf = p;
+    r->cap = cap;
+    r->start = 0;
+    r->end = left;
+    r->until = 0;
     return GV_OK;
 }
 
@@ -360,7 +401,9 @@ int gv_next(gv_reader *r, gv_record *rec, gv_err *err)
         r->record = 0;
     }
     gv_err mine = { 0 };
-    int e = next(r, rec, &mine);
+    int e = r->until ? change_buffer(r, &mine) : GV_OK;
+    if (e == GV_OK)
+        e = next(r, rec, &mine);
     if (e >= 0)
         return e;
     if (mine.code != GV_ESAVED) /* a stop can be taken back: no byte was lost */
@@ -385,7 +428,35 @@ bool gv_reader_digest_checked(const gv_reader *r)
 
 void gv_reader_tie(gv_reader *r, gv_writer *w)
 {
+    if (r->is_source)
+        gv_writer_source(r->tied, NULL);
     r->tied = w;
+    if (w)
+        gv_writer_source(w, r);
+    r->is_source = w != NULL;
+}
+
+void gv_reader_untie(gv_reader *r)
+{
+    r->is_source = false;
+    r->tied = NULL;
+}
+
+void gv_reader_no_source(gv_reader *r)
+{
+    r->is_source = false;
+}
+
+bool gv_reader_holds(const gv_reader *r, const void *p, size_t n)
+{
+    const char *from = p, *record = r->buf + r->start;
+    return r->record && from >= record && from + n <= record + r->record;
+}
+
+void gv_reader_lent(gv_reader *r, uint64_t until, uint64_t taken)
+{
+    r->until = until;
+    r->taken = taken;
 }
 
 void gv_reader_close(gv_reader *r)
@@ -393,8 +464,12 @@ void gv_reader_close(gv_reader *r)
     if (!r)
         return;
     close(r->fd);
+    if (r->is_source)
+        gv_writer_source(r->tied, NULL);
     if (r->buf)
         munmap(r->buf, r->cap + 1);
+    for (int i = 0; i < r->nlent; i++)
+        munmap(r->lent[i].buf, r->lent[i].cap + 1);
     msgpack_unpacked_destroy(&r->unpacked);
     msgpack_unpacked_destroy(&r->header_unpacked);
     gv_arena_release(&r->items);

@@ -30,8 +30,17 @@ struct gv_writer {
     size_t flushed_cuts;
     gv_hash *hash;
     gv_lend lend;
+    gv_reader *source; /* whose buffer may be lent; NULL: none */
     uint64_t records;
 };
+
+void gv_writer_source(gv_writer *w, gv_reader *r)
+{
+    gv_reader *was = w->source;
+    w->source = r;
+    if (was && was != r)
+        gv_reader_no_source(was);
+}
 
 int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_err *err)
 {
@@ -174,9 +183,48 @@ static int write_all(gv_writer *w, struct iovec *v, int n, bool lent, gv_err *er
     return GV_OK;
 }
 
+/* A record whose payload lies in the buffer of the reader it came from: that goes into the pipe where it lies, what stands around it by way of the
+ * ring. False: this is no such record, or there is no room. */
+static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *err)
+{
+    struct iovec piece[2 * GV_COUNT(w->pack.cut) + 1];
+    bool held[GV_COUNT(piece)];
+    size_t around = 0, at = 0, payload = 0;
+    for (int i = 0; i < *n; i++) {
+        piece[i] = (*v)[i];
+        held[i] = piece[i].iov_len >= GV_SPLICE_FROM && gv_reader_holds(w->source, piece[i].iov_base, piece[i].iov_len);
+        *(held[i] ? &payload : &around) += piece[i].iov_len;
+    }
+    char *p = payload && around && around <= GV_SPLICE_FROM ? gv_lend_room(&w->lend, around) : NULL;
+    uint64_t taken;
+    if (!p)
+        return false;
+    if (!gv_lend_taken(&w->lend, &taken)) {
+        gv_lend_stop(&w->lend);
+        return false;
+    }
+    for (int i = 0; i < *n; i++)
+        if (!held[i]) {
+            memcpy(p + at, piece[i].iov_base, piece[i].iov_len);
+            piece[i].iov_base = p + at;
+            at += piece[i].iov_len;
+        }
+    *r = write_all(w, piece, *n, true, err);
+    if (*r == GV_OK) {
+        gv_lend_sent(&w->lend, around);
+        w->lend.bytes += payload;
+        gv_reader_lent(w->source, w->lend.sent, taken);
+    }
+    *n = 0;
+    return true;
+}
+
 /* Pieces through the ring for as long as there is room; what is left of v is for write(2). */
 static int lend_all(gv_writer *w, struct iovec **v, int *n, size_t bytes, gv_err *err)
 {
+    int passed;
+    if (w->source && bytes >= GV_SPLICE_FROM && lend_passed(w, v, n, &passed, err))
+        return passed;
     while (bytes >= GV_SPLICE_FROM) {
         size_t k = bytes < GV_LEND_MOST ? bytes : GV_LEND_MOST, have = 0;
         char *p = gv_lend_room(&w->lend, k);
@@ -326,6 +374,8 @@ int gv_writer_close(gv_writer **out, bool good, gv_err *err)
     } else if (close(w->fd) < 0 && mine.code == GV_OK)
         gv_fail_sys(&mine, "cannot close '%s'", w->name);
     gv_lend_stop(&w->lend);
+    if (w->source)
+        gv_reader_untie(w->source);
     gv_buf_release(&w->pack.buf);
     gv_hash_close(w->hash);
     gv_free(w);

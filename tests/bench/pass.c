@@ -1,6 +1,7 @@
 /* pass: the cheapest stage there can be: every record is read, checked and written as it came. For what a hop costs.
  *   build/gcc/tests/bench/pass <IN >OUT          passes on
  *   build/gcc/tests/bench/pass --count <IN       reads alone, and prints "N samples in M records" */
+#include "common/threads.h"
 #include "stream/stream.h"
 #include <inttypes.h>
 #include <string.h>
@@ -17,8 +18,11 @@ int main(int argc, char **argv)
     int got = gv_reader_open(&r, STDIN_FILENO, "stdin", &err);
     if (got == GV_OK && !count && (got = gv_writer_open(&w, STDOUT_FILENO, "stdout", gv_reader_header(r)->kind, &err)) == GV_OK)
         got = gv_writer_inherit(w, gv_reader_header(r), &err);
-    if (got == GV_OK && w)
+    if (got == GV_OK && w) { /* as every stage does (lib/stage/main.c) */
+        gv_reader_tie(r, w);
+        gv_threads_patient();
         got = gv_writer_start(w, &err);
+    }
     while (got >= 0 && (got = gv_next(r, &rec, &err)) > 0) {
         const gv_tensor *x = gv_get_tensor(&rec, "x");
         records++;

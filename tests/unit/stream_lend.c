@@ -43,6 +43,48 @@ static int64_t write_all(int fd, gv_err *err)
     return gv_writer_close(&w, true, err) < 0 ? -1 : lent;
 }
 
+/* Pass on what comes from `in`, as a filter does. Bytes that were lent, or -1. */
+static int64_t pass_all(int in, int fd, gv_err *err)
+{
+    gv_reader *r;
+    gv_writer *w;
+    gv_record rec;
+    int got;
+    if (gv_reader_open(&r, in, "in", err) < 0 || gv_writer_open(&w, fd, "w", GV_TENSOR, err) < 0)
+        return -1;
+    gv_reader_tie(r, w);
+    if (gv_writer_start(w, err) < 0)
+        return -1;
+    while ((got = gv_next(r, &rec, err)) > 0)
+        if (gv_put(w, &rec, err) < 0)
+            return -1;
+    int64_t lent = (int64_t)gv_writer_lent(w);
+    got = got < 0 || gv_writer_close(&w, true, err) < 0 ? -1 : 0;
+    gv_reader_close(r);
+    return got < 0 ? -1 : lent;
+}
+
+/* In a process of its own: the records into fd, as they are made or passed on; then how many bytes were lent into `back`. */
+static _Noreturn void source(int fd, int back, bool passes)
+{
+    gv_err err = { 0 };
+    int m[2], status = 0;
+    pid_t maker = 0;
+    int64_t lent = -1;
+    usleep(20000); /* the reader is there */
+    if (!passes)
+        lent = write_all(fd, &err);
+    else if (pipe2(m, O_CLOEXEC) == 0 && (maker = fork()) == 0) {
+        close(m[0]), close(fd), close(back);
+        _exit(write_all(m[1], &err) < 0);
+    } else if (maker > 0) {
+        close(m[1]);
+        lent = pass_all(m[0], fd, &err);
+        waitpid(maker, &status, 0);
+    }
+    _exit(status || write(back, &lent, sizeof lent) != sizeof lent);
+}
+
 /* Read at most `most` records and compare them; how many were right. */
 static int read_some(gv_reader *r, int from, int most, bool slow, gv_err *err)
 {
@@ -69,7 +111,7 @@ static int mover(int from, int to)
     return k < 0;
 }
 
-static void own_reader(size_t pipe_size)
+static void own_reader(size_t pipe_size, bool passes)
 {
     gv_err err = { 0 };
     int p[2], back[2], status;
@@ -80,9 +122,7 @@ static void own_reader(size_t pipe_size)
     pid_t pid = fork();
     if (!pid) {
         close(p[0]);
-        usleep(20000); /* the reader is there */
-        lent = write_all(p[1], &err);
-        _exit(write(back[1], &lent, sizeof lent) != sizeof lent);
+        source(p[1], back[1], passes);
     }
     close(p[1]), close(back[1]);
     gv_reader *r;
@@ -94,13 +134,13 @@ static void own_reader(size_t pipe_size)
     if (read(back[0], &lent, sizeof lent) != sizeof lent)
         lent = -1;
     waitpid(pid, &status, 0);
-    ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes: %d records of %d are right (%s)", pipe_size, good, RECORDS, err.text);
+    ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes%s: %d records of %d are right (%s)", pipe_size, passes ? ", passed on" : "", good, RECORDS, err.text);
     ok(lent > (int64_t)10 << 20, "%lld bytes went as lent pages", (long long)lent);
     close(back[0]);
 }
 
 /* A reader of somebody else that moves pages on: none may be lent, or none be used again once ours has left (`first` records on). */
-static void foreign_reader(int first)
+static void foreign_reader(int first, bool passes)
 {
     gv_err err = { 0 };
     int p[2], q[2], back[2], status;
@@ -112,9 +152,7 @@ static void foreign_reader(int first)
     pid_t writer = fork();
     if (!writer) {
         close(p[0]), close(q[0]), close(q[1]);
-        usleep(20000);
-        lent = write_all(p[1], &err);
-        _exit(write(back[1], &lent, sizeof lent) != sizeof lent);
+        source(p[1], back[1], passes);
     }
     close(p[1]), close(back[1]);
     /* Bytes that ours takes, to be put before what the mover brings: the stream is checked as a whole. */
@@ -164,7 +202,7 @@ static void foreign_reader(int first)
     waitpid(writer, &status, 0);
     waitpid(between, &status, 0);
     waitpid(joiner, &status, 0);
-    ok(good == RECORDS && end == 0, "pages moved on after %d bytes: %d records of %d are right (%s)", first, good, RECORDS, err.text);
+    ok(good == RECORDS && end == 0, "pages moved on after %d bytes%s: %d records of %d are right (%s)", first, passes ? ", passed on" : "", good, RECORDS, err.text);
     if (first)
         ok(lent > 0 && lent < (int64_t)first + (3 << 20), "%lld bytes were lent, none after the reader had gone", (long long)lent);
     else
@@ -179,10 +217,12 @@ int main(void)
     alarm(60);
     if (!(data = gv_alloc(MOST, &err)))
         return 1;
-    own_reader(1 << 20);
-    own_reader(1 << 17);
-    own_reader(1 << 12);
-    foreign_reader(0);
-    foreign_reader(5 << 20);
+    for (int passes = 0; passes < 2; passes++) {
+        own_reader(1 << 20, passes);
+        own_reader(1 << 17, passes);
+        own_reader(1 << 12, passes);
+        foreign_reader(0, passes);
+        foreign_reader(5 << 20, passes);
+    }
     return done();
 }
