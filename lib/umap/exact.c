@@ -14,7 +14,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SPARE = 16, LEADING = 256, LEADING_SPARE = 34, LEADING_FROM = 16384, SAMPLE = 64, LOCKS = 1024 };
+enum { SPARE = 16, LEADING = 256, LEADING_SPARE = 34, LEADING_FROM = 16384, SAMPLE = 32, LOCKS = 1024, BAND = 6 };
+#define ALL_PAIRS (((uint64_t)1 << (GV_PANELS * GV_PANELS)) - 1)
 static const double FEWEST_FOUND = 0.995; /* of the sample's neighbours */
 
 typedef struct search {
@@ -23,23 +24,57 @@ typedef struct search {
     int k, m;
     const gv_packed *p;
     const float *rest;      /* [n] squared length outside the leading directions, halved; NULL: there is no outside */
-    uint64_t *list;         /* [n,m] ascending */
-    float *reach;           /* [blocks * GV_BLOCK] minus half the squared distance of the list's last */
+    uint64_t *list;         /* [n,2m] keys in no order: the m smallest so far and those that came since */
+    int32_t *count;         /* [n] */
+    float *reach;           /* [blocks * GV_BLOCK] minus half the squared distance of the m-th when it was last looked for */
     float *tiles;           /* a tile for each thread */
+    float *box;             /* [panels,2,GV_BOX] least and largest place of a panel's points along main directions; NULL: not known */
+    float *box_rest;        /* [panels] the least rest of its points; NULL with rest */
+    atomic_llong passed;    /* pairs of panels that boxes spared */
     int32_t *index;
     float *distance;        /* [n,k], squared until the end */
     uint8_t *open;          /* [n] not proven */
     const gv_umap_progress *progress;
-    atomic_llong next, spot;
+    atomic_llong next, last, spot; /* tiles to do; threads that have begun */
     pthread_mutex_t lock[LOCKS];
 } search;
 
-static void insert(search *s, int64_t i, int64_t j, float v)
+/* The m smallest of n keys come first, in no order, the largest of them last. */
+static void select_smallest(uint64_t *v, int n, int m)
 {
-    uint64_t *list = s->list + i * s->m;
-    gv_near_put(list, s->m, gv_near_key(-2 * v, (int32_t)j));
-    uint64_t last = list[s->m - 1];
-    s->reach[i] = last == UINT64_MAX ? -INFINITY : gv_near_distance(last) / -2;
+    int lo = 0, hi = n - 1;
+    while (lo < hi) {
+        uint64_t a = v[lo], b = v[(lo + hi) / 2], c = v[hi], pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+        int i = lo, j = hi;
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i <= j) {
+                uint64_t t = v[i];
+                v[i++] = v[j];
+                v[j--] = t;
+            }
+        }
+        if (m - 1 <= j)
+            hi = j;
+        else if (m - 1 >= i)
+            lo = i;
+        else
+            break;
+    }
+}
+
+static inline void insert(search *s, int64_t i, int64_t j, float v)
+{
+    uint64_t *list = s->list + i * 2 * s->m;
+    list[s->count[i]++] = gv_near_key(-2 * v, (int32_t)j);
+    if (s->count[i] < 2 * s->m)
+        return;
+    select_smallest(list, 2 * s->m, s->m);
+    s->count[i] = s->m;
+    s->reach[i] = gv_near_distance(list[s->m - 1]) / -2;
 }
 
 /* Rows and columns of a tile go to the lists of their points; on the diagonal each pair is there twice. */
@@ -82,37 +117,110 @@ GV_HOT static void add_rest(const search *s, int64_t bi, int64_t bj, float *c)
             c[r * GV_BLOCK + l] -= ri[r] + rj[l];
 }
 
-/* Tiles in the order of their distance from the diagonal: near ones share no block, and lists fill early. */
+/* Place t of a triangle of rows of b, b - 1, … places. */
+static void triangle_at(int64_t b, int64_t t, int64_t *row, int64_t *place)
+{
+    double c = (double)(2 * b + 1), guess = (c - sqrt(c * c - 8 * (double)t)) / 2;
+    int64_t r = guess > 1 ? (int64_t)guess - 1 : 0;
+    while (r + 1 < b && (r + 1) * b - (r + 1) * r / 2 <= t)
+        r++;
+    *row = r;
+    *place = t - (r * b - r * (r - 1) / 2);
+}
+
+/* First the tiles near the diagonal, so that all lists soon reach no further than needed (points are sorted); then row by row, since a
+ * block of rows stays in the cache. */
+static int64_t tiles_near(int64_t blocks)
+{
+    int64_t band = blocks < BAND ? blocks : BAND;
+    return band * blocks - band * (band - 1) / 2;
+}
+
 static void tile_at(int64_t blocks, int64_t t, int64_t *i, int64_t *j)
 {
-    int64_t away = 0;
-    double b = (double)(2 * blocks + 1), guess = (b - sqrt(b * b - 8 * (double)t)) / 2;
-    away = guess > 1 ? (int64_t)guess - 1 : 0;
-    while (away + 1 < blocks && (away + 1) * blocks - (away + 1) * away / 2 <= t)
-        away++;
-    *i = t - (away * blocks - away * (away - 1) / 2);
-    *j = *i + away;
+    int64_t band = blocks < BAND ? blocks : BAND, near = tiles_near(blocks), away;
+    if (t < near) {
+        triangle_at(blocks, t, &away, i);
+        *j = *i + away;
+    } else {
+        triangle_at(blocks - band, t - near, i, j);
+        *j += *i + band;
+    }
+}
+
+/* The lists of two blocks, always in the order of the locks. */
+static void lock_blocks(search *s, int64_t i, int64_t j, bool lock)
+{
+    pthread_mutex_t *a = &s->lock[i % LOCKS], *b = &s->lock[j % LOCKS], *low = a < b ? a : b, *high = a < b ? b : a;
+    if (lock)
+        pthread_mutex_lock(low);
+    if (low != high)
+        (lock ? pthread_mutex_lock : pthread_mutex_unlock)(high);
+    if (!lock)
+        pthread_mutex_unlock(low);
+}
+
+/* Which pairs of panels of two blocks may hold candidates: along orthonormal directions distances only get shorter, so that boxes far enough apart hold
+ * none. Which other tiles have been done decides how soon that is seen, not what the lists hold in the end: what would be passed over later
+ * is no candidate now. */
+GV_HOT static uint64_t near_panels(const search *s, int64_t i, int64_t j)
+{
+    float reach[2][GV_PANELS];
+    uint64_t wanted = 0;
+    if (!s->box)
+        return ~wanted;
+    for (int r = 0; r < GV_PANELS; r++) {
+        const float *a = s->reach + i * GV_BLOCK + r * GV_PANEL, *b = s->reach + j * GV_BLOCK + r * GV_PANEL;
+        float least_a = 0, least_b = 0; /* points behind the last have +infinity */
+        for (int t = 0; t < GV_PANEL; t++) {
+            least_a = a[t] < least_a ? a[t] : least_a;
+            least_b = b[t] < least_b ? b[t] : least_b;
+        }
+        reach[0][r] = -2 * least_a;
+        reach[1][r] = -2 * least_b;
+    }
+    for (int r = 0; r < GV_PANELS; r++)
+        for (int q = i == j ? r : 0; q < GV_PANELS; q++) {
+            const float *a = s->box + (i * GV_PANELS + r) * 2 * GV_BOX, *b = s->box + (j * GV_PANELS + q) * 2 * GV_BOX;
+            float gap2[GV_BOX], most = reach[0][r] > reach[1][q] ? reach[0][r] : reach[1][q];
+            for (int k = 0; k < GV_BOX; k++) {
+                float gap = a[k] - b[GV_BOX + k], other = b[k] - a[GV_BOX + k];
+                gap = gap > other ? gap : other;
+                gap = gap > 0 ? gap : 0;
+                gap2[k] = gap * gap;
+            }
+            for (int w = GV_BOX / 2; w; w /= 2)
+                for (int k = 0; k < w; k++)
+                    gap2[k] += gap2[k + w];
+            if (s->rest)
+                gap2[0] += 2 * (s->box_rest[i * GV_PANELS + r] + s->box_rest[j * GV_PANELS + q]);
+            if (gap2[0] * 0.99f <= most) /* rounding is far below a hundredth */
+                wanted |= (uint64_t)1 << (r * GV_PANELS + q) | (i == j ? (uint64_t)1 << (q * GV_PANELS + r) : 0);
+        }
+    return wanted;
 }
 
 static void tiles_body(void *arg, int64_t begin, int64_t end)
 {
     search *s = arg;
     int64_t tiles = s->blocks * (s->blocks + 1) / 2, i, j;
+    long long last = atomic_load(&s->last);
     for (int64_t part = begin; part < end; part++) {
         float *c = s->tiles + atomic_fetch_add(&s->spot, 1) * GV_BLOCK * GV_BLOCK;
-        for (long long t; (t = atomic_fetch_add(&s->next, 1)) < tiles;) {
+        for (long long t; (t = atomic_fetch_add(&s->next, 1)) < last;) {
             tile_at(s->blocks, t, &i, &j);
-            gv_packed_block(s->p, i, j, c);
+            lock_blocks(s, i, j, true);
+            uint64_t wanted = near_panels(s, i, j);
+            lock_blocks(s, i, j, false);
+            atomic_fetch_add(&s->passed, GV_PANELS * GV_PANELS - __builtin_popcountll(wanted & ALL_PAIRS));
+            if (!(wanted & ALL_PAIRS))
+                continue;
+            gv_packed_block(s->p, i, j, wanted, c);
             if (s->rest)
                 add_rest(s, i, j, c);
-            pthread_mutex_t *a = &s->lock[i % LOCKS], *b = &s->lock[j % LOCKS], *low = a < b ? a : b, *high = a < b ? b : a;
-            pthread_mutex_lock(low);
-            if (low != high)
-                pthread_mutex_lock(high);
+            lock_blocks(s, i, j, true);
             select_tile(s, i, j, c);
-            if (low != high)
-                pthread_mutex_unlock(high);
-            pthread_mutex_unlock(low);
+            lock_blocks(s, i, j, false);
             if (part == 0 && t % 256 == 0)
                 gv_umap_tell(s->progress, "neighbours", (double)t / (double)tiles);
         }
@@ -125,7 +233,7 @@ void gv_near_refine(const float *x, int64_t d, int64_t i, const uint64_t *list, 
     int keep = k < 1024 ? k : 1024;
     for (int a = 0; a < keep; a++)
         best[a] = UINT64_MAX;
-    for (int a = 0; a < m && list[a] != UINT64_MAX; a++) {
+    for (int a = 0; a < m; a++) {
         int32_t j = (int32_t)(uint32_t)list[a];
         gv_near_put(best, keep, gv_near_key(gv_distance2(x + i * d, x + j * d, d), j));
     }
@@ -156,15 +264,30 @@ static double summing_error(const gv_packed *p)
     return terms * 0x1p-23 * (double)p->length * (double)p->length;
 }
 
+/* Lists hold more than they must: their m smallest say how far a point still has to look. */
+static void tighten_body(void *arg, int64_t begin, int64_t end)
+{
+    search *s = arg;
+    for (int64_t i = begin; i < end; i++)
+        if (s->count[i] > s->m) {
+            uint64_t *list = s->list + i * 2 * s->m;
+            select_smallest(list, s->count[i], s->m);
+            s->count[i] = s->m;
+            s->reach[i] = gv_near_distance(list[s->m - 1]) / -2;
+        }
+}
+
 static void refine_body(void *arg, int64_t begin, int64_t end)
 {
     search *s = arg;
     double twice = 2 * (double)s->p->rounding, sums = summing_error(s->p);
     for (int64_t i = begin; i < end; i++) {
-        const uint64_t *list = s->list + i * s->m;
+        uint64_t *list = s->list + i * 2 * s->m;
         float *distance = s->distance + i * s->k;
-        gv_near_refine(s->x, s->d, i, list, s->m, s->k, s->index + i * s->k, distance);
-        double last = list[s->m - 1] == UINT64_MAX ? INFINITY : (double)gv_near_distance(list[s->m - 1]) - sums;
+        int m = s->count[i] < s->m ? s->count[i] : s->m;
+        select_smallest(list, s->count[i], m);
+        gv_near_refine(s->x, s->d, i, list, m, s->k, s->index + i * s->k, distance);
+        double last = s->n - 1 <= m ? INFINITY : (double)gv_near_distance(list[m - 1]) - sums;
         double kth = sqrt((double)distance[s->k - 1]);
         s->open[i] = kth > 0 && !(kth <= sqrt(last > 0 ? last : 0) - twice);
     }
@@ -178,6 +301,31 @@ static void again_body(void *arg, int64_t begin, int64_t end)
             gv_near_all(s->x, s->n, s->d, i, s->k, s->index + i * s->k, s->distance + i * s->k);
 }
 
+/* Boxes around the panels by places y [n,stride] along `by` orthonormal directions. The last side of a box is the length along all directions from there on:
+ * lengths differ by no more than points do. */
+static int make_boxes(search *s, const float *y, int64_t stride, int by, const float *rest, gv_arena *arena, gv_err *err)
+{
+    int64_t panels = (s->n + GV_BLOCK - 1) / GV_BLOCK * GV_PANELS;
+    s->box = gv_arena_alloc(arena, (size_t)panels * 2 * GV_BOX * 4, err);
+    s->box_rest = gv_arena_alloc(arena, (size_t)panels * 4, err);
+    if (!s->box || !s->box_rest)
+        return GV_ESYS;
+    for (int64_t i = 0; i < s->n; i++) {
+        float *b = s->box + i / GV_PANEL * 2 * GV_BOX, *least = s->box_rest + i / GV_PANEL;
+        double tail = 0;
+        for (int k = GV_BOX - 1; k < by; k++)
+            tail += (double)y[i * stride + k] * (double)y[i * stride + k];
+        for (int k = 0; k < GV_BOX && k < by; k++) {
+            float v = k < GV_BOX - 1 ? y[i * stride + k] : (float)sqrt(tail);
+            b[k] = i % GV_PANEL ? fminf(b[k], v) : v;
+            b[GV_BOX + k] = i % GV_PANEL ? fmaxf(b[GV_BOX + k], v) : v;
+        }
+        if (rest)
+            *least = i % GV_PANEL ? fminf(*least, rest[i]) : rest[i];
+    }
+    return GV_OK;
+}
+
 /* Candidates by these packed points, and their distances. */
 static int pass(search *s, const gv_packed *p, const float *rest, int m, gv_arena *arena, gv_err *err)
 {
@@ -187,17 +335,25 @@ static int pass(search *s, const gv_packed *p, const float *rest, int m, gv_aren
     s->rest = rest;
     s->m = m;
     s->blocks = (s->n + GV_BLOCK - 1) / GV_BLOCK;
-    s->list = gv_arena_alloc_dirty(arena, (size_t)s->n * (size_t)m * 8, err);
+    s->list = gv_arena_alloc_dirty(arena, (size_t)s->n * (size_t)m * 16, err);
+    s->count = gv_arena_alloc(arena, (size_t)s->n * 4, err);
     s->reach = gv_arena_alloc(arena, (size_t)(s->blocks * GV_BLOCK) * 4, err);
     s->tiles = gv_arena_alloc(arena, (size_t)threads * GV_BLOCK * GV_BLOCK * 4, err);
-    if (!s->list || !s->reach || !s->tiles)
+    if (!s->list || !s->count || !s->reach || !s->tiles)
         return GV_ESYS;
-    memset(s->list, 0xff, (size_t)s->n * (size_t)m * 8);
     for (int64_t i = 0; i < s->blocks * GV_BLOCK; i++)
         s->reach[i] = i < s->n ? -INFINITY : INFINITY;
     atomic_store(&s->next, 0);
     atomic_store(&s->spot, 0);
+    atomic_store(&s->passed, 0);
+    atomic_store(&s->last, tiles_near(s->blocks));
     gv_parallel(threads, 1, tiles_body, s);
+    gv_parallel(s->n, 256, tighten_body, s);
+    atomic_store(&s->next, tiles_near(s->blocks));
+    atomic_store(&s->spot, 0);
+    atomic_store(&s->last, s->blocks * (s->blocks + 1) / 2);
+    gv_parallel(threads, 1, tiles_body, s);
+    gv_log(GV_DEBUG, "neighbours: %lld of %lld pairs of panels were too far apart", (long long)atomic_load(&s->passed), (long long)(s->blocks * (s->blocks + 1) / 2 * GV_PANELS * GV_PANELS));
     gv_parallel(s->n, 64, refine_body, s);
     gv_arena_rewind(arena, mark);
     return GV_OK;
@@ -205,6 +361,14 @@ static int pass(search *s, const gv_packed *p, const float *rest, int m, gv_aren
 
 static int all_dimensions(search *s, gv_arena *arena, gv_err *err)
 {
+    if (!s->box && s->n >= GV_UMAP_SORT_FROM) {
+        int64_t q = s->d < GV_BOX ? s->d : GV_BOX;
+        float *y;
+        int r = gv_umap_project(s->x, s->n, s->d, q, arena, &y, err);
+        r = r < 0 ? r : make_boxes(s, y, q + 1, (int)q + 1, NULL, arena, err);
+        if (r < 0)
+            return r;
+    }
     for (int bf16 = gv_packed_has_bf16() && s->n > 1024; bf16 >= 0; bf16--) {
         size_t mark = arena->used;
         gv_packed p;
@@ -263,9 +427,12 @@ static int leading_directions(search *s, gv_arena *arena, gv_err *err)
         memmove(y + i * LEADING, y + i * (LEADING + 1), LEADING * sizeof *y);
     }
     int m = s->k + LEADING_SPARE;
+    if (make_boxes(s, y, LEADING, LEADING, rest, arena, err) < 0)
+        return GV_ESYS;
     r = gv_packed_make(&p, y, s->n, LEADING, gv_packed_has_bf16(), arena, err);
     r = r < 0 ? r : pass(s, &p, rest, m, arena, err);
     gv_arena_rewind(arena, mark);
+    s->box = NULL; /* it went with the rest */
     if (r < 0)
         return r;
     struct check c = { s, found };

@@ -48,14 +48,18 @@ static inline void gv_near_put(uint64_t *list, int m, uint64_t key)
     list[lo] = key;
 }
 
-/* Exact distances of the candidates of point i (squared, in the lists' keys: only the indices count), and the k best of them. */
+/* Distances of the m candidates of point i from differences, and the k best of them; of the keys only the indices count. */
 void gv_near_refine(const float *x, int64_t d, int64_t i, const uint64_t *list, int m, int k, int32_t *index, float *distance2);
 /* The k nearest of point i by looking at all. */
 void gv_near_all(const float *x, int64_t n, int64_t d, int64_t i, int k, int32_t *index, float *distance2);
 
 /* x [n,d] in an orthonormal basis of q directions that hold most of its variance -> y [n,q+1]: the last number is the length of what the
- * basis leaves out. Directions come from a fixed sample. */
+ * basis leaves out. Directions come from a fixed sample. q is at most 256. */
 int gv_umap_project(const float *x, int64_t n, int64_t d, int64_t q, gv_arena *arena, float **y, gv_err *err) GV_MUST_USE;
+
+/* Points in an order in which those that are near have near numbers -> order[n], sorted [n,d]. */
+int gv_umap_sort(const float *x, int64_t n, int64_t d, gv_arena *arena, int32_t **order, float **sorted, gv_err *err) GV_MUST_USE;
+enum { GV_BOX = 32, GV_UMAP_SORT_FROM = 4096 }; /* directions of the boxes around blocks; fewer points are not sorted */
 
 /* Sums and products over all points, in fixed pieces. */
 enum { GV_UMAP_PIECE = 4096 };

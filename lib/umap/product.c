@@ -91,28 +91,37 @@ static void plain(const uint32_t *restrict a, const uint32_t *restrict b, int64_
         }
 }
 
-void gv_packed_block(const gv_packed *p, int64_t i, int64_t j, float *c)
+void gv_packed_block(const gv_packed *p, int64_t i, int64_t j, uint64_t wanted, float *c)
 {
     int rows = 2;
     kernel *k = choose(p->bf16, &rows);
-    int64_t panels = (p->n + GV_PANEL - 1) / GV_PANEL, last_i = panels - i * GV_PANELS, last_j = panels - j * GV_PANELS;
-    int pi = last_i < GV_PANELS ? (int)last_i : GV_PANELS, pj = last_j < GV_PANELS ? (int)last_j : GV_PANELS;
+    int64_t panels = (p->n + GV_PANEL - 1) / GV_PANEL;
+    for (int r = 0; r < GV_PANELS; r++)
+        for (int q = 0; q < GV_PANELS; q++)
+            if (i * GV_PANELS + r >= panels || j * GV_PANELS + q >= panels)
+                wanted &= ~((uint64_t)1 << (r * GV_PANELS + q));
     for (int64_t from = 0; from < p->depth; from += DEPTH) {
         int64_t depth = p->depth - from < DEPTH ? p->depth - from : DEPTH;
-        for (int r = 0; r < pi * GV_PANEL; r += rows)
-            for (int q = 0; q < pj; q++) {
+        for (int r = 0; r < GV_BLOCK; r += rows)
+            for (int q = 0; q < GV_PANELS; q++) {
+                if (!(wanted >> (r / GV_PANEL * GV_PANELS + q) & 1))
+                    continue;
                 const uint32_t *a = p->word + ((i * GV_PANELS + r / GV_PANEL) * p->depth + from) * GV_PANEL + r % GV_PANEL;
                 const uint32_t *b = p->word + ((j * GV_PANELS + q) * p->depth + from) * GV_PANEL;
                 (k ? k : plain)(a, b, depth, from > 0, c + (int64_t)r * GV_BLOCK + q * GV_PANEL);
             }
     }
     const float *hi = p->half_norm + i * GV_BLOCK, *hj = p->half_norm + j * GV_BLOCK;
-    for (int r = 0; r < pi * GV_PANEL; r++)
-        for (int l = 0; l < pj * GV_PANEL; l++)
-            c[r * GV_BLOCK + l] -= hi[r] + hj[l];
     for (int r = 0; r < GV_BLOCK; r++)
-        for (int l = r < pi * GV_PANEL ? pj * GV_PANEL : 0; l < GV_BLOCK; l++)
-            c[r * GV_BLOCK + l] = -INFINITY;
+        for (int q = 0; q < GV_PANELS; q++) {
+            float *v = c + r * GV_BLOCK + q * GV_PANEL;
+            if (wanted >> (r / GV_PANEL * GV_PANELS + q) & 1)
+                for (int l = 0; l < GV_PANEL; l++)
+                    v[l] -= hi[r] + hj[q * GV_PANEL + l];
+            else
+                for (int l = 0; l < GV_PANEL; l++)
+                    v[l] = -INFINITY;
+        }
 }
 
 /* ---- packing ---- */

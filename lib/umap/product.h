@@ -22,9 +22,9 @@ typedef struct gv_packed {
 bool gv_packed_has_bf16(void);
 /* Packs x [n,d] less its mean, in a fixed order of sums. */
 int gv_packed_make(gv_packed *p, const float *x, int64_t n, int64_t d, bool bf16, gv_arena *arena, gv_err *err) GV_MUST_USE;
-/* c [rows, GV_BLOCK] = -|a - b|^2 / 2 of the points of block i (rows) and of block j (columns); blocks are GV_BLOCK points. Returns nothing of
- * points behind n but very negative numbers. */
-void gv_packed_block(const gv_packed *p, int64_t i, int64_t j, float *c);
+/* c [GV_BLOCK, GV_BLOCK] = -|a - b|^2 / 2 of the points of block i (rows) and of block j (columns). Points behind n have minus infinity, and so have pairs of
+ * panels r, q whose bit r * GV_PANELS + q of `wanted` is not set. */
+void gv_packed_block(const gv_packed *p, int64_t i, int64_t j, uint64_t wanted, float *c);
 /* |a - b|^2 in float from differences. */
 float gv_distance2(const float *a, const float *b, int64_t d);
 

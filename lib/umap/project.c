@@ -5,27 +5,34 @@
 #include "common/threads.h"
 #include <math.h>
 
-enum { SAMPLE = 4096, ROUNDS = 2, ROWS = 8 };
+enum { SAMPLE = 4096, ROUNDS = 2, ROWS = 8, STRIP = 32, PART = 256, MOST = 256 };
 
-struct project { const float *x, *mean, *basis; float *y; int64_t n, d, q; const int64_t *pick; };
+struct project { const float *x, *mean, *basis; float *y; int64_t n, d, q, stride; const int64_t *pick; }; /* basis [d,stride]: q columns, then zeros */
 
-/* y [rows,q] = (x - mean) [rows,d] basis [d,q], ROWS points at a time so that the basis is read less often. */
+/* y [rows,q] = (x - mean) [rows,d] basis [d,q], ROWS points and PART dimensions at a time so that the basis is read less often. */
 GV_HOT static void product_rows(const struct project *p, const float *const *x, int rows, float *const *y)
 {
-    enum { STRIP = 64 };
-    for (int64_t c = 0; c < p->q; c += STRIP) {
-        float s[ROWS][STRIP] = { { 0 } };
-        for (int64_t k = 0; k < p->d; k++) {
-            const float *b = p->basis + k * p->q + c;
-            for (int r = 0; r < rows; r++) {
-                float v = x[r][k] - p->mean[k];
-                for (int l = 0; l < STRIP; l++)
-                    s[r][l] += v * b[l];
+    float sums[MOST / STRIP][ROWS][STRIP] = { { { 0 } } }, centred[PART][ROWS];
+    for (int64_t from = 0; from < p->d; from += PART) {
+        int64_t n = p->d - from < PART ? p->d - from : PART;
+        for (int r = 0; r < ROWS; r++)
+            for (int64_t k = 0; k < n; k++)
+                centred[k][r] = r < rows ? x[r][from + k] - p->mean[from + k] : 0;
+        for (int64_t c = 0; c < p->q; c += STRIP) {
+            float s[ROWS][STRIP];
+            memcpy(s, sums[c / STRIP], sizeof s);
+            for (int64_t k = 0; k < n; k++) {
+                const float *b = p->basis + (from + k) * p->stride + c;
+                for (int r = 0; r < ROWS; r++)
+                    for (int l = 0; l < STRIP; l++)
+                        s[r][l] += centred[k][r] * b[l];
             }
+            memcpy(sums[c / STRIP], s, sizeof s);
         }
-        for (int r = 0; r < rows; r++)
-            memcpy(y[r] + c, s[r], sizeof s[r]);
     }
+    for (int r = 0; r < rows; r++)
+        for (int64_t c = 0; c < p->q; c += STRIP)
+            memcpy(y[r] + c, sums[c / STRIP][r], (size_t)(p->q - c < STRIP ? p->q - c : STRIP) * sizeof *y[r]);
 }
 
 static void project_body(void *arg, int64_t begin, int64_t end)
@@ -102,11 +109,12 @@ GV_HOT static void orthonormal(float *turned, int64_t q, int64_t d)
     }
 }
 
-static void turn(const float *from, int64_t rows, int64_t cols, float *to)
+/* to [cols,stride] from [rows,cols] */
+static void turn(const float *from, int64_t rows, int64_t cols, int64_t stride, float *to)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
-            to[j * rows + i] = from[i * cols + j];
+            to[j * stride + i] = from[i * cols + j];
 }
 
 static int find_basis(struct project *p, const int64_t *pick, int64_t m, float *basis, gv_arena *arena, gv_err *err)
@@ -119,10 +127,10 @@ static int find_basis(struct project *p, const int64_t *pick, int64_t m, float *
     gv_rng_init(&r, 0, GV_RNG_UMAP_BASIS, 0, 0, 0);
     for (int64_t i = 0; i < d * q; i++)
         turned[i] = (float)gv_rng_uniform(&r) - 0.5f;
-    struct project s = { .x = p->x, .mean = p->mean, .basis = basis, .y = y, .n = m, .d = d, .q = q, .pick = pick };
+    struct project s = { .x = p->x, .mean = p->mean, .basis = basis, .y = y, .n = m, .d = d, .q = q, .stride = p->stride, .pick = pick };
     for (int round = 0;; round++) {
         orthonormal(turned, q, d);
-        turn(turned, q, d, basis);
+        turn(turned, q, d, p->stride, basis);
         if (round == ROUNDS)
             return GV_OK;
         gv_parallel((m + ROWS - 1) / ROWS, 8, project_body, &s);
@@ -132,7 +140,7 @@ static int find_basis(struct project *p, const int64_t *pick, int64_t m, float *
             return GV_ESYS;
         b.to = to;
         gv_parallel(d, 16, back_body, &b);
-        turn(to, d, q, turned);
+        turn(to, d, q, d, turned);
     }
 }
 
@@ -141,7 +149,8 @@ int gv_umap_project(const float *x, int64_t n, int64_t d, int64_t q, gv_arena *a
     int64_t m = n < SAMPLE ? n : SAMPLE;
     *y = gv_arena_alloc_dirty(arena, (size_t)(n * (q + 1)) * 4, err);
     size_t mark = arena->used;
-    float *basis = gv_arena_alloc(arena, (size_t)(d * q) * 4, err), *mean = gv_arena_alloc(arena, (size_t)d * 4, err);
+    int64_t stride = (q + STRIP - 1) / STRIP * STRIP;
+    float *basis = gv_arena_alloc(arena, (size_t)(d * stride) * 4, err), *mean = gv_arena_alloc(arena, (size_t)d * 4, err);
     double *sum = gv_arena_alloc(arena, (size_t)d * 8, err);
     int64_t *pick = gv_arena_alloc(arena, (size_t)m * 8, err);
     if (!*y || !basis || !mean || !sum || !pick)
@@ -153,7 +162,7 @@ int gv_umap_project(const float *x, int64_t n, int64_t d, int64_t q, gv_arena *a
     }
     for (int64_t k = 0; k < d; k++)
         mean[k] = (float)(sum[k] / (double)m);
-    struct project p = { .x = x, .mean = mean, .basis = basis, .y = *y, .n = n, .d = d, .q = q };
+    struct project p = { .x = x, .mean = mean, .basis = basis, .y = *y, .n = n, .d = d, .q = q, .stride = stride };
     int r = find_basis(&p, pick, m, basis, arena, err);
     if (r == GV_OK)
         gv_parallel((n + ROWS - 1) / ROWS, 64, project_body, &p);

@@ -3,13 +3,14 @@
  * orthogonalisations. Each connected part by itself.
  * Source: Belkin & Niyogi 2003; Zhou, Saad, Tiago & Chelikowsky 2006. */
 #include "umap/internal.h"
+#include "common/log.h"
 #include "common/rng.h"
 #include "common/threads.h"
 #include <math.h>
 #include <stdlib.h>
 
 enum { B = 8, ROUNDS = 24, DEGREE = 40, AXES = 2 };
-static const double TOLERANCE = 1e-3;
+static const double TOLERANCE = 2e-3;
 
 typedef struct part {
     int64_t n;
@@ -233,6 +234,7 @@ static void solve(part *p, uint64_t seed, int64_t number)
     }
     for (int round = 0; round < ROUNDS; round++) {
         double most = ritz(p, value);
+        gv_log(GV_DEBUG, "start: round %d, residual %.1e, eigenvalues %.5f %.5f … %.5f", round, most, value[0], value[1], value[B - 1]);
         if (most < TOLERANCE || p->n <= B)
             return;
         double cut = fmin(fmax(value[B - 1], 0), 1 - 1e-6);

@@ -9,7 +9,7 @@ enum { MOST_NEIGHBOURS = 1000, MANY = 10000 };
 size_t gv_umap_room(int64_t n, int64_t d, int64_t n_neighbors)
 {
     size_t points = (size_t)n + 8192, k = (size_t)(n_neighbors < n ? n_neighbors : n) + 64;
-    return points * ((size_t)d * 6 + 4096) + points * k * 64 + ((size_t)512 << 20);
+    return points * ((size_t)d * 10 + 8192) + points * k * 64 + ((size_t)512 << 20);
 }
 
 static double seconds(clockid_t clock)
@@ -42,18 +42,31 @@ int gv_umap(const float *x, int64_t n, int64_t d, const gv_umap_params *p, gv_ar
     if (n == 1)
         return GV_OK;
     size_t mark = arena->used;
+    int32_t *order = NULL;
+    float *sorted, *at = *y;
     gv_knn knn;
     gv_umap_graph g;
     double a, b, since[2];
+    int r = GV_OK;
     took(NULL, since);
-    int r = n <= limit ? gv_knn_exact(x, n, d, (int)k, &p->progress, arena, &knn, err) : gv_knn_descent(x, n, d, (int)k, p->seed, &p->progress, arena, &knn, err);
+    if (n >= GV_UMAP_SORT_FROM) {
+        r = gv_umap_sort(x, n, d, arena, &order, &sorted, err);
+        x = sorted;
+        if (r == GV_OK && !(at = gv_arena_alloc(arena, (size_t)n * 8, err)))
+            r = GV_ESYS;
+        took("order", since);
+    }
+    if (r == GV_OK)
+        r = n <= limit ? gv_knn_exact(x, n, d, (int)k, &p->progress, arena, &knn, err) : gv_knn_descent(x, n, d, (int)k, p->seed, &p->progress, arena, &knn, err);
     took("neighbours", since);
     r = r < 0 ? r : gv_umap_graph_make(&knn, arena, &g, err);
     took("graph", since);
-    r = r < 0 ? r : gv_umap_spectral(&g, p->seed, arena, *y, err);
+    r = r < 0 ? r : gv_umap_spectral(&g, p->seed, arena, at, err);
     took("start", since);
     gv_umap_curve(p->min_dist, 1, &a, &b);
-    r = r < 0 ? r : gv_umap_layout(&g, a, b, epochs, p->seed, &p->progress, arena, *y, err);
+    r = r < 0 ? r : gv_umap_layout(&g, a, b, epochs, p->seed, &p->progress, arena, at, err);
+    for (int64_t t = 0; t < n && order && r == GV_OK; t++)
+        memcpy(*y + 2 * (int64_t)order[t], at + 2 * t, 8);
     took("layout", since);
     gv_arena_rewind(arena, mark);
     return r;
