@@ -9,6 +9,7 @@
 #include "umap/umap.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define U struct gv_umap_options
 enum { THUMB = 64, QUALITY_NEIGHBOURS = 15 };
@@ -152,8 +153,12 @@ static int lay_out(const U *o, const gv_feature_table *t, gv_arena *arena, float
         p.n_neighbors = t->n > 2 ? t->n - 1 : 2;
         gv_log(GV_WARNING, "'--n_neighbors' is %" PRId64 " and there are %" PRId64 " samples; %" PRId64 " are taken", o->n_neighbors, t->n, p.n_neighbors);
     }
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
     int r = gv_umap(t->x, t->n, t->dim, &p, arena, y, err);
+    clock_gettime(CLOCK_MONOTONIC, &to);
     gv_stage_tell("layout", 1);
+    gv_log(GV_INFO, "%" PRId64 " points laid out in %.2f s", t->n, (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec));
     return r;
 }
 

@@ -159,8 +159,9 @@ GV_HOT static void turn_body(void *arg, int64_t begin, int64_t end)
 }
 
 /* Points by what they will have to do in an epoch, most first, dealt out to the turns; then the edges that will be sampled at least once, in that order. */
-static int prepare(layout *s, const gv_umap_graph *g, int64_t epochs, gv_arena *arena, gv_err *err)
+static int prepare(layout *s, const gv_umap_graph *g, int64_t epochs, uint64_t seed, gv_arena *arena, gv_err *err)
 {
+    gv_rng r;
     float most = 0, least;
     int64_t *row = gv_arena_alloc(arena, (size_t)(g->n + 1) * 8, err), from[BUCKETS + 1] = { 0 }, kept = 0, place = 0;
     int32_t *order = gv_arena_alloc_dirty(arena, (size_t)g->n * 4, err), *sorted = gv_arena_alloc_dirty(arena, (size_t)g->n * 4, err);
@@ -192,6 +193,13 @@ static int prepare(layout *s, const gv_umap_graph *g, int64_t epochs, gv_arena *
                     edges[kept++] = (edge){ g->col[e], p < 1 - 0x1p-32 ? (uint32_t)(p * 0x1p32) : UINT32_MAX };
                 }
             row[place + 1] = kept;
+            gv_rng_init(&r, seed, GV_RNG_UMAP_LAYOUT, (uint64_t)place, 0, 1);
+            for (int64_t e = kept - 1; e > row[place]; e--) { /* neighbours in the order of their numbers lie beside each other and would pull together */
+                int64_t o = row[place] + (int64_t)(((uint64_t)gv_rng_u32(&r) * (uint64_t)(e - row[place] + 1)) >> 32);
+                edge t = edges[e];
+                edges[e] = edges[o];
+                edges[o] = t;
+            }
         }
     s->row = row;
     s->edges = edges;
@@ -203,7 +211,7 @@ int gv_umap_layout(const gv_umap_graph *g, double a, double b, int64_t epochs, u
 {
     size_t mark = arena->used;
     layout s = { .n = g->n, .a = (float)a, .b = (float)b, .place = (const uint64_t *)(const void *)y, .least = (float)exp2(-fmin(120 / b, 100)), .y = y };
-    int r = prepare(&s, g, epochs, arena, err);
+    int r = prepare(&s, g, epochs, seed, arena, err);
     gv_rng_init(&s.rng, seed, GV_RNG_UMAP_LAYOUT, 0, 0, 0);
     for (int64_t epoch = 1; epoch < epochs && r == GV_OK; epoch++) { /* none is sampled in epoch 0 */
         s.epoch = (uint32_t)epoch;

@@ -9,6 +9,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEER = os.path.join(HERE, "peer.py")
 RUNS = os.path.join(HERE, "peer_runs.py")
+UMAP = os.path.join(HERE, "peer_umap.py")
 FASHION = "/usr/share/datasets/fashion-mnist"
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from common import FASHION, PEER, RUNS, Failed, photographs, run, timed
+from common import FASHION, PEER, RUNS, UMAP, Failed, photographs, run, timed
 
 
 def also(what, value, sense, goal):
@@ -335,4 +335,43 @@ class Patch(Work):
         return {"by_median_patch": round(statistics.median(r[1]["median"] / r[0]["median"] for r in rounds), 4)}, []
 
 
-KINDS = {"step": Steps, "features": Steps, "run": Run, "first": First, "help": Help, "jpeg": Jpeg, "strands": Strands, "stages": Stages, "hop": Hop, "large": Large, "patch": Patch}
+class Umap(Work):
+    """A feature file laid out and drawn: glovita_plot_umap and umap-learn with matplotlib. Cold: whole processes, nothing compiled; warm: the layout alone."""
+
+    def prepare(self):
+        self.warm, self.quality = self.w["warm"], []
+        where = ["--fashion", FASHION] if self.warm else ["--count", str(self.w["count"])]
+        if self.warm and not os.path.isdir(FASHION):
+            raise Failed(f"no Fashion-MNIST in '{FASHION}' (package dataset-fashion-mnist)")
+        run([self.a.python, UMAP, "data", "--folder", self.folder, *where])
+
+    def ours(self):
+        h5, png = os.path.join(self.folder, "features.h5"), os.path.join(self.folder, "ours.png")
+        out = timed([self.program("glovita_plot_umap"), "--h5_path", h5, "--output_path", png, "--max_samples", "1000000", "--threads", str(self.a.threads), "--log", "info"])
+        found = re.search(r"laid out in ([0-9.]+) s", out["stderr"])
+        if not found:
+            raise Failed("glovita_plot_umap does not say how long the layout took")
+        return {"value": float(found[1]) if self.warm else out["seconds"], "whole": out["seconds"]}
+
+    def peer(self):
+        env = {**os.environ, "OMP_NUM_THREADS": str(self.a.threads), "NUMBA_NUM_THREADS": str(self.a.threads)}
+        if not self.warm: # as on a machine where it never ran
+            self.n += 1
+            env["NUMBA_CACHE_DIR"] = os.path.join(self.folder, f"numba{self.n}")
+        out = timed([self.a.python, UMAP, "fit", "--folder", self.folder] + (["--warm"] if self.warm else []), env=env)
+        fit = json.loads(out["stdout"].splitlines()[-1])
+        return {"value": fit["value"] if self.warm else out["seconds"], "whole": out["seconds"], "count": fit["count"]}
+
+    def check(self, ours, peer):
+        self.quality.append(run([self.a.python, UMAP, "quality", "--folder", self.folder, "--layouts", os.path.join(self.folder, "ours.csv"), os.path.join(self.folder, "layout.npy")]))
+        if [q["count"] for q in self.quality[-1]] != [peer["count"]] * 2:
+            raise Failed(f"not the same points: {self.quality[-1]} and {peer['count']}")
+
+    def more(self, rounds):
+        names = "trustworthiness", "recall"
+        got = {f"{n}_{side}": round(statistics.median(q[i][n] for q in self.quality), 4) for n in names for i, side in enumerate(("ours", "peer"))}
+        goals = [also(f"{n} over the peer's", got[n + "_ours"] - got[n + "_peer"], ">=", -0.01) for n in names]
+        return {**got, "whole_s_ours": round(statistics.median(r[0]["whole"] for r in rounds), 2)}, goals
+
+
+KINDS = {"step": Steps, "features": Steps, "run": Run, "first": First, "help": Help, "jpeg": Jpeg, "strands": Strands, "stages": Stages, "hop": Hop, "large": Large, "patch": Patch, "umap": Umap}
