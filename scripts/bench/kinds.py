@@ -347,7 +347,7 @@ class Umap(Work):
 
     def ours(self):
         h5, png = os.path.join(self.folder, "features.h5"), os.path.join(self.folder, "ours.png")
-        out = timed([self.program("glovita_plot_umap"), "--h5_path", h5, "--output_path", png, "--max_samples", "1000000", "--threads", str(self.a.threads), "--log", "info"])
+        out = timed([self.program("glovita_plot_umap"), "--h5_path", h5, "--output_path", png, "--max_samples", "1000000", "--threads", str(self.a.threads)], env={**os.environ, "GLOVITA_LOG": "info"})
         found = re.search(r"laid out in ([0-9.]+) s", out["stderr"])
         if not found:
             raise Failed("glovita_plot_umap does not say how long the layout took")

@@ -53,6 +53,6 @@ WORKS.update({
     "four-stages": {"kind": "stages", "goal": ("ratio", ">=", 0.95), "unit": "img/s", "what": "the JPEG path with four stages more that pass records on; peer: without them"},
     "large-2048": {"kind": "large", "command": ["step", "resnet50", "--batch", "1", "--size", "2048"], "goal": ("value", "<=", 8192), "unit": "MB", "what": "peak memory of a training step of ResNet-50 on a 2048 px image, bf16, batch 1"},
     "conv3d-256": {"kind": "large", "command": ["conv3d"], "goal": ("value", "<=", 8192), "unit": "MB", "what": "peak memory of a training step of six 3D convolutions on 256^3, bf16, batch 1"},
-    "umap-10k": {"kind": "umap", "warm": False, "count": 10000, "goal": ("speed", ">=", 20), "unit": "s", "what": "10,000 x 768 features (HDF5) to a picture, a table and a page, process start to end; peer: umap-learn and matplotlib, first run"},
+    "umap-10k": {"kind": "umap", "warm": False, "count": 10000, "goal": ("speed", ">=", 20), "unit": "s", "what": "features of 10,000 x 768 (HDF5) to a picture, a table and a page, process start to end; peer: umap-learn and matplotlib, first run"},
     "umap-70k": {"kind": "umap", "warm": True, "goal": ("speed", ">=", 5), "unit": "s", "what": "layout of all 70,000 x 784 images of Fashion-MNIST; peer: umap-learn, warm"},
 })
