@@ -4,7 +4,8 @@
  * With all dimensions the candidates are proven: a rounded point is at most `rounding` from the point, so no point outside the list is nearer than
  * the list's last less twice that. Points where this does not reach their k-th neighbour are done again in float.
  * Many points of many dimensions are first looked at along their LEADING main directions, where a distance is that along the directions plus
- * what is expected of the rest. That is checked on a sample of points; where it misses neighbours, all dimensions are taken. */
+ * what is expected of the rest. That is checked on a sample of points; where it misses neighbours, all dimensions are taken.
+ * Panels of points whose boxes are further apart than any of their points still looks are passed over. */
 #include "umap/internal.h"
 #include "umap/product.h"
 #include "common/log.h"

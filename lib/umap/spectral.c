@@ -372,11 +372,10 @@ int gv_umap_spectral(const gv_umap_graph *g, uint64_t seed, gv_arena *arena, flo
         first[component[i] + 2]++;
     for (int64_t c = 0; c < parts; c++)
         first[c + 2] += first[c + 1];
-    for (int64_t i = 0; i < g->n; i++) {
-        int64_t at = first[component[i] + 1]++;
-        points[at] = (int32_t)i;
-        local[i] = (int32_t)(at - first[component[i]]);
-    }
+    for (int64_t i = 0; i < g->n; i++)
+        points[first[component[i] + 1]++] = (int32_t)i;
+    for (int64_t at = 0; at < g->n; at++) /* now first[c] is where part c begins */
+        local[points[at]] = (int32_t)(at - first[component[points[at]]]);
     int r = place_all(g, points, local, first, parts, seed, arena, y, err);
     if (r == GV_OK)
         scale(y, g->n, seed);

@@ -9,7 +9,7 @@ enum { MOST_NEIGHBOURS = 1000, MANY = 10000 };
 size_t gv_umap_room(int64_t n, int64_t d, int64_t n_neighbors)
 {
     size_t points = (size_t)n + 8192, k = (size_t)(n_neighbors < n ? n_neighbors : n) + 64;
-    return points * ((size_t)d * 10 + 8192) + points * k * 64 + ((size_t)512 << 20);
+    return points * ((size_t)d * 14 + 8192) + points * k * 64 + ((size_t)512 << 20);
 }
 
 static double seconds(clockid_t clock)
