@@ -129,7 +129,7 @@ static int begin(gv_delivery *d, bool again, gv_err *err)
     int r = ready(m, err);
     r = r == GV_OK ? gv_mlflow_join(m, &made, err) : r;
     r = r == GV_OK ? gv_mlflow_params(d->run, m->params, err) : r;
-    r = r == GV_OK ? gv_mlflow_tags(d->run, d, m->tags, err) : r;
+    r = r == GV_OK ? gv_mlflow_tags(d->run, m->tags, err) : r;
     if (r == GV_OK && !made)
         m->status = "RUNNING";
     return r;

@@ -62,7 +62,7 @@ void gv_mlflow_key(const char *key, char out[256]);
 void gv_mlflow_text(const char *text, size_t max, gv_buf *out);
 /* Params and tags of a run, appended. */
 int gv_mlflow_params(const gv_run_facts *f, json_t *params, gv_err *err) GV_MUST_USE;
-int gv_mlflow_tags(const gv_run_facts *f, const gv_delivery *d, json_t *tags, gv_err *err) GV_MUST_USE;
+int gv_mlflow_tags(const gv_run_facts *f, json_t *tags, gv_err *err) GV_MUST_USE;
 /* {key, value} of texts, appended; an empty or missing value is passed over. */
 int gv_mlflow_pair(json_t *list, const char *key, const char *value, size_t max, gv_err *err) GV_MUST_USE;
 /* The user who runs this, "" where nobody knows. */

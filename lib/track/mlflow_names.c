@@ -130,21 +130,19 @@ static int typed_tags(const gv_run_facts *f, json_t *tags, gv_err *err)
     return r;
 }
 
-struct extra { json_t *tags; };
-
+/* Each text of --add_log. */
 static int extra(void *self, const char *path, const json_t *v, gv_err *err)
 {
     char name[300];
     snprintf(name, sizeof name, "extra.%.280s", path);
-    return json_is_string(v) ? tag(((struct extra *)self)->tags, name, json_string_value(v), err) : GV_OK;
+    return json_is_string(v) ? tag(self, name, json_string_value(v), err) : GV_OK;
 }
 
-int gv_mlflow_tags(const gv_run_facts *f, const gv_delivery *d, json_t *tags, gv_err *err)
+int gv_mlflow_tags(const gv_run_facts *f, json_t *tags, gv_err *err)
 {
     const char *argv0 = json_string_value(json_array_get(json_object_get(f->runtime, "argv"), 0));
     const json_t *add = json_object_get(f->config, "add_log");
     const char *note = json_string_value(json_object_get(add, "comment"));
-    (void)d;
     int r = tag(tags, "mlflow.source.name", argv0 ? argv0 : "glovita_train", err);
     r = r == GV_OK ? tag(tags, "mlflow.source.type", "LOCAL", err) : r;
     r = r == GV_OK ? tag(tags, "mlflow.user", gv_mlflow_user(), err) : r;
@@ -154,5 +152,5 @@ int gv_mlflow_tags(const gv_run_facts *f, const gv_delivery *d, json_t *tags, gv
     r = r == GV_OK ? tag(tags, "fold", f->fold, err) : r;
     r = r == GV_OK ? tag(tags, "glovita.version", json_string_value(json_object_get(f->runtime, "version")), err) : r;
     r = r == GV_OK ? typed_tags(f, tags, err) : r;
-    return r == GV_OK && json_is_object(add) ? gv_json_leaves(add, extra, &(struct extra){ tags }, err) : r;
+    return r == GV_OK && json_is_object(add) ? gv_json_leaves(add, extra, tags, err) : r;
 }

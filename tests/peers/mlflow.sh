@@ -21,7 +21,7 @@ serve() {
     within 180 answers $port
 }
 end() { # end PID: its whole group
-    [ -z "$1" ] || { kill -CONT -- "-$1"; kill -KILL -- "-$1"; wait "$1"; } 2>/dev/null
+    [ -z "$1" ] || { kill -CONT "-$1"; kill -KILL "-$1"; wait "$1"; } 2>/dev/null
 }
 trap 'end "$server"; end "$ui"; cd /; rm -rf "$T"' EXIT
 trap 'exit 130' HUP INT TERM
@@ -120,17 +120,17 @@ end $server
 within 60 lines_of three 5
 serve
 within 60 lines_of three 8
-kill -STOP -- -$server
+kill -STOP -$server
 within 60 lines_of three 14
-kill -CONT -- -$server
+kill -CONT -$server
 wait $p
 was=$?
 check 'a server that is killed, starts again, hangs and goes on: every value once' '
 	[ $was = 0 ] && glovita-log --deliver exp/cifar10/three/0 >out 2>&1 && look $url cifar10 exp/cifar10/three/0 three/0 FINISHED || { cat three.out out exp/cifar10/three/0/log/mlflow.out; false; }'
-kill -STOP -- -$server
+kill -STOP -$server
 (train four --logger.tracking_uri $url)
 was=$?
-kill -CONT -- -$server
+kill -CONT -$server
 check 'a server that hangs all the time: the run ends, and is delivered later' '[ $was = 0 ] && grep "was not told everything" four.out && glovita-log --deliver exp/cifar10/four/0 >out 2>&1 && look $url cifar10 exp/cifar10/four/0 four/0 FINISHED'
 
 # Folds, nested, at the same time.
