@@ -191,15 +191,16 @@ static int artifact(gv_delivery *d, const char *name, const char *path, gv_err *
     return file(of_this_round(d), name, path, err);
 }
 
+/* Its step is in seconds. */
 static int usage(gv_delivery *d, const gv_usage *u, gv_err *err)
 {
     gv_mlflow *m = of_this_round(d);
-    int64_t step = json_integer_value(json_object_get(d->memory, "usage")), ms = (int64_t)(u->time * 1000);
+    int64_t step = u->time > d->run->started ? (int64_t)(u->time - d->run->started) : 0, ms = (int64_t)(u->time * 1000);
     const struct { const char *key; double value; } v[] = {
         { "system/cpu_utilization_percentage", u->cpu_percent }, { "system/system_memory_usage_percentage", u->memory_percent },
         { "system/system_memory_usage_megabytes", u->memory_mb }, { "system/run_memory_usage_megabytes", u->run_mb },
     };
-    int r = json_object_set_new(d->memory, "usage", json_integer(step + 1)) < 0 ? gv_fail(err, GV_ESYS, "out of memory") : GV_OK;
+    int r = GV_OK;
     for (size_t i = 0; r == GV_OK && i < GV_COUNT(v); i++)
         r = metric(m, v[i].key, v[i].value, ms, step, err);
     return r;
