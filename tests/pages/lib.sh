@@ -9,7 +9,7 @@
 # A line "# with Fashion-MNIST" above a command says that it, and all behind it in that text, want the 70,000 images
 # in $FASHION_MNIST or /usr/share/datasets/fashion-mnist; they are skipped aloud where those are not. "# with msgpack for Python" says that
 # it, and all behind it in that block, want the packages msgpack and msgpack_numpy; python3 is then an interpreter that has them.
-# "# with SLURM" says so of a cluster; tests/pipe/t97-slurm.sh has one, and runs them.
+# "# with SLURM" says so of a cluster (CLUSTER is set); tests/pipe/t97-slurm.sh has one, and runs them.
 
 . "${0%/*}/../cli/lib.sh"
 
@@ -81,7 +81,7 @@ run_examples() {
             skip "$title" "no Fashion-MNIST in '${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}'"
             continue
         fi
-        if grep -qs slurm "$b.needs" && [ -z "${SLURM_CONF-}" ]; then
+        if grep -qs slurm "$b.needs" && [ -z "${CLUSTER-}" ]; then
             skip "$title" 'it wants a cluster; tests/pipe/t97-slurm.sh runs it on one of its own'
             continue
         fi

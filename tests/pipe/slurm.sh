@@ -5,7 +5,7 @@
 #   slurm_up || …                    # then sbatch, scancel, squeue, scontrol talk to it
 #   slurm_down                       # also at exit
 #
-# Partitions: low (default; a job there is preempted with 20 s of grace, and goes back to the queue), high. Four CPUs, whatever there are.
+# Partitions: low (default; a job there is preempted with 60 s of grace, and goes back to the queue), high. Four CPUs, whatever there are.
 
 slurm_missing() {
 	PATH=$PATH:/usr/sbin:/sbin
@@ -55,12 +55,13 @@ slurm_up() {
 		PreemptType=preempt/partition_prio
 		PreemptMode=REQUEUE
 		ReturnToService=2
-		KillWait=10
+		KillWait=30
 		NodeName=$3 NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
-		PartitionName=low Nodes=ALL Default=YES State=UP PriorityTier=1 GraceTime=20 PreemptMode=REQUEUE
+		PartitionName=low Nodes=ALL Default=YES State=UP PriorityTier=1 GraceTime=60 PreemptMode=REQUEUE
 		PartitionName=high Nodes=ALL State=UP PriorityTier=2 PreemptMode=OFF
 	E
 	case $(slurmd -V) in *' 2'[0-2].* | *' 23.02'*) ;; *) echo CgroupPlugin=disabled >$slurm/cgroup.conf ;; esac # later ones look for cgroups unasked
+	unset $(env | sed -n 's/^\(S[A-Z]*_[A-Z0-9_]*\)=.*/\1/p' | grep -E '^(SLURM|SBATCH|SRUN|SCANCEL|SQUEUE|SINFO)_') SLURM_CONF # of a job that this test may run in
 	SLURM_CONF=$slurm/slurm.conf
 	export SLURM_CONF
 	(umask 077 && head -c 1024 /dev/urandom >$slurm/munge/key)

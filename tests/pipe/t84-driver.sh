@@ -54,7 +54,7 @@ rm -rf $run/k
 check 'train told to end saves and says so: status 75, and the run goes on from there' "
     start k && kill -TERM \$(pid_of \$driver 'glovita-train ') && { wait \$driver; [ \$? = 75 ]; } && gone k && nothing_half && [ -s $run/k/0/checkpoints/resume.safetensors ]"
 check 'the driver told to end twice within a moment ends, saved' "
-    start k2 && kill -INT \$driver && kill -INT \$driver && { wait \$driver; r=\$?; [ \$r = 75 ]; } && ! grep "at once" k2.out && gone k2"
+    start k2 && kill -INT \$driver && kill -INT \$driver && { wait \$driver; r=\$?; [ \$r = 75 ]; } && ! grep 'at once' k2.out && gone k2"
 rm -rf $run/k $run/k2
 
 # ---- the driver killed, starting up and later ----

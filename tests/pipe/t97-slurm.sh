@@ -101,7 +101,7 @@ here glovita_extract_features $features --output_dir whole >whole.out 2>&1
 check 'features in shards, put together by a job behind them: the bytes of those made at once' "
 	within 60 ended $job && state $job COMPLETED && ls parts && for f in whole/*.h5; do cmp \$f parts/\${f#whole/} || exit 1; done || { cat shards-* merge-*; false; }"
 
-run_examples "$ROOT/man/man7/glovita-slurm.7"
+CLUSTER=yes run_examples "$ROOT/man/man7/glovita-slurm.7"
 
 slurm_down
 check 'no process is left' "[ -z \"\$(slurm_processes)\" ] || { ps -o pid,ppid,stat,args -p \$(slurm_processes | paste -sd,); false; }"
