@@ -371,9 +371,12 @@ static int run(gv_stage_ctx *st, gv_err *err)
     if (e == GV_OK)
         e = pump(r, err);
     if (e != GV_OK && e != GV_EDATA) { /* readers that wait for each other would never end: they are left, and see a cut stream */
-        for (int i = 0; i < r->n; i++)
+        for (int i = 0; i < r->n; i++) {
             if (r->out[i].is_file)
                 unlink(r->out[i].file.part);
+            if (r->out[i].started)
+                pthread_detach(r->out[i].thread);
+        }
         return e;
     }
     end(r);

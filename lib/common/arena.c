@@ -4,7 +4,14 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(GV_SANITIZED)
+#if defined(__SANITIZE_ADDRESS__) /* gcc */
+#define HAVE_ASAN
+#elif defined(__has_feature)      /* clang */
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN
+#endif
+#endif
+#ifdef HAVE_ASAN
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n) __asan_poison_memory_region(p, n)
 #define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
