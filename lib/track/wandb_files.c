@@ -102,7 +102,7 @@ int gv_wandb_console(gv_delivery *d, gv_wandb *w, gv_err *err)
 {
     char path[4500];
     json_int_t at = json_integer_value(json_object_get(d->memory, "console"));
-    int r = summary(d, w, err);
+    int r = d->run->state == GV_RUN_GOING ? GV_OK : summary(d, w, err);
     if (r == GV_OK && w->console.len && !gv_wandb_may_sync(d)) { /* W&B's own program writes that file itself */
         snprintf(path, sizeof path, "%s/files/output.log", w->dir);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);

@@ -111,6 +111,7 @@ check 'a directory that was removed is written anew' 'fresh finished && deliver 
 
 mkdir bin && cat >bin/wandb <<'END'
 #!/bin/sh
+echo $$ >"$T/pid"
 echo "$*" >>"$T/called"
 perl "$ROOT/tests/cli/records.pl" wandb "$4"/run-*.wandb >>"$T/called" || exit 1
 [ "$FAKE" = hang ] && exec sleep 100
@@ -119,6 +120,7 @@ exit "${FAKE:-0}"
 END
 chmod +x bin/wandb
 export T
+gone() { ! kill -0 "$(cat pid)" 2>/dev/null; }
 online() { # STATUS of the fake; then how the run is followed
 	rm -f called; fresh running && FAKE=$1 PATH=$T/bin:$PATH glovita-log --deliver run --follow >out 2>err & p=$!
 	within 10 grep -q "^history" called; stands finished; wait $p
@@ -134,7 +136,7 @@ check 'nothing is started offline, without a key, or where W&B was not asked for
 	within 10 test -s run/log/wandb.json && sleep 0.1 && stands finished && wait $p && [ ! -e called ]
 '
 check 'a signal ends the program of W&B too' '
-	rm -f called; fresh running && { FAKE=hang WANDB_API_KEY=k PATH=$T/bin:$PATH glovita-log --deliver run --follow >out 2>err & p=$!; } && within 10 grep -q "^history" called && kill -TERM $p && wait $p && ! pgrep -f "^sleep 100$" -P 1 && grep "to upload    wandb beta sync --live" out
+	rm -f called; fresh running && { FAKE=hang WANDB_API_KEY=k PATH=$T/bin:$PATH glovita-log --deliver run --follow >out 2>err & p=$!; } && within 10 grep -q "^history" called && kill -TERM $p && wait $p && within 5 gone && grep "to upload    wandb beta sync --live" out
 '
 if python wandb; then
 	export PY
