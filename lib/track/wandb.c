@@ -153,7 +153,7 @@ static int run_record(gv_delivery *d, const gv_wandb *w, const json_t *config, g
 
 static int begin(gv_delivery *d, bool again, gv_err *err)
 {
-    const gv_wandb *w = d->self;
+    gv_wandb *w = d->self;
     (void)again; /* the file says whether there was a beginning: it may have been cut */
     if (d->at + (int64_t)d->out.len)
         return GV_OK;
@@ -396,7 +396,7 @@ static int end(gv_delivery *d, gv_err *err)
 static int flush(gv_delivery *d, gv_err *err)
 {
     int r = put_pictures(d, err);
-    return r < 0 ? r : gv_wandb_console(d, d->self, err);
+    return r < 0 ? r : gv_wandb_flush(d, d->self, err);
 }
 
 static bool ended(const gv_delivery *d)

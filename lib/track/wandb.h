@@ -18,6 +18,7 @@ typedef struct gv_wandb {
     const char *id;      /* in the delivery's memory */
     gv_buf console;      /* for files/output.log, of this round */
     int64_t round;
+    bool unsynced;       /* files were written that are not yet on the disk */
     json_t *pictures;    /* key -> image: a row that waits for more of its epoch; NULL: none */
     int64_t pictures_step, pictures_round;
     double pictures_time;
@@ -44,11 +45,11 @@ int gv_wandb_close_record(gv_delivery *d, gv_pb *m, gv_err *err) GV_MUST_USE;
 int gv_wandb_file(gv_delivery *d, const char *path, int type, gv_err *err) GV_MUST_USE;
 
 /* wandb_files.c: what stands beside the log. */
-int gv_wandb_begin_files(gv_delivery *d, const gv_wandb *w, const json_t *config, gv_err *err) GV_MUST_USE;
-int gv_wandb_copy(const gv_wandb *w, const char *from, const char *name, gv_err *err) GV_MUST_USE;
-int gv_wandb_console(gv_delivery *d, gv_wandb *w, gv_err *err) GV_MUST_USE;
+int gv_wandb_begin_files(gv_delivery *d, gv_wandb *w, const json_t *config, gv_err *err) GV_MUST_USE;
+int gv_wandb_copy(gv_wandb *w, const char *from, const char *name, gv_err *err) GV_MUST_USE;
+int gv_wandb_flush(gv_delivery *d, gv_wandb *w, gv_err *err) GV_MUST_USE; /* what was said, the summary, and all of it to the disk */
 /* Copies a PNG file to files/media/images; its description as W&B has it, NULL on failure. */
-json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err);
+json_t *gv_wandb_image(gv_wandb *w, const gv_run_picture *p, gv_err *err);
 int gv_wandb_artifact(gv_delivery *d, const gv_wandb *w, const char *name, gv_err *err) GV_MUST_USE;
 
 /* wandb_sync.c: `wandb beta sync --live` beside the delivery. */

@@ -12,13 +12,34 @@
 
 enum { COPY_MAX = 256 << 20 };
 
-int gv_wandb_copy(const gv_wandb *w, const char *from, const char *name, gv_err *err)
+/* Files appear whole with the record that they are there: one sync for all of a round, where one for each takes long. What a delivery left that
+ * died before is written over. */
+static int put_file(gv_wandb *w, const char *path, const void *p, size_t n, gv_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int r = fd < 0 ? gv_fail_sys(err, "cannot write '%s'", path) : gv_write_full(fd, p, n, err);
+    if (fd >= 0 && close(fd) < 0 && r == GV_OK)
+        r = gv_fail_sys(err, "cannot write '%s'", path);
+    w->unsynced = true;
+    return r < 0 ? gv_fail_in(err, "W&B's copies") : r;
+}
+
+static int put_json(gv_wandb *w, const char *path, const json_t *j, gv_err *err)
+{
+    gv_buf b = { 0 };
+    int r = gv_json_pretty(j, &b, err);
+    r = r == GV_OK ? put_file(w, path, b.data ? b.data : "", b.len, err) : r;
+    gv_buf_release(&b);
+    return r;
+}
+
+int gv_wandb_copy(gv_wandb *w, const char *from, const char *name, gv_err *err)
 {
     char to[4800];
     gv_buf b = { 0 };
     snprintf(to, sizeof to, "%s/files/%.300s", w->dir, name);
     int r = gv_file_read(from, COPY_MAX, &b, err);
-    r = r == GV_OK ? gv_file_write(to, b.data ? b.data : "", b.len, err) : r;
+    r = r == GV_OK ? put_file(w, to, b.data ? b.data : "", b.len, err) : r;
     gv_buf_release(&b);
     return r;
 }
@@ -26,7 +47,7 @@ int gv_wandb_copy(const gv_wandb *w, const char *from, const char *name, gv_err 
 /* ---- the beginning: config.yaml, wandb-metadata.json, logs/debug.log ---- */
 
 /* JSON is YAML: each value stands on a line of its own, as W&B's file has them by key. */
-static int config_yaml(const gv_wandb *w, const json_t *config, gv_err *err)
+static int config_yaml(gv_wandb *w, const json_t *config, gv_err *err)
 {
     char path[4500];
     const char *key;
@@ -39,13 +60,13 @@ static int config_yaml(const gv_wandb *w, const json_t *config, gv_err *err)
         r = r == GV_OK ? gv_buf_add(&b, "\n", 1, err) : r;
     }
     snprintf(path, sizeof path, "%s/files/config.yaml", w->dir);
-    r = r == GV_OK ? gv_file_write(path, b.data ? b.data : "", b.len, err) : r;
+    r = r == GV_OK ? put_file(w, path, b.data ? b.data : "", b.len, err) : r;
     gv_buf_release(&b);
     return r;
 }
 
 /* What W&B shows of the machine and the command. */
-static int metadata(const gv_delivery *d, const gv_wandb *w, gv_err *err)
+static int metadata(const gv_delivery *d, gv_wandb *w, gv_err *err)
 {
     const json_t *run = d->run->runtime, *argv = json_object_get(run, "argv"), *v;
     char path[4500], started[40] = "";
@@ -67,13 +88,13 @@ static int metadata(const gv_delivery *d, const gv_wandb *w, gv_err *err)
     json_object_set(j, "args", args);
     json_object_set_new(j, "startedAt", json_string(started));
     snprintf(path, sizeof path, "%s/files/wandb-metadata.json", w->dir);
-    int r = args && j ? gv_json_write(path, j, err) : gv_fail(err, GV_ESYS, "out of memory");
+    int r = args && j ? put_json(w, path, j, err) : gv_fail(err, GV_ESYS, "out of memory");
     json_decref(args);
     json_decref(j);
     return r;
 }
 
-int gv_wandb_begin_files(gv_delivery *d, const gv_wandb *w, const json_t *config, gv_err *err)
+int gv_wandb_begin_files(gv_delivery *d, gv_wandb *w, const json_t *config, gv_err *err)
 {
     char path[4500];
     gv_buf b = { 0 };
@@ -82,38 +103,53 @@ int gv_wandb_begin_files(gv_delivery *d, const gv_wandb *w, const json_t *config
     r = r == GV_OK ? gv_wandb_file(d, "wandb-metadata.json", GV_WANDB_OWN, err) : r;
     snprintf(path, sizeof path, "%s/logs/debug.log", w->dir);
     r = r == GV_OK ? gv_buf_printf(&b, err, "written by glovita-log %s from '%s'\n", GV_VERSION, d->run->dir) : r;
-    r = r == GV_OK ? gv_file_write(path, b.data, b.len, err) : r;
+    r = r == GV_OK ? put_file(w, path, b.data, b.len, err) : r;
     gv_buf_release(&b);
     return r;
 }
 
 /* ---- output.log, wandb-summary.json ---- */
 
-static int summary(const gv_delivery *d, const gv_wandb *w, gv_err *err)
+static int summary(const gv_delivery *d, gv_wandb *w, gv_err *err)
 {
     char path[4500];
     const json_t *j = json_object_get(d->memory, "summary");
     snprintf(path, sizeof path, "%s/files/wandb-summary.json", w->dir);
-    return j ? gv_json_write(path, j, err) : GV_OK;
+    return j ? put_json(w, path, j, err) : GV_OK;
 }
 
 /* What was said goes behind what the record says was written: a delivery that died in between is written over. */
-int gv_wandb_console(gv_delivery *d, gv_wandb *w, gv_err *err)
+static int console(gv_delivery *d, gv_wandb *w, gv_err *err)
 {
     char path[4500];
     json_int_t at = json_integer_value(json_object_get(d->memory, "console"));
-    int r = d->run->state == GV_RUN_GOING ? GV_OK : summary(d, w, err);
-    if (r == GV_OK && w->console.len && !gv_wandb_may_sync(d)) { /* W&B's own program writes that file itself */
+    int r = GV_OK;
+    if (!gv_wandb_may_sync(d)) { /* W&B's own program writes that file itself */
         snprintf(path, sizeof path, "%s/files/output.log", w->dir);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0 || ftruncate(fd, at) < 0 || lseek(fd, at, SEEK_SET) < 0 || gv_write_full(fd, w->console.data, w->console.len, err) < 0)
             r = gv_fail_sys(err, "cannot write '%s'", path);
         if (fd >= 0)
             close(fd);
+        w->unsynced = true;
     }
-    if (r == GV_OK && w->console.len && json_object_set_new(d->memory, "console", json_integer(at + (json_int_t)w->console.len)) < 0)
+    if (r == GV_OK && json_object_set_new(d->memory, "console", json_integer(at + (json_int_t)w->console.len)) < 0)
         r = gv_fail(err, GV_ESYS, "out of memory");
     w->console.len = 0; /* what failed is said again */
+    return r;
+}
+
+int gv_wandb_flush(gv_delivery *d, gv_wandb *w, gv_err *err)
+{
+    int r = d->run->state == GV_RUN_GOING ? GV_OK : summary(d, w, err);
+    r = r == GV_OK && w->console.len && w->round == d->round ? console(d, w, err) : r;
+    if (r < 0 || !w->unsynced)
+        return r;
+    int fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    r = fd < 0 || syncfs(fd) < 0 ? gv_fail_sys(err, "cannot write '%s' to the disk", w->dir) : GV_OK;
+    if (fd >= 0)
+        close(fd);
+    w->unsynced = r < 0;
     return r;
 }
 
@@ -132,7 +168,7 @@ static int digest(const EVP_MD *kind, const void *p, size_t n, unsigned char out
 
 /* ---- pictures ---- */
 
-json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err)
+json_t *gv_wandb_image(gv_wandb *w, const gv_run_picture *p, gv_err *err)
 {
     char name[400], path[4900], sum[2 * EVP_MAX_MD_SIZE + 1];
     unsigned char md[EVP_MAX_MD_SIZE];
@@ -149,7 +185,7 @@ json_t *gv_wandb_image(const gv_wandb *w, const gv_run_picture *p, gv_err *err)
         *strrchr(path, '/') = 0; /* a key may have folders */
         r = gv_mkdirs(path, err);
         snprintf(path, sizeof path, "%s/files/%s", w->dir, name);
-        r = r == GV_OK ? gv_file_write(path, b.data, b.len, err) : r;
+        r = r == GV_OK ? put_file(w, path, b.data, b.len, err) : r;
     }
     if (r == GV_OK && !(j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "_type", "image-file", "sha256", sum, "size", (json_int_t)b.len, "path", name, "format", "png",
                                       "width", (json_int_t)width, "height", (json_int_t)height)))
