@@ -229,7 +229,7 @@ int gv_packed_make(gv_packed *p, const float *x, int64_t n, int64_t d, bool bf16
     return GV_OK;
 }
 
-GV_HOT float gv_distance2(const float *a, const float *b, int64_t d)
+GV_HOT static float distance2_loop(const float *a, const float *b, int64_t d)
 {
     float s[32] = { 0 }; /* in one order whatever the width of the vectors */
     int64_t k = 0;
@@ -246,4 +246,10 @@ GV_HOT float gv_distance2(const float *a, const float *b, int64_t d)
         for (int l = 0; l < w; l++)
             s[l] += s[l + w];
     return s[0];
+}
+
+/* Not itself GV_HOT: clang gives such a function a name that other files do not find. */
+float gv_distance2(const float *a, const float *b, int64_t d)
+{
+    return distance2_loop(a, b, d);
 }

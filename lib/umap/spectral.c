@@ -83,7 +83,7 @@ static void gram(part *p, const float *u, const float *v, double g[B * B])
 }
 
 /* out = u turn */
-GV_HOT static void turn_body(void *arg, int64_t begin, int64_t end)
+GV_HOT static void spectral_turn(void *arg, int64_t begin, int64_t end)
 {
     const part *p = arg;
     for (int64_t i = begin; i < end; i++) {
@@ -101,7 +101,7 @@ static void turn(part *p, float *x, const double t[B * B])
         p->turn[e] = (float)t[e];
     p->u = x;
     p->out = x;
-    gv_parallel(p->n, 512, turn_body, p);
+    gv_parallel(p->n, 512, spectral_turn, p);
 }
 
 /* Takes the known first eigenvector out, then makes the columns orthonormal; a column that is nothing new becomes zero. */
