@@ -29,6 +29,10 @@ typedef struct gv_mlflow_place {
     void (*close)(gv_mlflow *m);
 } gv_mlflow_place;
 
+/* A tag of an experiment that is made: MLflow's page shows the menus of trained models for it. */
+#define GV_MLFLOW_KIND "mlflow.experimentKind"
+#define GV_MLFLOW_KIND_IS "custom_model_development"
+
 extern const gv_mlflow_place gv_mlflow_rest, gv_mlflow_store;
 
 struct gv_mlflow {

@@ -166,7 +166,7 @@ static int experiment(gv_mlflow *m, const char *name, const char *id, char out[8
         if (r == GV_OK || !name || strcmp(code, "RESOURCE_DOES_NOT_EXIST") || tries > 1)
             return r;
         gv_err_clear(err);
-        json_t *body = json_pack("{s:s}", "name", name);
+        json_t *body = json_pack("{s:s, s:[{s:s, s:s}]}", "name", name, "tags", "key", GV_MLFLOW_KIND, "value", GV_MLFLOW_KIND_IS);
         r = body ? call(m, "POST", "experiments/create", body, &j, code, err) : gv_fail(err, GV_ESYS, "out of memory");
         json_decref(body);
         const char *made = json_string_value(json_object_get(j, "experiment_id"));

@@ -63,6 +63,7 @@ static const char schema[] =
 static const struct { const char *table, *columns; } needs[] = {
     { "experiments", "experiment_id name artifact_location lifecycle_stage creation_time last_update_time" },
     { "runs", "run_uuid name source_type source_name entry_point_name user_id status start_time end_time source_version lifecycle_stage artifact_uri experiment_id deleted_time" },
+    { "experiment_tags", "key value experiment_id" },
     { "tags", "key value run_uuid" },
     { "params", "key value run_uuid" },
     { "metrics", "key value timestamp run_uuid step is_nan" },
@@ -289,6 +290,7 @@ static int experiment(gv_mlflow *m, const char *name, const char *id, char out[8
         snprintf(out, 80, "%lld", (long long)sqlite3_last_insert_rowid(s->db));
         snprintf(place, sizeof place, "%s/%s", s->artifacts, out);
         r = r == GV_OK ? done(s, prepare(s, err, "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", "tt", place, out), "make the experiment", err) : r;
+        r = r == GV_OK ? done(s, prepare(s, err, "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)", "ttt", GV_MLFLOW_KIND, GV_MLFLOW_KIND_IS, out), "make the experiment", err) : r;
     }
     return commit(s, r, err);
 }

@@ -31,7 +31,7 @@ each_once() { told >now && diff now whole || { cat err; false; }; }
 
 check 'a run is a row, its metrics are rows, its files lie beside' '
 	fresh && deliver >out 2>err && grep "^4 epochs delivered, 4 of them now: $T/exp/mlflow/mlflow.db$" out && grep "^to look at   mlflow ui --backend-store-uri sqlite:///$T/exp/mlflow/mlflow.db$" out && told >whole &&
-	[ "$(ask "select status, start_time, end_time, name from runs")" = "FINISHED|1755870000500|1755870005500|g/0" ] && [ "$(ask "select count(*) from metrics")" = 28 ] && [ "$(ask "select count(*) from latest_metrics")" = 7 ] &&
+	[ "$(ask "select status, start_time, end_time, name from runs")" = "FINISHED|1755870000500|1755870005500|g/0" ] && [ "$(ask "select count(*) from metrics")" = 28 ] && [ "$(ask "select count(*) from latest_metrics")" = 7 ] && [ "$(ask "select value from experiment_tags where experiment_id = 1")" = custom_model_development ] &&
 	[ "$(ask "select step, timestamp, value from metrics where key = \"val_Accuracy\" and step = 2")" = "2|1755870003125|0.5719" ] && grep "^ok$" whole &&
 	dir=$(ask "select artifact_uri from runs") && same $run/checkpoints/best.safetensors "$dir/checkpoints/best.safetensors" && same $run/resolved_config.json "$dir/resolved_config.json" && [ "${dir#$T/exp/mlflow/artifacts/1/}" != "$dir" ]'
 check 'again delivers nothing; without its record only what is missing' 'deliver >out && grep "0 of them now" out && each_once && rm $run/log/mlflow.json && deliver >out 2>err && each_once'

@@ -18,8 +18,8 @@ peer() {
 picture() {
 	for picture_b in chromium chromium-browser google-chrome; do
 		have $picture_b || continue
-		timeout 120 $picture_b --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$T/browser" --window-size=1500,1000 \
-			--virtual-time-budget="${3:-8000}" --screenshot="$PEERS_OUT/$2" "$1" >/dev/null 2>&1
+		timeout 120 $picture_b --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$T/browser" --window-size=1500,1000 \
+			--run-all-compositor-stages-before-draw --virtual-time-budget="${3:-8000}" --screenshot="$PEERS_OUT/$2" "$1" >/dev/null 2>&1
 		[ -s "$PEERS_OUT/$2" ]
 		return
 	done

@@ -180,7 +180,7 @@ assert norm(a) == norm(b), norm(a) ^ norm(b)"'
 check 'the client opens the file itself' 'look "sqlite:///$T/exp/mlflow/mlflow.db" cifar10 exp/cifar10/six/0 six/0 FINISHED'
 
 page() { # page FILE PATH: of the local store's page
-    picture "http://127.0.0.1:$uiport/#$2" "$1" 15000
+    picture "http://127.0.0.1:$uiport/#$2" "$1" 90000
 }
 id=$("$PY" -c "
 from mlflow import MlflowClient
