@@ -15,7 +15,7 @@ enum {
 
 typedef struct gv_wandb {
     char dir[4400];      /* …/wandb/offline-run-DATE_TIME-ID */
-    const char *id;      /* in the delivery's memory */
+    char id[136];
     gv_buf console;      /* for files/output.log, of this round */
     int64_t round;
     bool unsynced;       /* files were written that are not yet on the disk */

@@ -163,13 +163,12 @@ int gv_wandb_place(gv_delivery *d, gv_wandb *w, gv_err *err)
     }
     int r = check_project(gv_wandb_project(d), err);
     const char *name = json_string_value(json_object_get(d->memory, "name")), *place = json_string_value(json_object_get(d->memory, "place"));
-    w->id = json_string_value(json_object_get(d->memory, "id"));
-    bool known = w->id && name && !strchr(name, '/');
+    bool known = json_is_string(json_object_get(d->memory, "id")) && name && !strchr(name, '/');
     r = r < 0 ? r : known ? folder(place ? place : d->run->dir, wandb, err) : make(d, wandb, err);
     if (r < 0)
         return r;
     name = json_string_value(json_object_get(d->memory, "name"));
-    w->id = json_string_value(json_object_get(d->memory, "id"));
+    snprintf(w->id, sizeof w->id, "%s", json_string_value(json_object_get(d->memory, "id")));
     snprintf(w->dir, sizeof w->dir, "%.4100s/%.255s", wandb, name);
     for (int i = 0; parts[i] && r == GV_OK; i++) {
         snprintf(path, sizeof path, "%s%s", w->dir, parts[i]);
