@@ -97,14 +97,14 @@ static int write_legend(drawing *d, double size, gv_err *err)
     return r;
 }
 
-/* Sizes follow from dpi: text of 12 pt, points of sqrt(6) pt across. gnuplot's cairo point of size 1 is 12 pixels across, and its fonts are
- * pixels x 4/3; SVG is in user units of 1/72 inch x zoom. */
+/* Sizes follow from dpi: text of 12 pt, points of sqrt(6) pt across. A point of size 1 is 6.1 pixels across in gnuplot's cairo pictures, 9.8 units in SVG,
+ * and a font's 4/3 pixels are one of its points in the former; SVG's unit is 1/72 inch. */
 static int write_script(drawing *d, const char *to, int64_t dpi, char *part, gv_err *err)
 {
     gv_buf *b = &d->script;
     size_t n = strlen(to);
     bool svg = n > 4 && !strcmp(to + n - 4, ".svg");
-    double px = svg ? 1 : (double)dpi / 72, point = sqrt(6) * px / (svg ? 8.6 : 8.6);
+    double px = svg ? 1 : (double)dpi / 72, point = sqrt(6) * px / (svg ? 9.8 : 6.1);
     gv_plot p = { .to = to };
     int w = (int)(7 * 72 * px + 0.5), h = (int)(6 * 72 * px + 0.5);
     int r = gv_gnuplot_begin(b, &p, w, h, part, err);
@@ -121,14 +121,14 @@ static int write_script(drawing *d, const char *to, int64_t dpi, char *part, gv_
                                               "set palette defined (0 '#%06x', 0.125 '#%06x', 0.25 '#%06x', 0.375 '#%06x', 0.5 '#%06x', 0.625 '#%06x', 0.75 '#%06x', 0.875 '#%06x', 1 '#%06x')\n",
                                       d->least, d->most > d->least ? d->most : d->least + 1, font * 0.75, turbo(0), turbo(0.125), turbo(0.25), turbo(0.375), turbo(0.5), turbo(0.625), turbo(0.75), turbo(0.875), turbo(1));
     if (d->legend)
-        r = r < 0 ? r : gv_buf_printf(b, err, "set key at screen 0.985,0.9 top right Left reverse samplen 0.6 spacing 1.15 width -2 font 'DejaVu Sans,%.3g' textcolor rgb '#333333'\n", font * 0.7);
+        r = r < 0 ? r : gv_buf_printf(b, err, "set key at screen 0.79,0.9 top left Left reverse samplen 0.6 spacing 1.15 font 'DejaVu Sans,%.3g' textcolor rgb '#333333'\n", font * 0.7);
     else
         r = r < 0 ? r : gv_buf_printf(b, err, "unset key\n");
-    r = r < 0 ? r : gv_buf_printf(b, err, "plot $p using 1:2:3 notitle with points pt 7 ps %.4g lc rgb variable", point);
+    r = r < 0 ? r : gv_buf_printf(b, err, "plot $p using 1:2:3 notitle with points pt 7 ps %.4g lw 0 lc rgb variable", point);
     if (d->bar)
         r = r < 0 ? r : gv_buf_printf(b, err, ", NaN with points palette notitle");
     if (d->legend)
-        r = r < 0 ? r : write_legend(d, point * 2, err);
+        r = r < 0 ? r : write_legend(d, point * 1.7, err);
     return r < 0 ? r : gv_buf_printf(b, err, "\n");
 }
 
