@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define U struct gv_umap_options
-enum { THUMB = 64, QUALITY_NEIGHBOURS = 15 };
+enum { THUMB = 64, SMALL_THUMB = 16, QUALITY_NEIGHBOURS = 15 };
 
 static const gv_field fields[] = {
     GV_UMAP_ROWS,
@@ -29,8 +29,8 @@ static int by_text(const void *a, const void *b)
     return strcmp(((const struct by_id *)a)->id, ((const struct by_id *)b)->id);
 }
 
-/* 8 bits, grey or RGB, the longer side at most THUMB. 0: no picture can be made of it. */
-static int shrink(const gv_tensor *x, gv_sample *s, gv_arena *arena, gv_err *err)
+/* 8 bits, grey or RGB, the longer side at most that of a cell, which is that of the first picture up to THUMB. 0: no picture can be made of it. */
+static int shrink(const gv_tensor *x, int *side, gv_sample *s, gv_arena *arena, gv_err *err)
 {
     if (x->dtype != GV_U8 || x->ndim != 3 || (x->shape[2] != 1 && x->shape[2] != 3))
         return 0;
@@ -38,9 +38,11 @@ static int shrink(const gv_tensor *x, gv_sample *s, gv_arena *arena, gv_err *err
     int64_t h = x->shape[0], w = x->shape[1], most = h > w ? h : w;
     if (h < 1 || w < 1)
         return 0;
-    if (most <= THUMB)
+    if (!*side)
+        *side = most > THUMB ? THUMB : most < SMALL_THUMB ? SMALL_THUMB : (int)most;
+    if (most <= *side)
         return 1;
-    int64_t nh = h * THUMB / most, nw = w * THUMB / most;
+    int64_t nh = h * *side / most, nw = w * *side / most;
     return gv_sample_resize(s, nh < 1 ? 1 : nh, nw < 1 ? 1 : nw, GV_BILINEAR, arena, err) < 0 ? err->code : 1;
 }
 
@@ -65,7 +67,7 @@ static int read_pictures(gv_stage_ctx *st, const gv_feature_table *t, gv_thumbs 
         gv_sample s;
         if (!found || thumbs->place[found->at] >= 0)
             continue;
-        if ((r = shrink(x, &s, &st->scratch, err)) > 0)
+        if ((r = shrink(x, &thumbs->side, &s, &st->scratch, err)) > 0)
             r = gv_thumbs_add(thumbs, found->at, s.data, s.shape[0], s.shape[1], s.shape[2], err);
         else
             strange += r == 0;
@@ -200,7 +202,7 @@ static int write_all(gv_stage_ctx *st, const gv_feature_table *t, const float *y
         printf("%s\n", csv);
     if (r == GV_OK && o->html) {
         if (o->pictures)
-            r = gv_thumbs_init(&thumbs, t->n, THUMB, err);
+            r = gv_thumbs_init(&thumbs, t->n, err);
         if (r == GV_OK && o->pictures)
             r = read_pictures(st, t, &thumbs, err);
         if (r == GV_OK && (r = gv_points_page(&p, thumbs.count ? &thumbs : NULL, html, err)) == GV_OK)

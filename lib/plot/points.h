@@ -46,7 +46,8 @@ int gv_points_table(const gv_points *p, const char *to, gv_err *err) GV_MUST_USE
 /* One HTML file that needs nothing else. thumbs NULL: no pictures. */
 int gv_points_page(const gv_points *p, const gv_thumbs *thumbs, const char *to, gv_err *err) GV_MUST_USE;
 
-int gv_thumbs_init(gv_thumbs *t, int64_t n, int side, gv_err *err) GV_MUST_USE;
+/* For the pictures of n points; the caller sets `side` before the first. */
+int gv_thumbs_init(gv_thumbs *t, int64_t n, gv_err *err) GV_MUST_USE;
 /* The picture of point i: pixels [h,w,c] of 8 bits, h and w at most `side`, c 1 or 3. */
 int gv_thumbs_add(gv_thumbs *t, int64_t i, const uint8_t *pixels, int64_t h, int64_t w, int64_t c, gv_err *err) GV_MUST_USE;
 /* After the last. */

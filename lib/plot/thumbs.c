@@ -7,9 +7,9 @@
 
 enum { QUALITY = 85 };
 
-int gv_thumbs_init(gv_thumbs *t, int64_t n, int side, gv_err *err)
+int gv_thumbs_init(gv_thumbs *t, int64_t n, gv_err *err)
 {
-    *t = (gv_thumbs){ .side = side, .room = n / GV_THUMBS_PER_SHEET + 1 };
+    *t = (gv_thumbs){ .room = n / GV_THUMBS_PER_SHEET + 1 };
     t->place = gv_alloc((size_t)n * sizeof *t->place + 8, err);
     t->sheet = gv_alloc((size_t)t->room * sizeof *t->sheet, err);
     if (!t->place || !t->sheet)

@@ -40,6 +40,25 @@ check 'what is no feature file is status 3' '
 	echo hello >text.h5 && exits 3 glovita_plot_umap --h5_path text.h5 2>err && grep "text.h5.*no readable HDF5" err && exits 3 glovita-umap --h5_path $bags/bad_none.h5 --output_path x.png 2>err && grep "no data set .features." err &&
 	exits 3 glovita-umap --h5_path $bags/bad_labels.h5 --output_path x.png 2>err && grep "bad_labels.h5.*labels. has 3 rows" err && [ ! -e x.png ]
 '
+if python h5py numpy; then
+	check 'numbers that are not finite are status 5, with their place; what asks for programs is not run' '
+		$PY -c "
+import h5py, numpy as np
+x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+with h5py.File(\"strange.h5\", \"w\") as f:
+    f[\"features\"], f[\"labels\"] = x, np.arange(30) % 25
+    f.attrs[\"split\"], f.attrs[\"data\"] = \"val\", \"{\\\"dataset\\\": \\\"command\\\", \\\"command\\\": \\\"touch owned\\\", \\\"data_root_dir\\\": \\\"/\\\"}\"
+x[17, 3] = np.nan
+with h5py.File(\"nan.h5\", \"w\") as f:
+    f[\"features\"], f[\"ids\"] = x, [\"case %d\" % i for i in range(30)]
+with h5py.File(\"one.h5\", \"w\") as f:
+    f[\"features\"] = x[:1]
+" && exits 5 glovita_plot_umap --h5_path nan.h5 2>err && grep "row 17 (case 17) holds nan in column 3" err && exits 3 glovita-umap --h5_path one.h5 2>err && grep "1 points; UMAP needs at least 2" err &&
+		glovita_plot_umap --h5_path strange.h5 --output_path strange.png >/dev/null && [ "$(cut -d, -f2 strange.csv | sort -u | wc -l)" = 26 ] && [ ! -e owned ] && { glovita_plot_umap --h5_path strange.h5 --data.data_root_dir . >/dev/null 2>&1; [ ! -e owned ]; }
+	'
+else
+	skip 'numbers that are not finite' 'no h5py'
+fi
 check 'the pipeline can be printed, and does the same' '
 	glovita_plot_umap --h5_path $bags/ragged_train.h5 --output_path p.png --title same --print_pipeline >p.sh && [ ! -e p.png ] && grep "^glovita-umap .*--output_path p.png" p.sh && bash p.sh >/dev/null && same p.csv t1.csv &&
 	glovita_plot_umap --h5_path $bags/ragged_train.h5 --output_path p.png --title same --dry_run | same - p.sh
