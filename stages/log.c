@@ -70,7 +70,8 @@ static void draw_last(const gv_run_facts *run, int64_t epochs)
     snprintf(curves, sizeof curves, "%s/curve", dir);
     snprintf(path, sizeof path, "%.4000s/val_results.json", run->dir);
     snprintf(of_epoch, sizeof of_epoch, "%.4000s/plots/val_confusion_matrix_epoch_%04" PRId64 ".png", run->dir, epochs - 1);
-    bool regression = gv_file_exists(path) && !strcmp(json_string_value(json_object_get(json_object_get(run->config, "data"), "task")) ? json_string_value(json_object_get(json_object_get(run->config, "data"), "task")) : "", "Regression");
+    const char *task = json_string_value(json_object_get(json_object_get(run->config, "data"), "task"));
+    bool regression = task && !strcmp(task, "Regression");
     if (gv_mkdirs(curves, &(gv_err){ 0 }) < 0)
         return;
     if (gv_file_exists(path) && regression)
@@ -104,18 +105,8 @@ static int deliver(gv_track *t, gv_err *err)
     int n = 0, r;
     if (gv_track_look(t, err) < 0)
         return err->code;
-    if (run->state == GV_RUN_FINISHED) {
-        /* what is still to be said of the epochs comes first: it tells how many there are */
-        char path[4200];
-        gv_buf b = { 0 };
-        int64_t lines = 0;
-        snprintf(path, sizeof path, "%.4000s/metrics.jsonl", run->dir);
-        if (gv_file_read(path, (size_t)1 << 30, &b, &(gv_err){ 0 }) == GV_OK)
-            for (size_t i = 0; i < b.len; i++)
-                lines += b.data[i] == '\n';
-        gv_buf_release(&b);
-        draw_last(run, lines);
-    }
+    if (run->state == GV_RUN_FINISHED)
+        draw_last(run, gv_run_epochs(run->dir));
     while ((r = gv_track_deliver(t, err)) > 0)
         n += r;
     return r < 0 ? r : n;

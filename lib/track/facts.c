@@ -105,18 +105,23 @@ static bool holder_is_gone(const char *dir)
     return gone;
 }
 
-/* What is told by the state of its training: of runs that no driver led. */
-static gv_run_state by_metrics(const gv_run_facts *f)
+int64_t gv_run_epochs(const char *dir)
 {
     char path[4200];
     gv_buf b = { 0 };
     int64_t lines = 0;
-    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", f->dir);
-    if (f->epochs > 0 && gv_file_read(path, (size_t)1 << 30, &b, &(gv_err){ 0 }) == GV_OK)
+    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", dir);
+    if (gv_file_read(path, (size_t)1 << 30, &b, &(gv_err){ 0 }) == GV_OK)
         for (size_t i = 0; i < b.len; i++)
             lines += b.data[i] == '\n';
     gv_buf_release(&b);
-    return f->epochs > 0 && lines >= f->epochs ? GV_RUN_FINISHED : GV_RUN_GOING;
+    return lines;
+}
+
+/* What is told by the state of its training: of runs that no driver led. */
+static gv_run_state by_metrics(const gv_run_facts *f)
+{
+    return f->epochs > 0 && gv_run_epochs(f->dir) >= f->epochs ? GV_RUN_FINISHED : GV_RUN_GOING;
 }
 
 int gv_run_facts_state(gv_run_facts *f, gv_err *err)

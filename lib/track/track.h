@@ -125,6 +125,8 @@ void gv_track_close(gv_track *t);
 int gv_run_facts_open(gv_run_facts *f, const char *dir, const char *sink, gv_err *err) GV_MUST_USE;
 /* State, exit status and end anew; the snapshots stay. */
 int gv_run_facts_state(gv_run_facts *f, gv_err *err) GV_MUST_USE;
+/* Whole lines of its metrics.jsonl; 0 where there is none. */
+int64_t gv_run_epochs(const char *dir);
 void gv_run_facts_close(gv_run_facts *f);
 /* Write log/status.json: the driver says how the run stands. */
 int gv_run_say(const char *dir, gv_run_state state, int exit_status, gv_err *err) GV_MUST_USE;

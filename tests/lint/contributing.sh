@@ -24,7 +24,7 @@ cd tree || exit 2
 # A policy that names the transform, so that a run draws from it.
 check 'they apply' 'for d in tests/contributing/*.diff; do patch -p1 -s -F3 <$d || exit 1; done
     sed -i "s/{ \"hflip\", \"p=\$hflip\" }, { \"vflip\"/{ \"solarize\", \"p=1\" }, &/" lib/data/eurosat.c && grep -q "solarize.*hflip" lib/data/eurosat.c'
-check 'the tree with all of them builds without a warning' "MAKEFLAGS= make -s -j2 CC='$cc' WERROR='$werror' bin/glovita-run bin/glovita_train bin/glovita-index bin/glovita-decode bin/glovita-augment bin/glovita-batch bin/glovita-train bin/glovita-eval >made 2>&1; r=\$?; cat made; ! grep warning made && [ \$r = 0 ]"
+check 'the tree with all of them builds without a warning' "MAKEFLAGS= make -s -j2 CC='$cc' WERROR='$werror' bin/glovita-run bin/glovita_train bin/glovita-index bin/glovita-decode bin/glovita-augment bin/glovita-batch bin/glovita-train bin/glovita-eval bin/glovita-log >made 2>&1; r=\$?; cat made; ! grep warning made && [ \$r = 0 ]"
 check 'the lists are complete' 'sh tests/lint/lists.sh >lists; cat lists; ! grep "^not ok.*\.def" lists'
 check 'the arrows hold' 'sh tests/lint/arrows.sh >arrows; cat arrows; ! grep "^not ok" arrows'
 PATH=$T/tree/bin:$PATH
@@ -49,6 +49,6 @@ check 'its policies are those of the data set, and the transform is drawn' '
 rm sat/River/River_3.jpg
 check 'a run trains with all of them' '
     glovita_train --data.dataset eurosat --data.data_root_dir sat --model.encoder.type tiny_cnn --model.encoder.no_pretrained --model.head.head_type mlp --model.head.hidden 7 \
-        --optimizer.name Lion --optimizer.lr 1e-3 --optimizer.warmup_epochs 0 --task.metrics acc kappa --training.epochs 2 --training.seed 1 --training.precision no --logger.group a --logger.backend none 2>said; r=$?
-    cat said; [ $r = 0 ] && grep "model  *tiny_cnn, 2911 parameters" said && grep "Lion" said && head -n 1 experiments/eurosat/a/0/metrics.csv | grep val_Kappa'
+        --optimizer.name Lion --optimizer.lr 1e-3 --optimizer.warmup_epochs 0 --task.metrics acc kappa --training.epochs 2 --training.seed 1 --training.precision no --logger.group a --logger.backend markdown 2>said; r=$?
+    cat said; [ $r = 0 ] && grep "model  *tiny_cnn, 2911 parameters" said && grep "Lion" said && head -n 1 experiments/eurosat/a/0/metrics.csv | grep val_Kappa && [ "$(wc -l <experiments/eurosat/a/0/log/metrics.md)" = 4 ] && grep "^markdown .*/log/metrics.md" said'
 done_testing
