@@ -34,7 +34,7 @@ check 'the printed pipeline with sanity steps runs to its end' '
     train sanep --training.num_sanity_val_steps 2 --print_pipeline >p.sh && grep -- "--sanity" p.sh && bash p.sh && same_model ref sanep'
 check 'result_plot val: a picture for each epoch, the same metrics and network' '
     train plots --task.result_plot val && same_model ref plots && same_metrics ref plots && [ -e $run/plots/0/confusion_matrix.png ] && { have gnuplot || exit 0; } &&
-    [ "$(ls $run/plots/0/plots | tr "\n" " ")" = "val_confusion_matrix_epoch_0000.png val_confusion_matrix_epoch_0001.png " ]'
+    [ "$(ls $run/plots/0/plots | tr "\n" " ")" = "val_confusion_matrix_absolute_epoch_0000.png val_confusion_matrix_absolute_epoch_0001.png val_confusion_matrix_epoch_0000.png val_confusion_matrix_epoch_0001.png " ]'
 check 'result_plot all: of training too' '
     train plotall --task.result_plot all && same_model ref plotall && { have gnuplot || exit 0; } && [ $(ls $run/plotall/0/plots/train_confusion_matrix_epoch_000[01].png | wc -l) = 2 ]'
 check 'without result_plot only the last picture is drawn' '[ ! -e $run/ref/0/plots ] && { ! have gnuplot || [ -e $run/ref/0/confusion_matrix.png ]; }'
