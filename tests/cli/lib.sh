@@ -17,6 +17,7 @@ PATH=${GLOVITA_BIN:-$ROOT/bin}:$PATH
 LC_ALL=C
 export ROOT FIXTURES PATH LC_ALL
 unset GLOVITA_EVENTS GLOVITA_LOG GV_FAIL NO_COLOR CLICOLOR_FORCE
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs the tests: recipes of theirs are not to be silent, or to share its jobs
 GLOVITA_KERNELS= # kernels by the rules, whatever was measured on this machine
 export GLOVITA_KERNELS
 T=$(mktemp -d "${TMPDIR:-/tmp}/glovita-test.XXXXXX") || exit 2
