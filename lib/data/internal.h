@@ -55,4 +55,7 @@ bool gv_is_dir(const char *path);
 /* n entries "<name>/00000" …, rows of one container, added to the listing; labels are classes. */
 int gv_listing_rows(gv_listing *l, const char *name, int64_t first_id, const char *path, int64_t first_row, const uint8_t *labels, int64_t n, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
+/* How records name a file of its own path: below d->root where it lies there, absolute otherwise; without a root its folder becomes it. NULL: err. */
+const char *gv_data_path_below(gv_data *d, const char *file, gv_arena *arena, gv_err *err);
+
 #endif

@@ -5,31 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <unistd.h>
 
 static const char *file_of(const struct gv_precomputed_features *o, int split)
 {
     const char *const files[] = { o->train_features_file, o->val_features_file, o->test_features_file };
     return files[split];
-}
-
-/* How records name the file: below the root where it lies there, absolute otherwise. */
-static const char *path_below(gv_data *d, const char *file, gv_arena *arena, gv_err *err)
-{
-    char dir[4096], base[4096];
-    snprintf(dir, sizeof dir, "%s", file);
-    snprintf(base, sizeof base, "%s", file);
-    if (!d->root && !(d->root = gv_arena_strdup(arena, dirname(dir), err)))
-        return NULL;
-    snprintf(dir, sizeof dir, "%s", file);
-    if (!strcmp(dirname(dir), d->root))
-        return gv_arena_strdup(arena, basename(base), err);
-    char *full = realpath(file, NULL), *copy = full ? gv_arena_strdup(arena, full, err) : NULL;
-    if (!full)
-        gv_fail_sys(err, "cannot find '%s'", file);
-    free(full);
-    return copy;
 }
 
 static int one_label(gv_data *d, const char *file, const double *y, int64_t row, bool unlabelled, gv_entry *e, float *values, gv_err *err)
@@ -68,7 +49,7 @@ static int fill(gv_data *d, gv_features_file *f, const char *file, int split, in
     if (ids && n != f->rows)
         return gv_fail(err, GV_EDATA, "'%s' has %" PRId64 " samples and %" PRId64 " ids", file, f->rows, n);
     gv_listing l = { 0 };
-    const char *path = path_below(d, file, arena, err);
+    const char *path = gv_data_path_below(d, file, arena, err);
     uint8_t *none = path ? gv_alloc((size_t)f->rows + 1, err) : NULL;
     int r = none ? gv_listing_rows(&l, gv_split_names[split], 0, path, 0, none, f->rows, arena, err) : err->code;
     gv_free(none);

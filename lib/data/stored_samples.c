@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <unistd.h>
 
 struct stored_samples { const char *train_file, *val_file, *test_file; };
@@ -26,24 +25,6 @@ struct listing {
     gv_listing l;
     gv_buf *values;
 };
-
-/* How records name the file: below the root where it lies there, absolute otherwise. */
-static const char *path_below(gv_data *d, const char *file, gv_arena *arena, gv_err *err)
-{
-    char dir[4096], base[4096];
-    snprintf(dir, sizeof dir, "%s", file);
-    snprintf(base, sizeof base, "%s", file);
-    if (!d->root && !(d->root = gv_arena_strdup(arena, dirname(dir), err)))
-        return NULL;
-    snprintf(dir, sizeof dir, "%s", file);
-    if (!strcmp(dirname(dir), d->root))
-        return gv_arena_strdup(arena, basename(base), err);
-    char *full = realpath(file, NULL), *copy = full ? gv_arena_strdup(arena, full, err) : NULL;
-    if (!full)
-        gv_fail_sys(err, "cannot find '%s'", file);
-    free(full);
-    return copy;
-}
 
 static int several(struct listing *k, const gv_tensor *y, gv_entry *e, gv_err *err)
 {
@@ -113,7 +94,7 @@ static int read_file(struct listing *k, gv_err *err)
     int fd = open(k->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return gv_fail(err, GV_EUSAGE, "the samples '%s' cannot be read: %s", k->file, strerror(errno));
-    if (!(k->path = path_below(k->d, k->file, k->arena, err))) {
+    if (!(k->path = gv_data_path_below(k->d, k->file, k->arena, err))) {
         close(fd);
         return err->code;
     }
