@@ -58,6 +58,8 @@ typedef struct gv_backend {
     int (*candidate)(void *ctx, const gv_call *c, int n, gv_kernel *k, gv_err *err);
     void (*machine)(char *text, size_t size); /* library, version, instruction set: where measured choices hold; NULL: nowhere */
     bool (*has_bf16)(void); /* the processor multiplies bf16 */
+    /* Bytes of intermediates at which inference is best parted: they stay in the last cache, but the weights are read anew for each piece. NULL: it is not. */
+    int64_t (*piece_bytes)(void);
 } gv_backend;
 
 /* The registry: built from backends.def ("reference", "onednn"). NULL: no such backend. */

@@ -489,8 +489,9 @@ int gv_plan_nodes(const gv_plan *p) { return p->nsteps; }
 
 int64_t gv_plan_piece(const gv_plan *p, int64_t few, int64_t n)
 {
-    enum { CACHE = 20 << 20 }; /* bytes that last caches hold beside the weights that stream by; a ResNet-50 is an eighth faster so */
-    int64_t most = CACHE / (int64_t)(p->bytes / (size_t)few + 1), piece = most < n ? most : n;
+    if (!p->backend->piece_bytes)
+        return n;
+    int64_t most = p->backend->piece_bytes() / (int64_t)(p->bytes / (size_t)few + 1), piece = most < n ? most : n;
     if (most < few)
         return n;
     while (n % piece && piece > few)

@@ -62,10 +62,10 @@ static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
 static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
     const gv_conv_attr *o = c->attr;
-    if (!dn_conv_is_product(&o->window) || !adds_alike(c))
-        return GV_UNSUPPORTED;
     dn_product p = { .M = c->out[0].count / c->in[1].shape[0], .N = c->in[1].shape[0], .K = c->in[1].shape[1], .b = 1, .bias = optional(c, 2) ? 2 : -1,
                      .more = optional(c, 3) ? 3 : -1, .turned = true, .relu = o->relu };
+    if (!adds_alike(c) || (!dn_conv_is_product(&o->window) && !dn_product_windows(&p, &o->window, &c->in[0], &c->out[0])))
+        return GV_UNSUPPORTED;
     return dn_product_amx(ctx, c, &p, k, err);
 }
 

@@ -1,7 +1,6 @@
 /* conv_dgrad: dy [N,s'…,O], w [O,C/groups,k…] -> dx [N,s…,C]. */
 #include "nn/onednn/candidates.h"
 #include "nn/onednn/conv_desc.h"
-#include "nn/onednn/conv_turned.h"
 #include "nn/onednn/conv_winograd.h"
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
@@ -19,6 +18,19 @@ static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
     return dn_depthwise_nd_dgrad(ctx, c, k);
 }
 
+/* With stride 1: a convolution of dy whose weights are turned: input and output channels change places and the taps run backward. */
+static int turned(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    gv_window w = ((const gv_conv_attr *)c->attr)->window;
+    dn_product p = { .b = 1, .bias = -1, .more = -1 };
+    for (int i = 0; i < w.dims; i++) {
+        if (w.stride[i] != 1)
+            return GV_UNSUPPORTED;
+        w.pad[i] = (w.kernel[i] - 1) * w.dilation[i] - w.pad[i];
+    }
+    return dn_product_windows(&p, &w, &c->in[0], &c->out[0]) ? dn_product_amx(ctx, c, &p, k, err) : GV_UNSUPPORTED;
+}
+
 /* One pixel wide: a product; with a stride its rows are spread over the pixels. */
 static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {
@@ -31,11 +43,6 @@ static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         p.h = c->out[0].shape[1], p.w = c->out[0].shape[2], p.oh = c->in[0].shape[1], p.ow = c->in[0].shape[2], p.sh = w->stride[0], p.sw = w->stride[1];
     }
     return dn_product_amx(ctx, c, &p, k, err);
-}
-
-static bool has_tiles(const gv_call *c GV_UNUSED)
-{
-    return gv_onednn_has_amx();
 }
 
 static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
@@ -68,7 +75,7 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_dgrad_candidates[] = {
-    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_conv_turned, .taken = has_tiles }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
+    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = turned }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
     { .make = native }, { 0 },
 };
 

@@ -1,52 +1,99 @@
 /*
- * y = a b in AMX's tiles.
+ * y = a b in AMX's tiles; a is a matrix, or the windows of images.
  *
  * b is packed first, by all threads, in panels of 32 columns: [panel][K in pairs][32], narrowed on the way where it is f32; a constant b once for the
- * life of the kernel. Threads share the rows of y. Each goes through as many panels as its second cache holds, strip after strip of 32 rows of a, which are
- * laid out tile by tile; a block's sums go to 4 KiB of scratch, and from there with bias, addition, ReLU and narrowing to y in one pass.
- * Laying out the next strip and putting away the last block are done a little with each step of tiles: the tiles' unit works meanwhile.
+ * life of the kernel. Threads share the rows of y, or its columns where there are few rows. Each goes through as many panels as its second cache holds,
+ * block after block of a, which are laid out for tiles (product_rows.h); 32 x 32 sums go to 4 KiB of scratch, and from there with bias, addition, ReLU and
+ * narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with each step of tiles: the tiles' unit
+ * works meanwhile. Both ask for the memory that they will want later.
  *
  * oneDNN's products reach a quarter of what the tiles do from the second cache (tests/bench/LOG.md).
  */
 #include "nn/onednn/product_amx.h"
 #include "nn/onednn/amx.h"
+#include "nn/onednn/product_rows.h"
 
 #ifdef DN_AMX
 
-enum { STRIP = 32, PANEL = 32, CACHE = 1 << 20 /* bytes of panels at a time */, ROWS_LEAST = 64, WORK_LEAST = 1 << 18 };
+enum { STRIP = DN_STRIP, PANEL = 32, CACHE = 1800000 /* bytes of panels and blocks at a time */, ROWS_LEAST = 64, FEW_STRIPS = 8, FEW_STEPS = 8, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
     gv_onednn *ctx;
     dn_product p;
-    int64_t Kp, panels, at_once; /* K up to whole tiles */
+    dn_rows rows;
+    int64_t panels, at_once;
+    int64_t channels, sn, sc, st, first; /* channel c of tap t for column n stands at n sn + c sc + t st + first of b; of a matrix: one tap, K channels */
     gv_dtype tb, ty, tbias;
     amx_unit *packed;            /* of a constant b */
     bool filled;
+    bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
-typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; } job;
+/* Parts share the rows, or, where `columns`, the panels. */
+typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; bool columns; } job;
 
 static size_t panel_units(const self *s)
 {
-    return (size_t)(s->Kp / 2 * PANEL);
+    return (size_t)(s->rows.steps * 16 * PANEL);
 }
 
-/* Of a thread: two strips of a, two blocks of sums. */
+/* Of a thread: two blocks of a, two of sums. */
 static size_t each_bytes(const self *s)
 {
-    return dn_round(2 * (size_t)(STRIP * s->Kp) * 2 + 2 * STRIP * PANEL * 4);
+    return dn_round(2 * (size_t)s->rows.units * 4 + 2 * STRIP * PANEL * 4);
 }
 
-/* 32 numbers from column k on, as bf16; those from `n` on are zero. */
-AMXINLINE __m512i numbers(const void *b, gv_dtype t, int64_t at, int64_t n)
+/* 32 numbers from b[at] on, `stride` apart, as bf16; those from `n` on are zero. */
+AMXINLINE __m512i numbers(const void *b, gv_dtype t, int64_t at, int64_t stride, int64_t n)
 {
     if (n <= 0)
         return _mm512_setzero_si512();
     __mmask32 m = n >= 32 ? 0xffffffffu : (1u << n) - 1;
-    if (t == GV_BF16)
-        return _mm512_maskz_loadu_epi16(m, (const uint16_t *)b + at);
+    const uint16_t *h = (const uint16_t *)b + at;
     const float *f = (const float *)b + at;
-    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(m >> 16), f + (n > 16 ? 16 : 0)), _mm512_maskz_loadu_ps((__mmask16)m, f));
+    if (stride == 1 && t == GV_BF16)
+        return _mm512_maskz_loadu_epi16(m, h);
+    if (stride == 1)
+        return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(m >> 16), f + (n > 16 ? 16 : 0)), _mm512_maskz_loadu_ps((__mmask16)m, f));
+    if (n >= 32) {
+        __m512i lane = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)stride));
+        if (t != GV_BF16)
+            return (__m512i)_mm512_cvtne2ps_pbh(_mm512_i32gather_ps(lane, f + 16 * stride, 4), _mm512_i32gather_ps(lane, f, 4));
+        /* Two numbers with each read: even ones and what follows them, odd ones and what stands before them, which is all within b. */
+        lane = _mm512_add_epi32(lane, lane);
+        __m512i even = _mm512_i32gather_epi32(lane, h, 2), odd = _mm512_i32gather_epi32(lane, h + stride - 1, 2);
+        return _mm512_mask_blend_epi16(0xaaaaaaaau, even, odd);
+    }
+    uint16_t v[32] __attribute__((aligned(64))) = { 0 };
+    for (int64_t i = 0; i < n; i++)
+        v[i] = t == GV_BF16 ? h[i * stride] : gv_f32_to_bf16(f[i * stride]);
+    return _mm512_load_si512(v);
+}
+
+/* The same for step k of a row of a and column n, along the row. */
+AMXINLINE __m512i along(const self *s, const void *b, int64_t n, int64_t k)
+{
+    int64_t C = s->channels, of_piece = (s->rows.piece + 31) / 32, from = k % of_piece * 32, left = s->rows.piece - from;
+    int64_t taps = s->rows.piece / C, t = k / of_piece * taps + from / C, at = n * s->sn + s->first;
+    if (n >= s->p.N)
+        return _mm512_setzero_si512();
+    if (taps == 1)
+        return numbers(b, s->tb, at + from % C * s->sc + t * s->st, s->sc, left);
+    uint16_t v[32] __attribute__((aligned(64))) = { 0 };
+    for (int64_t i = 0, c = from % C; i < dn_min(32, left); i++) {
+        int64_t here = at + c * s->sc + t * s->st;
+        v[i] = s->tb == GV_BF16 ? ((const uint16_t *)b)[here] : gv_f32_to_bf16(((const float *)b)[here]);
+        if (++c == C)
+            c = 0, t++;
+    }
+    return _mm512_load_si512(v);
+}
+
+/* And across: for number k of those steps, columns n to n + 31. */
+AMXINLINE __m512i across(const self *s, const void *b, int64_t n, int64_t k)
+{
+    int64_t C = s->channels, whole = (s->rows.piece + 31) / 32 * 32, j = k % whole, t = k / whole * (s->rows.piece / C) + j / C;
+    return j < s->rows.piece ? numbers(b, s->tb, n * s->sn + j % C * s->sc + t * s->st + s->first, s->sn, s->p.N - n) : _mm512_setzero_si512();
 }
 
 AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
@@ -54,44 +101,27 @@ AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
     const job *j = arg;
     const self *s = j->s;
     const void *b = j->c->x[s->p.b];
-    int64_t N = s->p.N, K = s->p.K;
     for (int64_t panel = begin; panel < end; panel++) {
         amx_unit *to = j->b + (size_t)panel * panel_units(s);
         int64_t n0 = panel * PANEL;
         if (!s->p.turned) {
-            for (int64_t k = 0; k < s->Kp; k += 2, to += PANEL) {
+            for (int64_t k = 0; k < s->rows.steps * 32; k += 2, to += PANEL) {
                 __m512i lo, hi;
-                dn_amx_pair(k < K ? numbers(b, s->tb, k * N + n0, N - n0) : _mm512_setzero_si512(), k + 1 < K ? numbers(b, s->tb, (k + 1) * N + n0, N - n0) : _mm512_setzero_si512(), &lo, &hi);
+                dn_amx_pair(across(s, b, n0, k), across(s, b, n0, k + 1), &lo, &hi);
                 _mm512_storeu_si512(to, lo);
                 _mm512_storeu_si512(to + 16, hi);
             }
             continue;
         }
-        for (int64_t k = 0; k < s->Kp; k += 32, to += 16 * PANEL)
+        for (int64_t k = 0; k < s->rows.steps; k++, to += 16 * PANEL)
             for (int64_t half = 0; half < PANEL; half += 16) {
                 __m512i r[16];
-                DN_UNROLL for (int i = 0; i < 16; i++) {
-                    int64_t n = n0 + half + i;
-                    r[i] = n < N ? numbers(b, s->tb, n * K + k, K - k) : _mm512_setzero_si512();
-                }
+                for (int i = 0; i < 16; i++)
+                    r[i] = along(s, b, n0 + half + i, k);
                 dn_turn16(r);
                 DN_UNROLL for (int i = 0; i < 16; i++)
                     _mm512_storeu_si512(to + i * PANEL + half, r[i]);
             }
-    }
-}
-
-/* Laying out rows of a tile by tile, [step][32 rows][16 units], zeros where there is none: as far as it has come. */
-typedef struct laying { const uint16_t *a; amx_unit *to; int64_t n, row, k; } laying;
-
-AMXINLINE void lay(const self *s, laying *l, int64_t lines)
-{
-    int64_t K = s->p.K, steps = s->Kp / 32;
-    for (; lines > 0 && l->row < STRIP; lines--) {
-        __mmask32 m = l->row >= l->n ? 0 : l->k < K / 32 ? 0xffffffffu : (1u << K % 32) - 1;
-        _mm512_store_si512(l->to + (l->k * STRIP + l->row) * 16, _mm512_maskz_loadu_epi16(m, l->a + (m ? l->row * K + l->k * 32 : 0)));
-        if (++l->k == steps)
-            l->k = 0, l->row++;
     }
 }
 
@@ -100,13 +130,13 @@ AMXINLINE __m512 widen(const uint16_t *p, __mmask16 m)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)), 16));
 }
 
-/* Putting a block of sums to y: rows [row, n) are left; row i belongs to row to[i] of y, from column at on. */
+/* Putting a block of sums to y: rows from `row` on are left, of n; row i belongs to row to[i] of y (-1: to none), from column at on. */
 typedef struct putting { const float *sums; const int64_t *to; int64_t row, n, at; __mmask16 m[2]; __m512 bias[2]; } putting;
 
-AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, int64_t n, int64_t at)
+AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, int64_t at)
 {
     const dn_product *p = &j->s->p;
-    putting q = { sums, to, 0, n, at, { 0, 0 }, { _mm512_setzero_ps(), _mm512_setzero_ps() } };
+    putting q = { sums, to, 0, STRIP, at, { 0, 0 }, { _mm512_setzero_ps(), _mm512_setzero_ps() } };
     for (int half = 0; half < 2; half++) {
         int64_t wide = p->N - at - 16 * half;
         q.m[half] = wide >= 16 ? 0xffff : wide > 0 ? (__mmask16)((1u << wide) - 1) : 0;
@@ -120,7 +150,9 @@ AMXINLINE void put(const job *j, putting *q, int64_t rows)
 {
     const self *s = j->s;
     const dn_product *p = &s->p;
-    for (int64_t end = dn_min(q->n, q->row + rows); q->row < end; q->row++)
+    for (int64_t end = dn_min(q->n, q->row + rows); q->row < end; q->row++) {
+        if (q->to[q->row] < 0)
+            continue;
         for (int half = 0; half < 2; half++) {
             int64_t to = q->to[q->row] * p->N + q->at + 16 * half;
             if (!q->m[half])
@@ -135,59 +167,82 @@ AMXINLINE void put(const job *j, putting *q, int64_t rows)
             else
                 _mm512_mask_storeu_ps((float *)j->c->y[0] + to, q->m[half], v);
         }
-}
-
-/* Where rows [m, m + n) of the product stand in y. */
-static void rows_of(const dn_product *p, int64_t m, int64_t n, int64_t *to)
-{
-    for (int64_t i = 0; i < n; i++) {
-        int64_t r = m + i, pixel = p->spread ? r % (p->oh * p->ow) : 0;
-        to[i] = p->spread ? (r / (p->oh * p->ow) * p->h + pixel / p->ow * p->sh) * p->w + pixel % p->ow * p->sw : r;
     }
 }
 
-AMXFN static void rows(void *arg, int64_t begin, int64_t end)
+/* Ask for what the strip after this one will be put to, and added to. What lies beyond the end is not fetched. */
+AMXINLINE void ask(const job *j, const int64_t *to, int64_t at)
+{
+    const self *s = j->s;
+    const char *y = j->c->y[0], *more = s->p.more >= 0 ? j->c->x[s->p.more] : y;
+    size_t each = s->ty == GV_BF16 ? 2 : 4;
+    for (int i = 0; i < STRIP; i++) {
+        size_t n = to[i] < 0 ? 0 : (size_t)((to[i] + STRIP) * s->p.N + at);
+        __builtin_prefetch(y + n * each, 0, 2);
+        if (more != y)
+            __builtin_prefetch(more + n * 2, 0, 2);
+    }
+}
+
+AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
 {
     const job *j = arg;
     const self *s = j->s;
-    const dn_product *p = &s->p;
-    int64_t strips = (p->M + STRIP - 1) / STRIP, steps = s->Kp / 32, put_rows = (STRIP + steps - 1) / steps;
+    const dn_rows *r = &s->rows;
+    int64_t strips = (r->rows + STRIP - 1) / STRIP, put_rows = (STRIP + r->steps - 1) / r->steps;
     dn_amx_begin();
     for (int64_t part = begin; part < end; part++) {
-        amx_unit *strip[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
-        strip[1] = strip[0] + STRIP * s->Kp / 2;
-        float *sums = (float *)(strip[1] + STRIP * s->Kp / 2);
-        int64_t m0 = strips * part / j->parts * STRIP, m1 = dn_min(p->M, strips * (part + 1) / j->parts * STRIP);
-        const uint16_t *a = (const uint16_t *)j->c->x[p->a];
-        laying l = { a + m0 * p->K, strip[0], dn_min(STRIP, m1 - m0), 0, 0 };
-        putting last = { 0 };
-        int64_t count = 0, block = 0, to_row[2][STRIP]; /* strips and blocks done; where the rows of this strip and of the last one belong */
-        for (int64_t from = 0; from < s->panels; from += s->at_once) {
-            int64_t to = dn_min(s->panels, from + s->at_once), lines = (STRIP + to - from - 1) / (to - from);
-            for (int64_t m = m0; m < m1; m += STRIP, count++) {
-                int64_t n = dn_min(STRIP, m1 - m), after = m + STRIP < m1 ? m + STRIP : m0;
-                const amx_unit *here = strip[count % 2];
-                rows_of(p, m, n, to_row[count % 2]);
-                lay(s, &l, INT64_MAX);
-                l = (laying){ a + after * p->K, strip[(count + 1) % 2], dn_min(STRIP, m1 - after), 0, 0 };
-                for (int64_t panel = from; panel < to; panel++, block++) {
-                    const amx_unit *b = j->b + (size_t)panel * panel_units(s);
-                    float *c = sums + block % 2 * STRIP * PANEL;
-                    dn_amx_zero(2, 2);
-                    for (int64_t k = 0; k < steps; k++) {
-                        dn_amx_steps(2, 2, here + k * STRIP * 16, 16, b + k * 16 * PANEL, PANEL, 1);
-                        put(j, &last, put_rows);
-                        lay(s, &l, lines);
+        amx_unit *laid[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
+        laid[1] = laid[0] + r->units;
+        float *sums = (float *)(laid[1] + r->units);
+        int64_t first = j->columns ? 0 : r->blocks * part / j->parts, last = j->columns ? r->blocks : r->blocks * (part + 1) / j->parts;
+        int64_t panel_first = j->columns ? s->panels * part / j->parts : 0, panel_last = j->columns ? s->panels * (part + 1) / j->parts : s->panels;
+        const uint16_t *a = (const uint16_t *)j->c->x[s->p.a];
+        dn_laying l = dn_lay_begin(r, a, laid[0], first, windows);
+        putting p = { 0 };
+        int64_t blocks = 0, count = 0, of_strip = 0, to_row[2][STRIP]; /* blocks of a, of sums, strips done; where the rows of this strip and of the last one belong */
+        for (int64_t from = panel_first; from < panel_last; from += s->at_once) {
+            int64_t to = dn_min(panel_last, from + s->at_once), work = strips * (to - from) * r->steps, lines = (r->lines + work - 1) / work;
+            for (int64_t block = first; block < last; block++, blocks++) {
+                dn_lay(r, a, &l, INT64_MAX, windows);
+                l = dn_lay_begin(r, a, laid[(blocks + 1) % 2], block + 1 < last ? block + 1 : first, windows);
+                for (int64_t strip = 0; strip < strips; strip++, of_strip++) {
+                    const amx_unit *here = laid[blocks % 2] + strip * STRIP * r->lda;
+                    dn_rows_of(r, block, strip, to_row[of_strip % 2]);
+                    for (int64_t panel = from; panel < to; panel++, count++) {
+                        const amx_unit *b = j->b + (size_t)panel * panel_units(s);
+                        bool first_time = block == first && !strip && panel + 1 < panel_last; /* the next panel comes from memory */
+                        float *c = sums + count % 2 * STRIP * PANEL;
+                        if (s->ask)
+                            ask(j, to_row[of_strip % 2], panel * PANEL);
+                        dn_amx_zero(2, 2);
+                        for (int64_t k = 0; k < r->steps; k++) {
+                            for (int i = 0; first_time && i < 16 * PANEL; i += 16)
+                                __builtin_prefetch(b + panel_units(s) + k * 16 * PANEL + i, 0, 2);
+                            dn_amx_steps(2, 2, here + r->step[k], r->lda, b + k * 16 * PANEL, PANEL, 1);
+                            put(j, &p, put_rows);
+                            dn_lay(r, a, &l, lines, windows);
+                        }
+                        put(j, &p, STRIP);
+                        dn_amx_store(2, 2, c, PANEL);
+                        p = put_begin(j, c, to_row[of_strip % 2], panel * PANEL);
                     }
-                    put(j, &last, STRIP);
-                    dn_amx_store(2, 2, c, PANEL);
-                    last = put_begin(j, c, to_row[count % 2], n, panel * PANEL);
                 }
             }
         }
-        put(j, &last, STRIP);
+        put(j, &p, STRIP);
     }
     dn_amx_end();
+}
+
+AMXFN static void rows_of_matrix(void *arg, int64_t begin, int64_t end)
+{
+    rows(arg, begin, end, false);
+}
+
+AMXFN static void rows_of_windows(void *arg, int64_t begin, int64_t end)
+{
+    rows(arg, begin, end, true);
 }
 
 static void clear(void *arg, int64_t begin, int64_t end)
@@ -201,7 +256,9 @@ static int run(const gv_call *c)
 {
     self *s = c->self;
     char *scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
-    job j = { s, c, s->packed, scratch, each_bytes(s), dn_max(1, dn_min(s->ctx->threads, s->p.M / ROWS_LEAST)) };
+    int64_t threads = s->ctx->threads;
+    job j = { s, c, s->packed, scratch, each_bytes(s), .columns = s->rows.blocks < FEW_STRIPS * threads && s->panels >= 2 * threads };
+    j.parts = j.columns ? threads : dn_max(1, dn_min(threads, s->rows.blocks * s->rows.rows / ROWS_LEAST));
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
     if (!s->packed || !s->filled)
@@ -209,7 +266,7 @@ static int run(const gv_call *c)
     s->filled = true;
     if (s->p.spread)
         gv_parallel(c->out[0].count / s->p.N, 1024, clear, &j);
-    gv_parallel(j.parts, 1, rows, &j);
+    gv_parallel(j.parts, 1, s->p.windows ? rows_of_windows : rows_of_matrix, &j);
     return GV_OK;
 }
 
@@ -217,6 +274,7 @@ static void release(void *p)
 {
     self *s = p;
     gv_free(s->packed);
+    gv_free(s->rows.step);
     gv_free(s);
 }
 
@@ -229,12 +287,20 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
     self *s = gv_alloc(sizeof *s, err);
     if (!s)
         return GV_ESYS;
-    *s = (self){ .ctx = ctx, .p = *p, .Kp = (p->K + 31) / 32 * 32, .panels = (p->N + PANEL - 1) / PANEL, .tb = b->dtype, .ty = y->dtype, .tbias = bias ? bias->dtype : GV_F32T };
+    int64_t taps = p->windows ? p->kh * p->kw : 1;
+    *s = (self){ .ctx = ctx, .p = *p, .channels = p->K / taps, .sn = p->turned ? p->K : taps, .sc = p->turned ? taps : p->N * taps, .st = p->turned ? 1 : -1,
+                 .first = p->turned ? 0 : taps - 1, .panels = (p->N + PANEL - 1) / PANEL, .tb = b->dtype, .ty = y->dtype, .tbias = bias ? bias->dtype : GV_F32T };
+    int r = dn_rows_make(&s->rows, &s->p, err);
+    if (r != GV_OK) {
+        release(s);
+        return r;
+    }
+    s->ask = s->rows.steps <= FEW_STEPS;
     size_t bytes = panel_units(s) * 4, all = bytes * (size_t)s->panels;
-    int64_t fit = dn_max(1, CACHE / (int64_t)bytes), turns = (s->panels + fit - 1) / fit;
+    int64_t fit = dn_max(1, (CACHE - (int64_t)each_bytes(s)) / (int64_t)bytes), turns = (s->panels + fit - 1) / fit;
     s->at_once = (s->panels + turns - 1) / turns;
     if (b->constant && !(s->packed = gv_alloc(all, err))) {
-        gv_free(s);
+        release(s);
         return GV_ESYS;
     }
     *k = (gv_kernel){ .name = "own:amx", .run = run, .release = release, .self = s, .scratch_bytes = 64 + each_bytes(s) * (size_t)ctx->threads + (s->packed ? 0 : all) };

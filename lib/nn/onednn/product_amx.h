@@ -8,9 +8,23 @@
 
 #include "nn/onednn/onednn.h"
 
-/* spread: the rows of y are those pixels of images of h x w that a stride reaches, and the others are zero (the data gradient of a convolution one pixel
- * wide); a has oh x ow pixels an image. */
-typedef struct dn_product { int64_t M, N, K; int a, b, bias, more; bool turned, relu, spread; int64_t h, w, oh, ow, sh, sw; } dn_product;
+/*
+ * spread: the rows of y are those pixels of images of h x w that a stride reaches, and the others are zero (the data gradient of a convolution one pixel
+ * wide); a has oh x ow pixels an image.
+ * windows: the rows of a are windows of kh x kw pixels of images a [.,h,w,K / (kh kw)], oh x ow of them an image, sh and sw pixels apart, from ph and pw pixels
+ * outside on, their lines and pixels dh and dw apart. Where b is turned it is [N,channels,kh,kw] (a convolution), else [channels,N,kh,kw] with its taps backward (the data
+ * gradient of a convolution with stride 1).
+ */
+typedef struct dn_product {
+    int64_t M, N, K;
+    int a, b, bias, more;
+    bool turned, relu, spread, windows;
+    int64_t h, w, oh, ow, sh, sw, ph, pw, kh, kw, dh, dw;
+} dn_product;
+
+/* The windows of a convolution from images to `out` ([N,H,W,C], both); false: they are none that
+ * serve here (two dimensions, one group). Keeps the numbers of the inputs, bias, turned and relu. */
+bool dn_product_windows(dn_product *p, const gv_window *w, const gv_desc *images, const gv_desc *out);
 
 int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_kernel *k, gv_err *err);
 

@@ -1,0 +1,129 @@
+/*
+ * The rows of a product's first operand (product_amx.c), laid out for tiles in blocks, a few lines of 64 bytes at a time.
+ *
+ * A block of a matrix is 32 rows, [step][32 rows][16 units], filled up to whole tiles with zeros.
+ *
+ * A block of windows is a band of output lines of one image. The image's lines that they see are laid out once, with zeros outside, [line][pixel][C], so
+ * that the same pixel of every window is a matrix whose rows lie C apart: a tap is a place to begin (im2col without its copies). Where windows are sh x sw
+ * pixels apart, pixels are laid in sh x sw planes, each with every sh-th line and every sw-th pixel, as far as taps use them. A block's rows go on from
+ * one line to the next over the pixels at its end, whose results are dropped.
+ *
+ * Where C is no whole number of steps, pixels are not parted: rows lie sw C apart, and the kw C numbers of a window's line are one piece, filled up to
+ * whole steps by zeros in b.
+ */
+#ifndef GV_NN_ONEDNN_PRODUCT_ROWS_H
+#define GV_NN_ONEDNN_PRODUCT_ROWS_H
+
+#include "nn/onednn/amx.h"
+#include "nn/onednn/product_amx.h"
+
+enum { DN_STRIP = 32, DN_PLANES = 16 };
+
+typedef struct dn_rows {
+    const dn_product *p;
+    int64_t steps;             /* of 32 numbers, of a row */
+    int64_t blocks, rows;      /* in all, and rows of each */
+    int64_t units, lines;      /* of a block as it is laid; lines that are to be laid */
+    int64_t ahead;             /* so many numbers further memory is asked for; 0: it comes by itself */
+    int64_t lda, *step;        /* distance of rows; where each step begins; units */
+    int64_t C, bands, band, tall, wide; /* of windows: channels, bands of an image, output lines of each; lines of a plane, and rows in each */
+    int64_t piece, run;        /* numbers that a step may not go beyond; that lie side by side in the image and here: a pixel, or a plane's line */
+    int nplanes;
+    struct { int64_t y, x; } plane[DN_PLANES];
+} dn_rows;
+
+/* p is borrowed. GV_UNSUPPORTED: a band of its windows is too large. r->step is for gv_free, in each case. */
+int dn_rows_make(dn_rows *r, const dn_product *p, gv_err *err);
+
+#ifdef DN_AMX
+
+/* How far a block has been laid. */
+typedef struct dn_laying {
+    amx_unit *to;
+    int64_t left;                    /* lines */
+    const uint16_t *from;            /* this row, or run, */
+    int64_t low, high;               /* of which these numbers are there */
+    int64_t k, row, n;               /* this number comes next; of a matrix: in this row, of n */
+    int64_t image, top, q, x, plane; /* of windows: the band's first output line; line, and pixel if they are parted, of the plane */
+} dn_laying;
+
+AMXINLINE void dn_lay_run(const dn_rows *r, const uint16_t *a, dn_laying *l, const bool windows)
+{
+    const dn_product *p = r->p;
+    if (!windows) {
+        l->high = l->row < l->n ? p->K : 0;
+        l->from += l->row && l->high ? p->K : 0;
+        return;
+    }
+    if (l->plane == r->nplanes)
+        return;
+    int64_t y = (l->top + l->q) * p->sh + r->plane[l->plane].y - p->ph, x = (l->x * p->sw + r->plane[l->plane].x - p->pw) * r->C, line = p->w * r->C;
+    l->low = dn_max(0, -x);
+    l->high = (uint64_t)y < (uint64_t)p->h ? dn_min(r->run, line - x) : 0;
+    l->from = a + (l->image * p->h + y) * line + x;
+}
+
+AMXINLINE dn_laying dn_lay_begin(const dn_rows *r, const uint16_t *a, amx_unit *to, int64_t block, const bool windows)
+{
+    dn_laying l = { .to = to, .left = r->lines };
+    if (windows) {
+        l.image = block / r->bands;
+        l.top = block % r->bands * r->band;
+    } else {
+        l.n = dn_min(DN_STRIP, r->p->M - block * DN_STRIP);
+        l.from = a + block * DN_STRIP * r->p->K;
+    }
+    dn_lay_run(r, a, &l, windows);
+    return l;
+}
+
+/* The next lines; also asks for memory that later ones will want. */
+AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *l, int64_t lines, const bool windows)
+{
+    for (lines = dn_min(lines, l->left), l->left -= lines; lines > 0; lines--) {
+        int64_t low = windows ? dn_min(32, dn_max(0, l->low - l->k)) : 0, high = dn_min(32, l->high - l->k);
+        __mmask32 m = low < high ? (__mmask32)((1ull << high) - (1ull << low)) : 0;
+        if (r->ahead)
+            __builtin_prefetch(l->from + l->k + r->ahead, 0, 2);
+        _mm512_storeu_si512(l->to, _mm512_maskz_loadu_epi16(m, m ? l->from + l->k : a));
+        l->k += 32;
+        l->to += windows ? 16 : DN_STRIP * 16;
+        if (l->k < r->run)
+            continue;
+        if (!windows) {
+            l->to += 16 - r->steps * DN_STRIP * 16;
+            l->row++;
+        } else {
+            l->to -= (l->k - r->run) / 2; /* the next run's first numbers take the place of what went beyond this one */
+            if (r->run > r->C || ++l->x == r->wide) {
+                l->x = 0;
+                if (++l->q == r->tall)
+                    l->q = 0, l->plane++;
+            }
+        }
+        l->k = 0;
+        dn_lay_run(r, a, l, windows);
+    }
+}
+
+/* Which rows of y the n-th strip of 32 rows of a block belong to; -1: to none. */
+static inline void dn_rows_of(const dn_rows *r, int64_t block, int64_t strip, int64_t to[DN_STRIP])
+{
+    const dn_product *p = r->p;
+    if (p->windows) {
+        int64_t q = strip * DN_STRIP / r->wide, x = strip * DN_STRIP % r->wide, top = block % r->bands * r->band, image = block / r->bands;
+        for (int i = 0; i < DN_STRIP; i++) {
+            to[i] = x < p->ow && q < r->band && top + q < p->oh ? (image * p->oh + top + q) * p->ow + x : -1;
+            if (++x == r->wide)
+                x = 0, q++;
+        }
+        return;
+    }
+    for (int i = 0; i < DN_STRIP; i++) {
+        int64_t m = block * DN_STRIP + i, pixel = p->spread ? m % (p->oh * p->ow) : 0;
+        to[i] = m >= p->M ? -1 : p->spread ? (m / (p->oh * p->ow) * p->h + pixel / p->ow * p->sh) * p->w + pixel % p->ow * p->sw : m;
+    }
+}
+
+#endif
+#endif
