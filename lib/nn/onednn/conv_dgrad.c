@@ -39,10 +39,93 @@ static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     if (!dn_conv_is_product(w)) {
         if (w->dims != 2 || w->groups != 1 || w->kernel[0] * w->kernel[1] != 1 || w->pad[0] || w->pad[1] || w->stride[0] * w->stride[1] == 1)
             return GV_UNSUPPORTED;
-        p.spread = true;
-        p.h = c->out[0].shape[1], p.w = c->out[0].shape[2], p.oh = c->in[0].shape[1], p.ow = c->in[0].shape[2], p.sh = w->stride[0], p.sw = w->stride[1];
+        p.spread = p.clear = true;
+        p.oh = c->in[0].shape[1], p.ow = c->in[0].shape[2];
+        p.yh = c->out[0].shape[1], p.yw = c->out[0].shape[2], p.zh = w->stride[0], p.zw = w->stride[1];
     }
     return dn_product_amx(ctx, c, &p, k, err);
+}
+
+/* With a stride of 2: pixels of dx that lie 2 apart see the same taps, every second one, so each such phase is a convolution with stride 1. */
+enum { PHASES = 4 };
+typedef struct phases { gv_kernel kernel[PHASES]; int n; } phases;
+
+static int run_phases(const gv_call *c)
+{
+    const phases *s = c->self;
+    int r = GV_OK;
+    for (int i = 0; r == GV_OK && i < s->n; i++) {
+        gv_call one = *c;
+        one.self = s->kernel[i].self;
+        r = s->kernel[i].run(&one);
+    }
+    return r;
+}
+
+static void release_phases(void *p)
+{
+    phases *s = p;
+    for (int i = 0; i < s->n; i++)
+        s->kernel[i].release(s->kernel[i].self);
+    gv_free(s);
+}
+
+/* Along one axis, of the pixels of dx from `from` on, `stride` apart: how many there are, which tap is the first they see, and how many. */
+typedef struct phase { int64_t n, first, taps, pad; } phase;
+
+static phase phase_of(const gv_window *w, int axis, int64_t from, int64_t size)
+{
+    int64_t s = w->stride[axis], at = from + w->pad[axis];
+    phase p = { .n = (size - from + s - 1) / s, .first = at % s };
+    p.taps = p.first < w->kernel[axis] ? (w->kernel[axis] - p.first + s - 1) / s : 0;
+    p.pad = p.taps - 1 - at / s;
+    return p;
+}
+
+static int strided(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
+{
+    const gv_window *w = &((const gv_conv_attr *)c->attr)->window;
+    const gv_desc *dx = &c->out[0];
+    if (w->dims != 2 || w->dilation[0] != 1 || w->dilation[1] != 1 || w->stride[0] * w->stride[1] == 1 || w->stride[0] * w->stride[1] > PHASES || !dx->count)
+        return GV_UNSUPPORTED;
+    phases *s = gv_alloc(sizeof *s, err);
+    if (!s)
+        return GV_ESYS;
+    int r = GV_OK;
+    bool clear = false;
+    gv_kernel all = { .name = "own:amx:phases", .run = run_phases, .release = release_phases, .self = s };
+    for (int i = 0; i < w->stride[0] * w->stride[1]; i++) /* pixels that see no tap at all? */
+        clear |= !phase_of(w, 0, i / w->stride[1], dx->shape[1]).taps || !phase_of(w, 1, i % w->stride[1], dx->shape[2]).taps;
+    for (int i = 0; r == GV_OK && i < w->stride[0] * w->stride[1]; i++) {
+        phase y = phase_of(w, 0, i / w->stride[1], dx->shape[1]), x = phase_of(w, 1, i % w->stride[1], dx->shape[2]);
+        gv_desc some = *dx;
+        gv_window one = { .dims = 2, .groups = w->groups, .kernel = { y.taps, x.taps }, .stride = { 1, 1 }, .pad = { y.pad, x.pad }, .dilation = { 1, 1 } };
+        dn_product p = { .b = 1, .bias = -1, .more = -1 };
+        some.shape[1] = y.n, some.shape[2] = x.n;
+        some.count = dx->shape[0] * y.n * x.n * dx->shape[3];
+        if (!y.taps || !x.taps || !some.count)
+            continue;
+        if (!dn_product_windows(&p, &one, &c->in[0], &some)) {
+            r = GV_UNSUPPORTED;
+            break;
+        }
+        p.taps = w->kernel[0] * w->kernel[1];
+        p.first = (y.first + (y.taps - 1) * w->stride[0]) * w->kernel[1] + x.first + (x.taps - 1) * w->stride[1];
+        p.ty = -w->stride[0] * w->kernel[1], p.tx = -w->stride[1];
+        p.spread = true, p.clear = clear && !s->n;
+        p.yh = dx->shape[1], p.yw = dx->shape[2], p.zh = w->stride[0], p.zw = w->stride[1], p.y0 = i / w->stride[1], p.x0 = i % w->stride[1];
+        r = dn_product_amx(ctx, c, &p, &s->kernel[s->n], err);
+        if (r == GV_OK && s->kernel[s->n].scratch_bytes > all.scratch_bytes)
+            all.scratch_bytes = s->kernel[s->n].scratch_bytes;
+        s->n += r == GV_OK;
+    }
+    if (r == GV_OK && !s->n)
+        r = GV_UNSUPPORTED;
+    if (r == GV_OK)
+        *k = all;
+    else
+        release_phases(s);
+    return r;
 }
 
 static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
@@ -75,7 +158,7 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_dgrad_candidates[] = {
-    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = turned }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
+    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = turned }, { .make = strided }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
     { .make = native }, { 0 },
 };
 

@@ -22,7 +22,7 @@ typedef struct self {
     dn_product p;
     dn_rows rows;
     int64_t panels, at_once;
-    int64_t channels, sn, sc, st, first; /* channel c of tap t for column n stands at n sn + c sc + t st + first of b; of a matrix: one tap, K channels */
+    int64_t channels, sn, sc; /* of b: channel c for column n stands at n sn + c sc, and its taps behind it; of a matrix: K channels, one tap */
     gv_dtype tb, ty, tbias;
     amx_unit *packed;            /* of a constant b */
     bool filled;
@@ -70,18 +70,24 @@ AMXINLINE __m512i numbers(const void *b, gv_dtype t, int64_t at, int64_t stride,
     return _mm512_load_si512(v);
 }
 
+/* Where tap t of a window stands in b. */
+AMXINLINE int64_t tap(const self *s, int64_t t)
+{
+    return s->p.windows ? s->p.first + t / s->p.kw * s->p.ty + t % s->p.kw * s->p.tx : 0;
+}
+
 /* The same for step k of a row of a and column n, along the row. */
 AMXINLINE __m512i along(const self *s, const void *b, int64_t n, int64_t k)
 {
     int64_t C = s->channels, of_piece = (s->rows.piece + 31) / 32, from = k % of_piece * 32, left = s->rows.piece - from;
-    int64_t taps = s->rows.piece / C, t = k / of_piece * taps + from / C, at = n * s->sn + s->first;
+    int64_t taps = s->rows.piece / C, t = k / of_piece * taps + from / C, at = n * s->sn;
     if (n >= s->p.N)
         return _mm512_setzero_si512();
     if (taps == 1)
-        return numbers(b, s->tb, at + from % C * s->sc + t * s->st, s->sc, left);
+        return numbers(b, s->tb, at + from % C * s->sc + tap(s, t), s->sc, left);
     uint16_t v[32] __attribute__((aligned(64))) = { 0 };
     for (int64_t i = 0, c = from % C; i < dn_min(32, left); i++) {
-        int64_t here = at + c * s->sc + t * s->st;
+        int64_t here = at + c * s->sc + tap(s, t);
         v[i] = s->tb == GV_BF16 ? ((const uint16_t *)b)[here] : gv_f32_to_bf16(((const float *)b)[here]);
         if (++c == C)
             c = 0, t++;
@@ -93,7 +99,7 @@ AMXINLINE __m512i along(const self *s, const void *b, int64_t n, int64_t k)
 AMXINLINE __m512i across(const self *s, const void *b, int64_t n, int64_t k)
 {
     int64_t C = s->channels, whole = (s->rows.piece + 31) / 32 * 32, j = k % whole, t = k / whole * (s->rows.piece / C) + j / C;
-    return j < s->rows.piece ? numbers(b, s->tb, n * s->sn + j % C * s->sc + t * s->st + s->first, s->sn, s->p.N - n) : _mm512_setzero_si512();
+    return j < s->rows.piece ? numbers(b, s->tb, n * s->sn + j % C * s->sc + tap(s, t), s->sn, s->p.N - n) : _mm512_setzero_si512();
 }
 
 AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
@@ -264,7 +270,7 @@ static int run(const gv_call *c)
     if (!s->packed || !s->filled)
         gv_parallel(s->panels, 1, pack_b, &j);
     s->filled = true;
-    if (s->p.spread)
+    if (s->p.clear)
         gv_parallel(c->out[0].count / s->p.N, 1024, clear, &j);
     gv_parallel(j.parts, 1, s->p.windows ? rows_of_windows : rows_of_matrix, &j);
     return GV_OK;
@@ -287,9 +293,10 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
     self *s = gv_alloc(sizeof *s, err);
     if (!s)
         return GV_ESYS;
-    int64_t taps = p->windows ? p->kh * p->kw : 1;
-    *s = (self){ .ctx = ctx, .p = *p, .channels = p->K / taps, .sn = p->turned ? p->K : taps, .sc = p->turned ? taps : p->N * taps, .st = p->turned ? 1 : -1,
-                 .first = p->turned ? 0 : taps - 1, .panels = (p->N + PANEL - 1) / PANEL, .tb = b->dtype, .ty = y->dtype, .tbias = bias ? bias->dtype : GV_F32T };
+    int64_t taps = p->windows ? p->taps : 1;
+    *s = (self){ .ctx = ctx, .p = *p, .channels = p->windows ? p->K / (p->kh * p->kw) : p->K, .sc = p->turned ? taps : p->N * taps,
+                 .panels = (p->N + PANEL - 1) / PANEL, .tb = b->dtype, .ty = y->dtype, .tbias = bias ? bias->dtype : GV_F32T };
+    s->sn = p->turned ? s->channels * taps : taps;
     int r = dn_rows_make(&s->rows, &s->p, err);
     if (r != GV_OK) {
         release(s);

@@ -9,17 +9,19 @@
 #include "nn/onednn/onednn.h"
 
 /*
- * spread: the rows of y are those pixels of images of h x w that a stride reaches, and the others are zero (the data gradient of a convolution one pixel
- * wide); a has oh x ow pixels an image.
+ * spread: the rows of y are pixels of images of yh x yw: oh x ow of them an image, zh and zw pixels apart from y0 and x0 on. clear: the others are zero (the
+ * data gradient of a convolution one pixel wide, with a stride), else they are left alone.
  * windows: the rows of a are windows of kh x kw pixels of images a [.,h,w,K / (kh kw)], oh x ow of them an image, sh and sw pixels apart, from ph and pw pixels
- * outside on, their lines and pixels dh and dw apart. Where b is turned it is [N,channels,kh,kw] (a convolution), else [channels,N,kh,kw] with its taps backward (the data
- * gradient of a convolution with stride 1).
+ * outside on, their lines and pixels dh and dw apart. Where b is turned it is [N,channels,taps] (a convolution), else [channels,N,taps] (the data gradient of
+ * one); tap (i, j) of the window is tap first + i ty + j tx of b.
  */
 typedef struct dn_product {
     int64_t M, N, K;
     int a, b, bias, more;
-    bool turned, relu, spread, windows;
-    int64_t h, w, oh, ow, sh, sw, ph, pw, kh, kw, dh, dw;
+    bool turned, relu, windows, spread, clear;
+    int64_t oh, ow;
+    int64_t h, w, sh, sw, ph, pw, kh, kw, dh, dw, taps, first, ty, tx;
+    int64_t yh, yw, zh, zw, y0, x0;
 } dn_product;
 
 /* The windows of a convolution from images to `out` ([N,H,W,C], both); false: they are none that

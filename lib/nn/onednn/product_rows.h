@@ -110,18 +110,23 @@ AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *l, int64_t
 static inline void dn_rows_of(const dn_rows *r, int64_t block, int64_t strip, int64_t to[DN_STRIP])
 {
     const dn_product *p = r->p;
+    int64_t wide = p->windows ? r->wide : p->ow, line = 0, x = 0, image = 0; /* the line of all images' lines, and the pixel in it */
+    int64_t m = block * DN_STRIP, last = p->oh;                               /* last: the block's lines end there */
     if (p->windows) {
-        int64_t q = strip * DN_STRIP / r->wide, x = strip * DN_STRIP % r->wide, top = block % r->bands * r->band, image = block / r->bands;
-        for (int i = 0; i < DN_STRIP; i++) {
-            to[i] = x < p->ow && q < r->band && top + q < p->oh ? (image * p->oh + top + q) * p->ow + x : -1;
-            if (++x == r->wide)
-                x = 0, q++;
+        int64_t top = block % r->bands * r->band;
+        image = block / r->bands, line = top + strip * DN_STRIP / wide, x = strip * DN_STRIP % wide;
+        last = dn_min(last, top + r->band);
+    } else if (p->spread)
+        image = m / (p->oh * wide), line = m / wide % p->oh, x = m % wide;
+    for (int i = 0; i < DN_STRIP; i++, m++) {
+        bool is = p->windows ? x < p->ow && line < last : m < p->M;
+        int64_t at = p->spread ? (image * p->yh + line * p->zh + p->y0) * p->yw + x * p->zw + p->x0 : p->windows ? (image * p->oh + line) * p->ow + x : m;
+        to[i] = is ? at : -1;
+        if (++x == wide) {
+            x = 0;
+            if (++line == p->oh && !p->windows)
+                line = 0, image++;
         }
-        return;
-    }
-    for (int i = 0; i < DN_STRIP; i++) {
-        int64_t m = block * DN_STRIP + i, pixel = p->spread ? m % (p->oh * p->ow) : 0;
-        to[i] = m >= p->M ? -1 : p->spread ? (m / (p->oh * p->ow) * p->h + pixel / p->ow * p->sh) * p->w + pixel % p->ow * p->sw : m;
     }
 }
 
