@@ -15,7 +15,7 @@
 typedef struct lent { char *buf; size_t cap; uint64_t until; } lent;
 enum { LENT_MOST = 16 };
 
-enum { CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
+enum { BIG = 64 << 10, BEYOND = 64, CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
 #ifdef GV_SANITIZED /* poisoning costs an eighth of it, for every reader */
 #define ITEMS_MAX ((size_t)16 << 20)
 #else
@@ -107,13 +107,14 @@ static int make_room(gv_reader *r, size_t want, gv_err *err)
     return GV_OK;
 }
 
-/* Another buffer takes the place of the one that was lent: one that has been read by now, or a new one. What stood behind the record moves there. */
+/* Another buffer takes the place of the one that was lent: the last that has been read by now, since it is still in a cache, or a new one. What stood
+ * behind the record moves there. */
 static int change_buffer(gv_reader *r, gv_err *err)
 {
     size_t left = r->end - r->start, cap = r->cap;
     char *p = NULL;
     int use = -1;
-    for (int i = 0; i < r->nlent && use < 0; i++)
+    for (int i = r->nlent - 1; i >= 0 && use < 0; i--)
         use = r->lent[i].until <= r->taken && r->lent[i].cap >= left ? i : -1;
     if (use >= 0) {
         p = r->lent[use].buf;
@@ -221,10 +222,13 @@ static int whole_record(gv_reader *r, size_t max, size_t *len, gv_err *err)
             *len = scan.pos;
             return 1;
         }
-        /* Big records are read to their end and not beyond, so that the next one starts a fresh buffer and nothing moves. */
+        /* Big records are read to their end and hardly beyond (the next may have a longer name), so that the one behind starts a fresh buffer, on the
+         * same place of a page as in the writer's, and next to nothing moves. */
         size_t want = scan.need > r->last ? scan.need : r->last;
         want = want > have ? want - have : 1;
-        if (have + want < CHUNK)
+        if (r->last >= BIG)
+            want += BEYOND;
+        else if (have + want < CHUNK)
             want = CHUNK;
         got = fill(r, want, err);
         if (got < 0)
