@@ -20,7 +20,7 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ALIGN = 64, LARGE = 256 << 20 };
+enum { ALIGN = 64, LARGE = 256 << 20, TOUCH = 64 << 10 };
 
 int gv_arena_init(gv_arena *a, const char *name, size_t size, gv_err *err)
 {
@@ -54,6 +54,17 @@ void gv_large_pages(void *p, size_t bytes)
     uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + bytes) & ~(page - 1);
     if (to > from)
         (void)madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE); /* a refusal costs speed alone */
+}
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14; older ones refuse it */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void gv_touch_pages(void *p, size_t bytes)
+{
+    const uintptr_t page = 4096, from = (uintptr_t)p & ~(page - 1), to = ((uintptr_t)p + bytes + page - 1) & ~(page - 1);
+    if (bytes >= TOUCH)
+        (void)madvise((char *)p - ((uintptr_t)p - from), to - from, MADV_POPULATE_WRITE); /* a refusal costs speed alone */
 }
 
 void *gv_arena_alloc_dirty(gv_arena *a, size_t bytes, gv_err *err)

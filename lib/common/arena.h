@@ -29,6 +29,9 @@ void gv_arena_release(gv_arena *a);
 /* The whole large pages inside this memory as such, where the system gives them on request: fewer faults at the first touch, fewer misses
  * afterwards. For what will be used whole. */
 void gv_large_pages(void *p, size_t bytes);
+/* The pages of this memory now and in one call, as if each had been written to; what stands there stays. A page that is read first gets the system's page of zeros, and
+ * when it is written to, every processor that runs the program must hear of the change. For what will be used whole. */
+void gv_touch_pages(void *p, size_t bytes);
 void *gv_arena_alloc(gv_arena *a, size_t bytes, gv_err *err) GV_MUST_USE;
 /* The same without zeroing, for big buffers that are filled at once. */
 void *gv_arena_alloc_dirty(gv_arena *a, size_t bytes, gv_err *err) GV_MUST_USE;

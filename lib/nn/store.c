@@ -96,7 +96,10 @@ static void *room(gv_store *s, size_t bytes, gv_err *err)
         gv_large_pages(more[s->slabs].base, more[s->slabs].size);
         s->slabs++;
     }
-    return gv_arena_alloc(&s->slab[s->slabs - 1], bytes, err);
+    void *p = gv_arena_alloc(&s->slab[s->slabs - 1], bytes, err);
+    if (p)
+        gv_touch_pages(p, bytes);
+    return p;
 }
 
 gv_stored *gv_store_get(gv_store *s, const char *name, gv_dtype t, const int64_t *shape, int ndim, gv_err *err)
@@ -183,6 +186,7 @@ int gv_store_workspace(gv_store *s, size_t bytes, gv_err *err)
         return GV_ESYS;
     }
     gv_large_pages(base, fresh.size);
+    gv_touch_pages(base, fresh.size);
     gv_arena_release(&s->work);
     s->work = fresh;
     s->base = base;
