@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "stage/stage.h"
 #include <inttypes.h>
+#include <unistd.h>
 
 enum { MAX_INPUTS = 1024 };
 
@@ -495,14 +496,20 @@ static int setup(struct run *r, gv_err *err)
 static int open_inputs(struct run *r, gv_err *err)
 {
     static gv_reader *in[MAX_INPUTS];
-    size_t n = r->o->input.n ? r->o->input.n : 1, i = 0;
+    static int fd[MAX_INPUTS];
+    const gv_strs *names = &r->o->input;
+    size_t n = names->n ? names->n : 1, opened = 0, i = 0;
     if (n > MAX_INPUTS)
         return gv_fail(err, GV_EUSAGE, "%zu inputs; at most %d are merged", n, MAX_INPUTS);
-    for (; i < n; i++)
-        if (gv_open_input(r->o->input.n ? r->o->input.v[i] : NULL, &in[i], err) < 0)
-            break;
+    while (opened < n && gv_open_input_fd(names->n ? names->v[opened] : NULL, &fd[opened], err) == GV_OK)
+        opened++;
+    if (opened == n)
+        while (i < n && gv_reader_open(&in[i], fd[i], names->n && strcmp(names->v[i], "-") ? names->v[i] : "stdin", err) == GV_OK)
+            i++;
     if (i == n)
         return gv_merge_open(&r->in, in, (int)n, err);
+    for (size_t k = opened == n ? i + 1 : 0; k < opened; k++) /* a reader that fails has closed its own */
+        close(fd[k]);
     while (i--)
         gv_reader_close(in[i]);
     return err->code;

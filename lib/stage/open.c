@@ -15,22 +15,22 @@ static int named_fd(const char *path)
     return !*end && end != path + 3 && n >= 0 && n < 1 << 20 && fcntl((int)n, F_GETFD) >= 0 ? (int)n : -2;
 }
 
-int gv_open_input(const char *path, gv_reader **r, gv_err *err)
+int gv_open_input_fd(const char *path, int *fd, gv_err *err)
 {
-    *r = NULL;
+    *fd = STDIN_FILENO;
     if (!path || !strcmp(path, "-"))
-        return gv_reader_open(r, STDIN_FILENO, "stdin", err);
-    int fd = named_fd(path);
-    if (fd == -2)
+        return GV_OK;
+    *fd = named_fd(path);
+    if (*fd == -2)
         return gv_fail(err, GV_EUSAGE, "'%s' is not an open descriptor", path);
-    if (fd >= 0) {
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-        return gv_reader_open(r, fd, path, err);
+    if (*fd >= 0) {
+        (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
+        return GV_OK;
     }
     do
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR && !gv_stop_requested());
-    if (fd < 0) {
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (*fd < 0 && errno == EINTR && !gv_stop_requested());
+    if (*fd < 0) {
         bool missing = errno == ENOENT || errno == ENOTDIR;
         gv_fail_sys(err, "cannot open '%s'", path);
         if (missing && err)
@@ -38,11 +38,18 @@ int gv_open_input(const char *path, gv_reader **r, gv_err *err)
         return err ? err->code : GV_ESYS;
     }
     struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        close(fd);
+    if (fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(*fd);
         return gv_fail(err, GV_EUSAGE, "'%s' is a directory, not a stream", path);
     }
-    return gv_reader_open(r, fd, path, err);
+    return GV_OK;
+}
+
+int gv_open_input(const char *path, gv_reader **r, gv_err *err)
+{
+    int fd, e = gv_open_input_fd(path, &fd, err);
+    *r = NULL;
+    return e < 0 ? e : gv_reader_open(r, fd, !path || !strcmp(path, "-") ? "stdin" : path, err);
 }
 
 int gv_open_output(const char *path, gv_kind kind, gv_writer **w, gv_err *err)

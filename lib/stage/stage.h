@@ -77,6 +77,8 @@ int gv_stop_requested(void); /* the signal's number, or 0. Readers that wait ret
 void gv_hold_signals(bool hold);
 /* Open a path or "-" (or NULL) for reading: a stream; "fd:N" names an inherited descriptor. A path that is missing is GV_EUSAGE. */
 int gv_open_input(const char *path, gv_reader **r, gv_err *err) GV_MUST_USE;
+/* The descriptor alone, for gv_reader_open: who reads several FIFOs opens all of them before it waits for a header, since their writers wait for that. */
+int gv_open_input_fd(const char *path, int *fd, gv_err *err) GV_MUST_USE;
 /* The same for writing. A regular file appears when the stream is closed well. A terminal is refused. */
 int gv_open_output(const char *path, gv_kind kind, gv_writer **w, gv_err *err) GV_MUST_USE;
 

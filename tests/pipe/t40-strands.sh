@@ -16,6 +16,14 @@ check 'four strands through FIFOs and one through a pipe' '
     strand | glovita-batch --task.mixup --training.seed 9 >one.gv && mkfifo s0 s1 s2 s3 &&
     for i in 0 1 2 3; do strand --shard $i/4 >s$i & done &&
     glovita-batch --task.mixup --training.seed 9 --input s0 s1 s2 s3 >four.gv && wait && [ -s one.gv ] && cmp one.gv four.gv && glovita-cat --check one.gv'
+if have timeout; then
+    check 'all inputs are opened before the first is waited for: strands start together' '
+        rm -f s0 s1 && mkfifo s0 s1 go && strand --shard 0/2 >0.gv && strand --shard 1/2 >1.gv || exit 1
+        { exec 6>s0; timeout 20 cat go; cat 0.gv >&6; } & { exec 7>s1; echo >go; cat 1.gv >&7; } &
+        timeout 40 glovita-batch --task.mixup --training.seed 9 --input s0 s1 >two.gv && wait && cmp one.gv two.gv'
+else
+    skip 'all inputs are opened before the first is waited for: strands start together' 'no timeout'
+fi
 check 'a strand that dies is named' '
     rm -f s0 s1 && mkfifo s0 s1 && (strand --shard 0/2 >s0 &) && (strand --shard 1/2 | head -c 20000 >s1 &) &&
     exits 3 glovita-batch --input s0 s1 >/dev/null 2>err && grep "s1" err'
