@@ -290,7 +290,8 @@ const gv_stored *gv_plan_output(const gv_plan *p, const char *name);
 size_t gv_plan_bytes(const gv_plan *p);
 int gv_plan_nodes(const gv_plan *p);
 /* How many of n samples to run at a time where they do not depend on each other (inference), told from a plan of `few` samples: as many as
- * leave the intermediates in the last cache, in pieces of one size if n has such a divisor; n where few samples already need more. */
+ * leave the intermediates no larger than the backend asks for (gv_backend.piece_bytes), in pieces of one size if n has such a divisor; n where few samples
+ * already need more. */
 int64_t gv_plan_piece(const gv_plan *p, int64_t few, int64_t n);
 int gv_plan_describe(const gv_plan *p, const struct gv_tuning *t, gv_buf *json, gv_err *err) GV_MUST_USE;
 

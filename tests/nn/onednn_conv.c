@@ -33,7 +33,7 @@ static const struct row rows[] = {
     { "2d 3x3, uneven padding", 2, 11, 64, 32, 1, { 8, 11 }, SAME(3), SAME(1), { 2, 0 }, { 1, 2 }, SAME(1), true },
     { "2d 3x3, no padding", 2, 65, 32, 64, 1, { 6, 5 }, SAME(3), SAME(1), SAME(0), SAME(0), SAME(1), true },
     { "2d strided and dilated", 2, 3, 64, 96, 1, { 19, 17 }, SAME(3), { 2, 3 }, { 2, 1 }, { 1, 2 }, SAME(2), false },
-    { "2d 3x3, 80 channels", 2, 4, 80, 48, 1, { 13, 11 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
+    { "2d 3x3, 80 channels, lines of whole steps", 2, 4, 80, 48, 1, { 13, 10 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "2d 5x3/2, 48 channels", 2, 3, 48, 64, 1, { 21, 18 }, { 5, 3 }, SAME(2), { 2, 1 }, { 1, 0 }, SAME(1), false },
     { "2d 3x3, an image in bands", 2, 1, 64, 64, 1, { 100, 120 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },
     { "2d groups", 2, 2, 12, 8, 4, { 6, 6 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },

@@ -204,6 +204,8 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
         int64_t first = j->columns ? 0 : r->blocks * part / j->parts, last = j->columns ? r->blocks : r->blocks * (part + 1) / j->parts;
         int64_t panel_first = j->columns ? s->panels * part / j->parts : 0, panel_last = j->columns ? s->panels * (part + 1) / j->parts : s->panels;
         const uint16_t *a = (const uint16_t *)j->c->x[s->p.a];
+        for (int i = 0; windows && i < 2; i++) /* the last piece's step meets zeros of b here, and is to be a number */
+            _mm512_storeu_si512(laid[i] + r->end, _mm512_setzero_si512());
         dn_laying l = dn_lay_begin(r, a, laid[0], first, windows);
         putting p = { 0 };
         int64_t blocks = 0, count = 0, of_strip = 0, to_row[2][STRIP]; /* blocks of a, of sums, strips done; where the rows of this strip and of the last one belong */

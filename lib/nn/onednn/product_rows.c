@@ -60,7 +60,8 @@ static int windows(dn_rows *r)
     r->blocks = p->M / (p->oh * p->ow) * r->bands;
     r->rows = (r->band - 1) * r->wide + p->ow;
     r->lines = r->nplanes * r->tall * (parted ? r->wide : 1) * ((r->run + 31) / 32);
-    r->units = r->nplanes * r->tall * r->wide * r->lda + (DN_STRIP + r->wide) * r->lda + 16 * 16; /* the last strip's tiles reach beyond what is laid */
+    r->end = r->nplanes * r->tall * r->wide * r->lda;
+    r->units = r->end + (DN_STRIP + r->wide) * r->lda + 16 * 16; /* the last strip's tiles reach beyond what is laid */
     r->units = (r->units + 15) / 16 * 16;
     for (int64_t k = 0; k < r->steps; k++) {
         int64_t of_piece = (r->piece + 31) / 32, t = k / of_piece, at = k % of_piece * 16;
@@ -84,7 +85,7 @@ int dn_rows_make(dn_rows *r, const dn_product *p, gv_err *err)
     r->blocks = (p->M + DN_STRIP - 1) / DN_STRIP;
     r->rows = DN_STRIP;
     r->lines = DN_STRIP * r->steps;
-    r->units = r->lines * 16;
+    r->units = r->end = r->lines * 16;
     r->lda = 16;
     r->ahead = p->N <= FEW_COLUMNS ? DN_STRIP * p->K : 0;
     for (int64_t k = 0; k < r->steps; k++)

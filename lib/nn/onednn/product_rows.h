@@ -23,7 +23,7 @@ typedef struct dn_rows {
     const dn_product *p;
     int64_t steps;             /* of 32 numbers, of a row */
     int64_t blocks, rows;      /* in all, and rows of each */
-    int64_t units, lines;      /* of a block as it is laid; lines that are to be laid */
+    int64_t units, end, lines; /* of a block, and of what is laid of it; lines that are to be laid */
     int64_t ahead;             /* so many numbers further memory is asked for; 0: it comes by itself */
     int64_t lda, *step;        /* distance of rows; where each step begins; units */
     int64_t C, bands, band, tall, wide; /* of windows: channels, bands of an image, output lines of each; lines of a plane, and rows in each */
