@@ -63,7 +63,7 @@ check 'each value once behind a stop, a kill and two resumes' "each_once c 8 && 
 (train d --logger.backend csv --logger.also jsonl) >d.out 2>&1 &
 driver=$!
 within 60 [ -e $runs/d/0/log/csv.json ]
-rm -rf "$runs/d/0/log/metrics.jsonl" && mkdir "$runs/d/0/log/metrics.jsonl" # the place of one tracker cannot be written
+until rm -rf "$runs/d/0/log/metrics.jsonl" && mkdir "$runs/d/0/log/metrics.jsonl"; do :; done 2>/dev/null # the place of one tracker cannot be written; it writes there just now
 pkill -KILL -f "glovita-log --deliver exp/fashion_mnist/d/0 --sink jsonl"
 wait $driver
 status=$?
