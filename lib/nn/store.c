@@ -186,7 +186,6 @@ int gv_store_workspace(gv_store *s, size_t bytes, gv_err *err)
         return GV_ESYS;
     }
     gv_large_pages(base, fresh.size);
-    gv_touch_pages(base, fresh.size);
     gv_arena_release(&s->work);
     s->work = fresh;
     s->base = base;

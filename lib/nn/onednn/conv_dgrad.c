@@ -46,7 +46,8 @@ static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     return dn_product_amx(ctx, c, &p, k, err);
 }
 
-/* With a stride of 2: pixels of dx that lie 2 apart see the same taps, every second one, so each such phase is a convolution with stride 1. */
+/* With a stride: pixels of dx that lie a stride apart see the same taps, which lie a stride apart, so each such phase is a convolution with stride 1; a stride
+ * of 2 both ways has four. */
 enum { PHASES = 4 };
 typedef struct phases { gv_kernel kernel[PHASES]; int n; } phases;
 
