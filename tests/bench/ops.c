@@ -1,7 +1,7 @@
 /*
  * Speed of single kernels of the onednn backend: convolutions of ResNet-50, products of ViT-B, and our own kernels at their sizes.
  *
- *   build/gcc/tests/bench/ops [BATCH [THREADS]]        (16, all)
+ *   build/gcc/tests/bench/ops [BATCH [THREADS [TEXT]]]        (16, all; only names that hold TEXT)
  *
  * One JSON line for each (bench.h): the best call in ms, and the median; "gflops" for convolutions and products (padded taps counted, as
  * benchdnn does, so that roof_share may pass 1), "gbs" (bytes of tensors read and written once) for the rest. Our own kernels are followed by the plain ones they have to beat. A kernel called
@@ -16,6 +16,7 @@ static const double SECONDS = 0.4;
 
 static void *ctx;
 static int slow, threads;
+static const char *only = "";
 static gv_roof roof;
 
 /* The op's plain kernel: it serves where the backend has none of its own, and is what a kernel of ours has to beat. */
@@ -37,13 +38,19 @@ static bool use_plain;
 
 static void measure(bench *b, gv_op_id op, const void *attr, const char *what, const char *name, double flops, double bytes)
 {
+    char title[160];
+    snprintf(title, sizeof title, "%s %s %s", what, name, gv_dtype_of(b->call.in[0].dtype)->name);
+    if (!strstr(title, only)) {
+        bench_drop(b);
+        return;
+    }
     double t[CALLS], start = bench_now();
     int n = 0, r = use_plain ? GV_UNSUPPORTED : bench_compile(b, op, attr);
     if (r == GV_UNSUPPORTED)
         r = plain(b, op, attr) ? GV_OK : GV_UNSUPPORTED;
     if (r != GV_OK) {
-        char line[160];
-        snprintf(line, sizeof line, "ops/%s %s", what, name);
+        char line[170];
+        snprintf(line, sizeof line, "ops/%s", title);
         bench_line(line, NAN, "ms", NAN, "\"unsupported\":true");
         bench_drop(b);
         return;
@@ -60,9 +67,9 @@ static void measure(bench *b, gv_op_id op, const void *attr, const char *what, c
     }
     qsort(t, (size_t)n, sizeof *t, bench_order);
     bool bf16 = b->call.in[0].dtype == GV_BF16;
-    char line[160], more[160];
+    char line[170], more[160];
     double share = flops > 0 ? flops / 2 / t[0] / gv_roof_madd(&roof, bf16 ? GV_MIXED_BF16 : GV_FP32) : bytes / t[0] / roof.copy;
-    snprintf(line, sizeof line, "ops/%s %s %s", what, name, gv_dtype_of(b->call.in[0].dtype)->name);
+    snprintf(line, sizeof line, "ops/%s", title);
     int at = snprintf(more, sizeof more, "\"kernel\":\"%s\",\"threads\":%d,\"median_ms\":%.4f,", b->kernel.name, threads, t[n / 2] * 1e3);
     snprintf(more + at, sizeof more - (size_t)at, flops > 0 ? "\"gflops\":%.1f" : "\"gbs\":%.1f", (flops > 0 ? flops : bytes) / t[0] * 1e-9);
     bench_line(line, t[0] * 1e3, "ms", share, more);
@@ -76,6 +83,7 @@ static bench fresh(void)
     return (bench){ .ctx = ctx, .seed = 88172645463325252u };
 }
 
+/* Pass 3: forward as it is in inference, with constant weights and a bias, and an addition, in place, and ReLU behind it. */
 static const struct conv { const char *name; int dims; int64_t c, o, groups, d, s, kd, k, stride, pad; } convs[] = {
     { "7x7/2 3-64 @224", 2, 3, 64, 1, 1, 224, 1, 7, 2, 3 },
     { "1x1 64-64 @56", 2, 64, 64, 1, 1, 56, 1, 1, 1, 0 },
@@ -95,8 +103,8 @@ static const struct conv { const char *name; int dims; int64_t c, o, groups, d, 
 
 static void conv(const struct conv *v, int64_t batch, int pass, gv_dtype t)
 {
-    static const char *const names[] = { "conv", "conv_dgrad", "conv_wgrad" };
-    static const gv_op_id ops[] = { GV_OP_conv, GV_OP_conv_dgrad, GV_OP_conv_wgrad };
+    static const char *const names[] = { "conv", "conv_dgrad", "conv_wgrad", "conv+" };
+    static const gv_op_id ops[] = { GV_OP_conv, GV_OP_conv_dgrad, GV_OP_conv_wgrad, GV_OP_conv };
     int64_t q = (v->s + 2 * v->pad - v->k) / v->stride + 1, x[5] = { batch }, y[5] = { batch }, w[5] = { v->o, v->c / v->groups };
     gv_conv_attr a = { .window = { .dims = v->dims, .groups = v->groups } };
     for (int i = 0; i < v->dims; i++) {
@@ -113,7 +121,13 @@ static void conv(const struct conv *v, int64_t batch, int pass, gv_dtype t)
     int nd = v->dims + 2;
     bench_in(&b, t, pass == 1 ? y : x, nd);
     bench_in(&b, pass == 2 ? t : GV_F32T, pass == 2 ? y : w, nd);
-    bench_out(&b, pass == 2 ? GV_F32T : t, pass == 0 ? y : pass == 1 ? x : w, nd);
+    bench_out(&b, pass == 2 ? GV_F32T : t, pass == 1 ? x : pass == 2 ? w : y, nd);
+    if (pass == 3) {
+        a.relu = true;
+        b.call.in[1].constant = true;
+        bench_in(&b, GV_F32T, &v->o, 1), bench_in(&b, t, y, nd);
+        b.call.x[3] = b.out[0].data;
+    }
     double flops = 2.0 * (double)batch * (double)(v->o * v->c / v->groups) * (double)(v->k * v->k * v->kd) * (double)(q * q * v->d);
     measure(&b, ops[pass], &a, names[pass], v->name, flops, 0);
 }
@@ -226,8 +240,9 @@ int main(int argc, char **argv)
     gv_err err = { 0 };
     int64_t batch = argc > 1 ? strtoll(argv[1], NULL, 10) : 16;
     threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : gv_threads_available();
+    only = argc > 3 ? argv[3] : "";
     if (batch < 1 || batch > 1024 || threads < 1 || gv_backend_onednn.open(&ctx, threads, &err) != GV_OK) {
-        fprintf(stderr, "ops: error: %s\n", err.text[0] ? err.text : "usage: ops [BATCH [THREADS]]");
+        fprintf(stderr, "ops: error: %s\n", err.text[0] ? err.text : "usage: ops [BATCH [THREADS [TEXT]]]");
         return 2;
     }
     if (gv_roof_measure(&roof, "onednn", threads, &err) < 0) {
@@ -240,7 +255,7 @@ int main(int argc, char **argv)
         gv_dtype t = i ? GV_F32T : GV_BF16;
         product("roof: 1024^3", 1, 1024, 1024, 1024, false, false, false, t);
         for (size_t j = 0; j < GV_COUNT(convs); j++)
-            for (int pass = 0; pass < 3; pass++)
+            for (int pass = 0; pass < 4; pass++)
                 if (pass != 1 || convs[j].c > 3)
                     conv(&convs[j], batch, pass, t);
         vit(batch, t);

@@ -14,6 +14,7 @@
 #include "nn/onednn/product_rows.h"
 
 #ifdef DN_AMX
+#include <math.h>
 
 enum { STRIP = DN_STRIP, PANEL = 32, CACHE = 1800000 /* bytes of panels and blocks at a time */, ROWS_LEAST = 64, FEW_STRIPS = 8, FEW_STEPS = 8, WORK_LEAST = 1 << 18 };
 
@@ -24,7 +25,8 @@ typedef struct self {
     int64_t panels, at_once;
     int64_t channels, sn, sc; /* of b: channel c for column n stands at n sn + c sc, and its taps behind it; of a matrix: K channels, one tap */
     gv_dtype tb, ty, tbias;
-    amx_unit *packed;            /* of a constant b */
+    void *memory;                /* of a constant b: */
+    amx_unit *packed;            /* in whole lines, since a tile's row that crosses two costs twice */
     bool filled;
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
@@ -131,49 +133,79 @@ AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
     }
 }
 
-AMXINLINE __m512 widen(const uint16_t *p, __mmask16 m)
+AMXINLINE __m512 widen(__m256i v)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)), 16));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
 }
 
-/* Putting a block of sums to y: rows from `row` on are left, of n; row i belongs to row to[i] of y (-1: to none), from column at on. */
-typedef struct putting { const float *sums; const int64_t *to; int64_t row, n, at; __mmask16 m[2]; __m512 bias[2]; } putting;
+/* Putting a block of sums to y: rows from `row` on are left, of n; row i belongs to row to[i] of y (-1: to none), N numbers wide, of which y and `more` begin
+ * at the block's first column; `m` of its columns are there. */
+typedef struct putting {
+    const float *sums;
+    const int64_t *to;
+    int64_t row, n, N;
+    void *y;
+    const uint16_t *more;
+    __mmask32 m;
+    __m512 bias[2], least;
+} putting;
 
 AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, int64_t at)
 {
-    const dn_product *p = &j->s->p;
-    putting q = { sums, to, 0, STRIP, at, { 0, 0 }, { _mm512_setzero_ps(), _mm512_setzero_ps() } };
+    const self *s = j->s;
+    const dn_product *p = &s->p;
+    int64_t wide = p->N - at;
+    putting q = { .sums = sums, .to = to, .n = STRIP, .N = p->N, .y = (char *)j->c->y[0] + at * (s->ty == GV_BF16 ? 2 : 4), .m = wide >= PANEL ? 0xffffffffu : (1u << wide) - 1,
+                  .more = p->more >= 0 ? (const uint16_t *)j->c->x[p->more] + at : NULL, .least = _mm512_set1_ps(p->relu ? 0 : -INFINITY) };
+    q.bias[0] = q.bias[1] = _mm512_setzero_ps();
+    if (p->bias < 0)
+        return q;
+    const char *bias = j->c->x[p->bias];
     for (int half = 0; half < 2; half++) {
-        int64_t wide = p->N - at - 16 * half;
-        q.m[half] = wide >= 16 ? 0xffff : wide > 0 ? (__mmask16)((1u << wide) - 1) : 0;
-        if (p->bias >= 0 && q.m[half])
-            q.bias[half] = j->s->tbias == GV_BF16 ? widen((const uint16_t *)j->c->x[p->bias] + at + 16 * half, q.m[half]) : _mm512_maskz_loadu_ps(q.m[half], (const float *)j->c->x[p->bias] + at + 16 * half);
+        __mmask16 m = (__mmask16)(q.m >> 16 * half);
+        q.bias[half] = s->tbias == GV_BF16 ? widen(_mm256_maskz_loadu_epi16(m, bias + (at + 16 * half) * 2)) : _mm512_maskz_loadu_ps(m, bias + (at + 16 * half) * 4);
     }
     return q;
 }
 
-AMXINLINE void put(const job *j, putting *q, int64_t rows)
+/* A line of y is written whole where it can be: the processor then need not read it first. */
+AMXINLINE void put_rows(putting *q, int64_t end, const bool whole, const bool narrow)
 {
-    const self *s = j->s;
-    const dn_product *p = &s->p;
-    for (int64_t end = dn_min(q->n, q->row + rows); q->row < end; q->row++) {
-        if (q->to[q->row] < 0)
+    const putting p = *q; /* what is written could otherwise be any of it */
+    for (int64_t row = p.row; row < end; row++) {
+        int64_t to = p.to[row] * p.N;
+        if (to < 0)
             continue;
-        for (int half = 0; half < 2; half++) {
-            int64_t to = q->to[q->row] * p->N + q->at + 16 * half;
-            if (!q->m[half])
-                break;
-            __m512 v = _mm512_add_ps(_mm512_load_ps(q->sums + q->row * PANEL + 16 * half), q->bias[half]);
-            if (p->more >= 0)
-                v = _mm512_add_ps(v, widen((const uint16_t *)j->c->x[p->more] + to, q->m[half]));
-            if (p->relu)
-                v = _mm512_max_ps(_mm512_setzero_ps(), v); /* a NaN stays */
-            if (s->ty == GV_BF16)
-                _mm256_mask_storeu_epi16((uint16_t *)j->c->y[0] + to, q->m[half], (__m256i)_mm512_cvtneps_pbh(v));
-            else
-                _mm512_mask_storeu_ps((float *)j->c->y[0] + to, q->m[half], v);
+        __m512 lo = _mm512_add_ps(_mm512_load_ps(p.sums + row * PANEL), p.bias[0]), hi = _mm512_add_ps(_mm512_load_ps(p.sums + row * PANEL + 16), p.bias[1]);
+        if (p.more) {
+            __m512i v = whole ? _mm512_loadu_si512(p.more + to) : _mm512_maskz_loadu_epi16(p.m, p.more + to);
+            lo = _mm512_add_ps(lo, widen(_mm512_castsi512_si256(v)));
+            hi = _mm512_add_ps(hi, widen(_mm512_extracti64x4_epi64(v, 1)));
+        }
+        lo = _mm512_max_ps(p.least, lo); /* a NaN stays */
+        hi = _mm512_max_ps(p.least, hi);
+        __m512i v = (__m512i)_mm512_cvtne2ps_pbh(hi, lo);
+        if (narrow && whole)
+            _mm512_storeu_si512((uint16_t *)p.y + to, v);
+        else if (narrow)
+            _mm512_mask_storeu_epi16((uint16_t *)p.y + to, p.m, v);
+        else {
+            _mm512_mask_storeu_ps((float *)p.y + to, (__mmask16)p.m, lo);
+            _mm512_mask_storeu_ps((float *)p.y + to + 16, (__mmask16)(p.m >> 16), hi);
         }
     }
+    q->row = end;
+}
+
+AMXINLINE void put(const job *j, putting *q, int64_t rows)
+{
+    int64_t end = dn_min(q->n, q->row + rows);
+    if (j->s->ty != GV_BF16)
+        put_rows(q, end, false, false);
+    else if (q->m == 0xffffffffu)
+        put_rows(q, end, true, true);
+    else
+        put_rows(q, end, false, true);
 }
 
 /* Ask for what the strip after this one will be put to, and added to. What lies beyond the end is not fetched. */
@@ -195,7 +227,7 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
     const job *j = arg;
     const self *s = j->s;
     const dn_rows *r = &s->rows;
-    int64_t strips = (r->rows + STRIP - 1) / STRIP, put_rows = (STRIP + r->steps - 1) / r->steps;
+    int64_t strips = (r->rows + STRIP - 1) / STRIP, rows_a_step = (STRIP + r->steps - 1) / r->steps;
     dn_amx_begin();
     for (int64_t part = begin; part < end; part++) {
         amx_unit *laid[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
@@ -228,7 +260,7 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
                             for (int i = 0; first_time && i < 16 * PANEL; i += 16)
                                 __builtin_prefetch(b + panel_units(s) + k * 16 * PANEL + i, 0, 2);
                             dn_amx_steps(2, 2, here + r->step[k], r->lda, b + k * 16 * PANEL, PANEL, 1);
-                            put(j, &p, put_rows);
+                            put(j, &p, rows_a_step);
                             dn_lay(r, a, &l, lines, windows);
                         }
                         put(j, &p, STRIP);
@@ -281,7 +313,7 @@ static int run(const gv_call *c)
 static void release(void *p)
 {
     self *s = p;
-    gv_free(s->packed);
+    gv_free(s->memory);
     gv_free(s->rows.step);
     gv_free(s);
 }
@@ -308,10 +340,12 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
     size_t bytes = panel_units(s) * 4, all = bytes * (size_t)s->panels;
     int64_t fit = dn_max(1, (CACHE - (int64_t)each_bytes(s)) / (int64_t)bytes), turns = (s->panels + fit - 1) / fit;
     s->at_once = (s->panels + turns - 1) / turns;
-    if (b->constant && !(s->packed = gv_alloc(all, err))) {
+    if (b->constant && !(s->memory = gv_alloc(all + 63, err))) {
         release(s);
         return GV_ESYS;
     }
+    if (s->memory)
+        s->packed = (amx_unit *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63);
     *k = (gv_kernel){ .name = "own:amx", .run = run, .release = release, .self = s, .scratch_bytes = 64 + each_bytes(s) * (size_t)ctx->threads + (s->packed ? 0 : all) };
     if (p->more >= 0)
         k->in_place[0] = (uint8_t)(1u << p->more); /* an element is read before it is written */

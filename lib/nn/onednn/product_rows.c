@@ -2,7 +2,7 @@
 #include "nn/onednn/product_rows.h"
 #include "nn/onednn/own.h"
 
-enum { BAND = 256 << 10 /* bytes of a block of windows: two of them and panels share the second cache */, BAND_MOST = 640 << 10, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */ };
+enum { APART = 256, BAND = 256 << 10 /* bytes of a block of windows: two of them and panels share the second cache */, BAND_MOST = 640 << 10, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */ };
 
 static int plane_of(dn_rows *r, int64_t y, int64_t x)
 {
@@ -48,7 +48,8 @@ static int windows(dn_rows *r)
         if (plane_of(r, t / p->kw * p->dh % p->sh, parted ? t % p->kw * p->dw % p->sw : 0) == DN_PLANES)
             return GV_UNSUPPORTED;
     r->ahead = AHEAD;
-    r->lda = (parted ? r->C : p->sw * r->C) / 2;
+    r->pad = parted && r->C >= APART ? 16 : 0;
+    r->lda = (parted ? r->C : p->sw * r->C) / 2 + r->pad;
     r->run = parted ? r->C : r->wide * r->lda * 2;
     int64_t line = r->wide * r->lda * 4 * r->nplanes;
     r->band = dn_max(1, dn_min(p->oh, BAND / line - more));

@@ -25,7 +25,7 @@ typedef struct dn_rows {
     int64_t blocks, rows;      /* in all, and rows of each */
     int64_t units, end, lines; /* of a block, and of what is laid of it; lines that are to be laid */
     int64_t ahead;             /* so many numbers further memory is asked for; 0: it comes by itself */
-    int64_t lda, *step;        /* distance of rows; where each step begins; units */
+    int64_t lda, pad, *step;   /* distance of rows; of it nothing is laid in; where each step begins; units */
     int64_t C, bands, band, tall, wide; /* of windows: channels, bands of an image, output lines of each; lines of a plane, and rows in each */
     int64_t piece, run;        /* numbers that a step may not go beyond; that lie side by side in the image and here: a pixel, or a plane's line */
     int nplanes;
@@ -78,32 +78,35 @@ AMXINLINE dn_laying dn_lay_begin(const dn_rows *r, const uint16_t *a, amx_unit *
 }
 
 /* The next lines; also asks for memory that later ones will want. */
-AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *l, int64_t lines, const bool windows)
+AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *laying, int64_t lines, const bool windows)
 {
-    for (lines = dn_min(lines, l->left), l->left -= lines; lines > 0; lines--) {
-        int64_t low = windows ? dn_min(32, dn_max(0, l->low - l->k)) : 0, high = dn_min(32, l->high - l->k);
+    dn_laying l = *laying; /* what is written could otherwise be any of it */
+    const int64_t run = r->run, ahead = r->ahead;
+    for (lines = dn_min(lines, l.left), l.left -= lines; lines > 0; lines--) {
+        int64_t low = windows ? dn_min(32, dn_max(0, l.low - l.k)) : 0, high = dn_min(32, l.high - l.k);
         __mmask32 m = low < high ? (__mmask32)((1ull << high) - (1ull << low)) : 0;
-        if (r->ahead)
-            __builtin_prefetch(l->from + l->k + r->ahead, 0, 2);
-        _mm512_storeu_si512(l->to, _mm512_maskz_loadu_epi16(m, m ? l->from + l->k : a));
-        l->k += 32;
-        l->to += windows ? 16 : DN_STRIP * 16;
-        if (l->k < r->run)
+        if (ahead)
+            __builtin_prefetch(l.from + l.k + ahead, 0, 2);
+        _mm512_storeu_si512(l.to, _mm512_maskz_loadu_epi16(m, m ? l.from + l.k : a));
+        l.k += 32;
+        l.to += windows ? 16 : DN_STRIP * 16;
+        if (l.k < run)
             continue;
         if (!windows) {
-            l->to += 16 - r->steps * DN_STRIP * 16;
-            l->row++;
+            l.to += 16 - r->steps * DN_STRIP * 16;
+            l.row++;
         } else {
-            l->to -= (l->k - r->run) / 2; /* the next run's first numbers take the place of what went beyond this one */
-            if (r->run > r->C || ++l->x == r->wide) {
-                l->x = 0;
-                if (++l->q == r->tall)
-                    l->q = 0, l->plane++;
+            l.to += r->pad - (l.k - run) / 2; /* the next run's first numbers take the place of what went beyond this one */
+            if (run > r->C || ++l.x == r->wide) {
+                l.x = 0;
+                if (++l.q == r->tall)
+                    l.q = 0, l.plane++;
             }
         }
-        l->k = 0;
-        dn_lay_run(r, a, l, windows);
+        l.k = 0;
+        dn_lay_run(r, a, &l, windows);
     }
+    *laying = l;
 }
 
 /* Which rows of y the n-th strip of 32 rows of a block belong to; -1: to none. */
