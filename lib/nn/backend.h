@@ -31,6 +31,7 @@ typedef struct gv_call { /* a node about to be executed; pointers may differ bet
     int nin, nout;
     gv_desc in[GV_MAX_IN], out[GV_MAX_OUT]; /* an absent optional input has ndim -1 */
     void *x[GV_MAX_IN], *y[GV_MAX_OUT];
+    unsigned unread;     /* bit k: nobody reads output k, so that it may be left as it is; known when it runs */
     void *scratch;        /* scratch_bytes of the kernel, shared by all nodes of the plan */
     const gv_run *run;
     void *self;           /* the kernel's own */

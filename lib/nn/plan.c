@@ -191,6 +191,12 @@ static void find_lifetimes(gv_plan *p)
     }
     for (int i = 0; i < p->g->noutput; i++)
         p->home[root_of(p, p->g->output[i].value, NULL)].last = FOREVER;
+    for (int i = 0; i < p->nsteps; i++)
+        for (int k = 0; k < p->steps[i].call.nout; k++) {
+            const value_home *h = &p->home[root_of(p, p->steps[i].call.node->out[k], NULL)];
+            if (h->kind == HOME_ARENA && h->last == i)
+                p->steps[i].call.unread |= 1u << k;
+        }
 }
 
 /* Whether output `slot` of step i may lie where input k lies: the input dies there, and no other input is another view of its bytes. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PLANS = 64, MAX_OTHER = 16, NODES_SHOWN = 80 };
+enum { MAX_PLANS = 64, MAX_OTHER = 16, NODES_SHOWN = 20 };
 
 typedef struct row {
     const char *name, *kernel, *path;

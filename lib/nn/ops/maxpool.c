@@ -56,57 +56,67 @@ static inline void F(maxpool_inside)(const gv_geometry *q, int d, int64_t o, int
     *to = k;
 }
 
+/* One output pixel, n channels from c0 on: a constant where it can be, and `index` too, so that sums of taps stay in registers. */
+static inline __attribute__((always_inline)) void F(maxpool_pixel)(const F(maxpool_args) *o, int64_t at, const T *image, const int64_t lo[3], const int64_t hi[3], const int64_t start[3],
+                                                                   int64_t c0, int64_t n, bool index)
+{
+    const gv_geometry *q = &o->q;
+    A best[F(MAXPOOL_BLOCK)];
+    int32_t where[F(MAXPOOL_BLOCK)];
+    bool any = false;
+    for (int64_t k0 = lo[0]; k0 < hi[0]; k0++)
+        for (int64_t k1 = lo[1]; k1 < hi[1]; k1++)
+            for (int64_t k2 = lo[2]; k2 < hi[2]; k2++) {
+                int64_t i = ((start[0] + k0 * q->dil[0]) * q->i[1] + start[1] + k1 * q->dil[1]) * q->i[2] + start[2] + k2 * q->dil[2];
+                const T *x = image + i * o->C + c0;
+                if (!any) {
+                    any = true;
+                    for (int64_t c = 0; c < n; c++) {
+                        best[c] = LD(x[c]);
+                        where[c] = (int32_t)i;
+                    }
+                    continue;
+                }
+                for (int64_t c = 0; c < n; c++) {
+                    A v = LD(x[c]);
+                    int more = (v > best[c]) | (v != v);
+                    best[c] = more ? v : best[c];
+                    if (index)
+                        where[c] = more ? (int32_t)i : where[c];
+                }
+            }
+    for (int64_t c = 0; c < n; c++) {
+        o->y[at * o->C + c0 + c] = ST(best[c]);
+        if (index)
+            o->index[at * o->C + c0 + c] = where[c];
+    }
+}
+
 GV_HOT static void F(maxpool_body)(void *p, int64_t begin, int64_t end)
 {
     const F(maxpool_args) *o = p;
     const gv_geometry *q = &o->q;
-    int64_t C = o->C;
     for (int64_t at = begin; at < end; at++) {
-        int64_t pos[3], lo[3], hi[3], start[3];
+        int64_t pos[3], lo[3], hi[3], start[3], c0 = 0;
         gv_unflatten(q->o, at % q->no, pos);
         for (int d = 0; d < 3; d++) {
             F(maxpool_inside)(q, d, pos[d], &lo[d], &hi[d]);
             start[d] = pos[d] * q->stride[d] - q->pad[d];
         }
-        const T *image = o->x + at / q->no * q->ni * C;
-        for (int64_t c0 = 0; c0 < C; c0 += F(MAXPOOL_BLOCK)) { /* a block of channels stays in the first cache or in registers */
-            int64_t n = gv_min64(F(MAXPOOL_BLOCK), C - c0);
-            A best[F(MAXPOOL_BLOCK)];
-            int32_t where[F(MAXPOOL_BLOCK)];
-            bool any = false;
-            for (int64_t k0 = lo[0]; k0 < hi[0]; k0++)
-                for (int64_t k1 = lo[1]; k1 < hi[1]; k1++)
-                    for (int64_t k2 = lo[2]; k2 < hi[2]; k2++) {
-                        int64_t i = ((start[0] + k0 * q->dil[0]) * q->i[1] + start[1] + k1 * q->dil[1]) * q->i[2] + start[2] + k2 * q->dil[2];
-                        const T *x = image + i * C + c0;
-                        if (!any) {
-                            any = true;
-                            for (int64_t c = 0; c < n; c++) {
-                                best[c] = LD(x[c]);
-                                where[c] = (int32_t)i;
-                            }
-                            continue;
-                        }
-                        for (int64_t c = 0; c < n; c++) {
-                            A v = LD(x[c]);
-                            int more = (v > best[c]) | (v != v);
-                            best[c] = more ? v : best[c];
-                            where[c] = more ? (int32_t)i : where[c];
-                        }
-                    }
-            T *y = o->y + at * C + c0;
-            int32_t *index = o->index + at * C + c0;
-            for (int64_t c = 0; c < n; c++) {
-                y[c] = ST(best[c]);
-                index[c] = where[c];
-            }
-        }
+        const T *image = o->x + at / q->no * q->ni * o->C;
+        for (; c0 + F(MAXPOOL_BLOCK) <= o->C; c0 += F(MAXPOOL_BLOCK)) /* a block of channels stays in the first cache or in registers */
+            if (o->index)
+                F(maxpool_pixel)(o, at, image, lo, hi, start, c0, F(MAXPOOL_BLOCK), true);
+            else
+                F(maxpool_pixel)(o, at, image, lo, hi, start, c0, F(MAXPOOL_BLOCK), false);
+        if (c0 < o->C)
+            F(maxpool_pixel)(o, at, image, lo, hi, start, c0, o->C - c0, o->index != NULL);
     }
 }
 
 static int F(maxpool_run)(const gv_call *c)
 {
-    F(maxpool_args) o = { .C = c->in[0].shape[c->in[0].ndim - 1], .x = c->x[0], .y = c->y[0], .index = c->y[1] };
+    F(maxpool_args) o = { .C = c->in[0].shape[c->in[0].ndim - 1], .x = c->x[0], .y = c->y[0], .index = c->unread & 2 ? NULL : c->y[1] };
     gv_geometry_make(&o.q, &((const gv_pool_attr *)c->attr)->window, &c->in[0], &c->out[0]);
     gv_parallel(o.q.n * o.q.no, gv_row_grain(o.C * o.q.nk), F(maxpool_body), &o);
     return GV_OK;
