@@ -73,7 +73,8 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 CPPFLAGS += $(DNNL_CFLAGS)
 PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
-PKG_LIBS := $(call pkg,libs,$(PKGS)) -ldeflate $(BLOSC2_LIBS)
+# FFmpeg's libraries are loaded when they are needed (formats/lav.h); the versions are those of the headers.
+PKG_LIBS := $(filter-out -lav% -lsw%,$(call pkg,libs,$(PKGS))) -ldl -ldeflate $(BLOSC2_LIBS)
 
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'

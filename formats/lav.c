@@ -1,13 +1,14 @@
-/* lav: the log of FFmpeg's libraries. Its text may quote the file, so it is cleaned before anyone sees it. */
+/* lav: FFmpeg's libraries by dlopen (lav.h), and their log. Its text may quote the file, so it is cleaned before anyone sees it. */
 #include "formats/lav.h"
 #include "common/log.h"
-#include <libavutil/error.h>
-#include <libavutil/log.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char last[200], why[300];
+gv_lav_calls gv_av;
+
+static _Thread_local char last[200], why[300], meaning[AV_ERROR_MAX_STRING_SIZE];
 
 static void take(void *who, int level, const char *fmt, va_list args)
 {
@@ -27,16 +28,51 @@ static void take(void *who, int level, const char *fmt, va_list args)
     gv_log(GV_DEBUG, "libav: %s", text);
 }
 
-static void install(void)
+/* In the order in which they need each other. */
+enum { avutil, avcodec, avformat, swscale, LIBRARIES };
+static const struct { const char *file, *package; } library[LIBRARIES] = {
+#define NAMED(name, major) [name] = { "lib" #name ".so." AV_STRINGIFY(major), "lib" #name AV_STRINGIFY(major) }
+    NAMED(avutil, LIBAVUTIL_VERSION_MAJOR),
+    NAMED(avcodec, LIBAVCODEC_VERSION_MAJOR),
+    NAMED(avformat, LIBAVFORMAT_VERSION_MAJOR),
+    NAMED(swscale, LIBSWSCALE_VERSION_MAJOR),
+};
+
+static gv_err failure;
+
+static void load(void)
 {
-    av_log_set_callback(take);
+    void *of[LIBRARIES];
+    for (int i = 0; i < LIBRARIES; i++)
+        if (!(of[i] = dlopen(library[i].file, RTLD_LAZY | RTLD_LOCAL))) {
+            gv_fail(&failure, GV_ESYS, "FFmpeg's library '%s' cannot be loaded (%s); on Debian and Ubuntu, apt install %s", library[i].file, dlerror(), library[i].package);
+            return;
+        }
+#define GV_LAV(in, function) \
+    if (!(*(void **)&gv_av.function = dlsym(of[in], #function))) { \
+        gv_fail(&failure, GV_ESYS, "FFmpeg's library '%s' has no " #function "; it is not the version that this program was made for", library[in].file); \
+        return; \
+    }
+#include "formats/lav.def"
+#undef GV_LAV
+    gv_av.av_log_set_callback(take);
+}
+
+int gv_lav_load(gv_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return failure.code ? gv_fail(err, failure.code, "%s", failure.text) : GV_OK;
 }
 
 void gv_lav_quiet(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install);
     *last = 0;
+}
+
+const char *gv_lav_error(int code)
+{
+    return gv_av.av_strerror(code, meaning, sizeof meaning) < 0 ? "unknown error" : meaning;
 }
 
 const char *gv_lav_last(void)
@@ -48,7 +84,7 @@ const char *gv_lav_why(int code)
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
     if (code < 0)
-        av_strerror(code, text, sizeof text);
+        gv_av.av_strerror(code, text, sizeof text);
     if (!*text && !*last)
         return "";
     snprintf(why, sizeof why, " (%s%s%s)", text, *text && *last ? ": " : "", last);

@@ -88,7 +88,7 @@ static bool common(const AVFrame *f, gv_sample *s)
 
 static int convert(const AVFrame *f, const char *label, gv_sample *s, gv_err *err)
 {
-    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+    const AVPixFmtDescriptor *d = gv_av.av_pix_fmt_desc_get(f->format);
     if (!d)
         return gv_fail(err, GV_EDATA, "%s decodes to an unknown pixel format", label);
     if (f->format == AV_PIX_FMT_PAL8 && s->dtype == GV_U8)
@@ -111,10 +111,10 @@ static int convert(const AVFrame *f, const char *label, gv_sample *s, gv_err *er
 
 static int receive(AVCodecContext *c, AVPacket *pkt, AVFrame *f)
 {
-    int r = avcodec_send_packet(c, pkt);
-    if (r >= 0 && (r = avcodec_receive_frame(c, f)) == AVERROR(EAGAIN)) {
-        (void)avcodec_send_packet(c, NULL);
-        r = avcodec_receive_frame(c, f);
+    int r = gv_av.avcodec_send_packet(c, pkt);
+    if (r >= 0 && (r = gv_av.avcodec_receive_frame(c, f)) == AVERROR(EAGAIN)) {
+        (void)gv_av.avcodec_send_packet(c, NULL);
+        r = gv_av.avcodec_receive_frame(c, f);
     }
     return r;
 }
@@ -122,11 +122,13 @@ static int receive(AVCodecContext *c, AVPacket *pkt, AVFrame *f)
 int gv_lav_image(enum AVCodecID id, const char *label, const uint8_t *p, size_t n, const gv_sample *shape, gv_sample *out, gv_arena *arena, gv_err *err)
 {
     int r = GV_EDATA, e;
+    if (gv_lav_load(err) < 0)
+        return GV_ESYS;
     gv_lav_quiet();
-    const AVCodec *codec = avcodec_find_decoder(id);
-    AVCodecContext *c = codec ? avcodec_alloc_context3(codec) : NULL;
-    AVPacket *pkt = av_packet_alloc();
-    AVFrame *f = av_frame_alloc();
+    const AVCodec *codec = gv_av.avcodec_find_decoder(id);
+    AVCodecContext *c = codec ? gv_av.avcodec_alloc_context3(codec) : NULL;
+    AVPacket *pkt = gv_av.av_packet_alloc();
+    AVFrame *f = gv_av.av_frame_alloc();
     gv_sample x;
     if (!codec)
         r = gv_fail(err, GV_EDATA, "this FFmpeg has no decoder for %s", label);
@@ -137,12 +139,12 @@ int gv_lav_image(enum AVCodecID id, const char *label, const uint8_t *p, size_t 
     else {
         c->thread_count = 1;
         c->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
-        c->max_pixels = shape->shape[0] * shape->shape[1] + 4096; /* decoders check their own padded sizes against it */
+        c->max_pixels = (shape->shape[0] + 64) * (shape->shape[1] + 128); /* the libraries count lines filled up to whole 64 pixels */
         pkt->data = (uint8_t *)(uintptr_t)p; /* not reference counted: the decoder copies if it must keep it */
         pkt->size = (int)n;
         pkt->flags = AV_PKT_FLAG_KEY;
-        if ((e = avcodec_open2(c, codec, NULL)) < 0 || (e = receive(c, pkt, f)) < 0)
-            r = gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "%s of %zu bytes is damaged (%s)", label, n, av_err2str(e));
+        if ((e = gv_av.avcodec_open2(c, codec, NULL)) < 0 || (e = receive(c, pkt, f)) < 0)
+            r = gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "%s of %zu bytes is damaged (%s)", label, n, gv_lav_error(e));
         else if (f->height != shape->shape[0] || f->width != shape->shape[1])
             r = gv_fail(err, GV_EDATA, "%s decodes to %d x %d pixels; its header says %" PRId64 " x %" PRId64, label, f->height, f->width, shape->shape[0], shape->shape[1]);
         else if (f->decode_error_flags)
@@ -150,8 +152,8 @@ int gv_lav_image(enum AVCodecID id, const char *label, const uint8_t *p, size_t 
         else if ((r = gv_sample_init(&x, shape->dtype, 3, shape->shape, arena, err)) == GV_OK && (r = convert(f, label, &x, err)) == GV_OK)
             *out = x;
     }
-    av_frame_free(&f);
-    av_packet_free(&pkt);
-    avcodec_free_context(&c);
+    gv_av.av_frame_free(&f);
+    gv_av.av_packet_free(&pkt);
+    gv_av.avcodec_free_context(&c);
     return r;
 }

@@ -3,7 +3,7 @@
 #define GV_FORMATS_LAVIMAGE_H
 
 #include "formats/format.h"
-#include <libavcodec/avcodec.h>
+#include "formats/lav.h"
 
 /* Decode n bytes as one packet into a sample of `shape` (dtype, [H,W,C]); the frame must have exactly that size. p has
  * at least 64 readable bytes behind it. label names the format in messages. */

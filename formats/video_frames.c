@@ -15,25 +15,25 @@ static bool full_range(const AVFrame *f)
 static int to_rgb(struct gv_lav *l, int w, int h, gv_err *err)
 {
     const AVFrame *f = l->frame;
-    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
-    if (!d || d->flags & AV_PIX_FMT_FLAG_HWACCEL || !sws_isSupportedInput(f->format))
+    const AVPixFmtDescriptor *d = gv_av.av_pix_fmt_desc_get(f->format);
+    if (!d || d->flags & AV_PIX_FMT_FLAG_HWACCEL || !gv_av.sws_isSupportedInput(f->format))
         return gv_fail(err, GV_EDATA, "its pixel format '%s' is not read", d ? d->name : "unknown");
-    l->sws = sws_getCachedContext(l->sws, f->width, f->height, f->format, w, h, AV_PIX_FMT_GBRP,
+    l->sws = gv_av.sws_getCachedContext(l->sws, f->width, f->height, f->format, w, h, AV_PIX_FMT_GBRP,
                                   SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT, NULL, NULL, NULL);
     if (!l->sws)
         return gv_fail(err, GV_EDATA, "frames of %d x %d in '%s' cannot be converted%s", f->width, f->height, d->name, gv_lav_why(0));
     if (!(d->flags & AV_PIX_FMT_FLAG_RGB) && d->nb_components > 2) {
-        const int *from = sws_getCoefficients(f->colorspace == AVCOL_SPC_UNSPECIFIED || f->colorspace > AVCOL_SPC_BT2020_CL ? SWS_CS_DEFAULT : (int)f->colorspace);
-        sws_setColorspaceDetails(l->sws, from, full_range(f), sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+        const int *from = gv_av.sws_getCoefficients(f->colorspace == AVCOL_SPC_UNSPECIFIED || f->colorspace > AVCOL_SPC_BT2020_CL ? SWS_CS_DEFAULT : (int)f->colorspace);
+        gv_av.sws_setColorspaceDetails(l->sws, from, full_range(f), gv_av.sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
     }
     if (!l->rgb->data[0]) {
         l->rgb->format = AV_PIX_FMT_GBRP;
         l->rgb->width = w;
         l->rgb->height = h;
-        if (av_frame_get_buffer(l->rgb, 64) < 0) /* padded rows: swscale writes whole vectors */
+        if (gv_av.av_frame_get_buffer(l->rgb, 64) < 0) /* padded rows: swscale writes whole vectors */
             return gv_fail(err, GV_ESYS, "out of memory for a frame of %d x %d", w, h);
     }
-    if (sws_scale(l->sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, l->rgb->data, l->rgb->linesize) != h)
+    if (gv_av.sws_scale(l->sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, l->rgb->data, l->rgb->linesize) != h)
         return gv_fail(err, GV_EDATA, "a frame of %d x %d cannot be converted%s", f->width, f->height, gv_lav_why(0));
     return GV_OK;
 }
@@ -85,7 +85,7 @@ static bool jump(struct gv_lav *l, int64_t k)
 {
     int64_t at = -1;
     l->held = false;
-    if (av_seek_frame(l->fmt, l->stream, l->table[k].seek, AVSEEK_FLAG_BACKWARD) < 0)
+    if (gv_av.av_seek_frame(l->fmt, l->stream, l->table[k].seek, AVSEEK_FLAG_BACKWARD) < 0)
         return false;
     while (gv_lav_packet(l) > 0) {
         int64_t i = gv_lav_find(l, l->packet->pts, l->packet->pos);
@@ -105,7 +105,7 @@ static bool jump(struct gv_lav *l, int64_t k)
 static int go_to(gv_video *v, int64_t k, gv_err *err)
 {
     struct gv_lav *l = v->state;
-    avcodec_flush_buffers(l->codec);
+    gv_av.avcodec_flush_buffers(l->codec);
     l->drained = false;
     if (!v->info.rewound && jump(l, k))
         return GV_OK;

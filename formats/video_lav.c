@@ -60,19 +60,19 @@ static int open_container(struct gv_lav *l, gv_err *err)
 {
     AVDictionary *options = NULL;
     const AVInputFormat *kind = NULL;
-    uint8_t *buffer = av_malloc(IO_BUFFER);
+    uint8_t *buffer = gv_av.av_malloc(IO_BUFFER);
     l->at = 0;
-    l->io = buffer ? avio_alloc_context(buffer, IO_BUFFER, 0, l, io_read, NULL, io_seek) : NULL;
-    l->fmt = l->io ? avformat_alloc_context() : NULL;
+    l->io = buffer ? gv_av.avio_alloc_context(buffer, IO_BUFFER, 0, l, io_read, NULL, io_seek) : NULL;
+    l->fmt = l->io ? gv_av.avformat_alloc_context() : NULL;
     if (!l->fmt) {
         if (!l->io)
-            av_free(buffer);
+            gv_av.av_free(buffer);
         return gv_fail(err, GV_ESYS, "out of memory for a video's demuxer");
     }
 #if LIBAVFORMAT_VERSION_MAJOR >= 59
-    int e = av_probe_input_buffer2(l->io, &kind, "", NULL, 0, 0);
+    int e = gv_av.av_probe_input_buffer2(l->io, &kind, "", NULL, 0, 0);
 #else
-    int e = av_probe_input_buffer2(l->io, (AVInputFormat **)(uintptr_t)&kind, "", NULL, 0, 0);
+    int e = gv_av.av_probe_input_buffer2(l->io, (AVInputFormat **)(uintptr_t)&kind, "", NULL, 0, 0);
 #endif
     if (e < 0)
         return gv_fail(err, GV_EDATA, "the first bytes are those of no known video format");
@@ -82,13 +82,13 @@ static int open_container(struct gv_lav *l, gv_err *err)
     l->fmt->flags |= AVFMT_FLAG_CUSTOM_IO;
     l->fmt->io_open = io_refuse;
     l->fmt->max_streams = 256;
-    av_dict_set(&options, "protocol_whitelist", "none", 0);
+    gv_av.av_dict_set(&options, "protocol_whitelist", "none", 0);
 #if LIBAVFORMAT_VERSION_MAJOR >= 59
-    e = avformat_open_input(&l->fmt, "", kind, &options); /* frees fmt on failure */
+    e = gv_av.avformat_open_input(&l->fmt, "", kind, &options); /* frees fmt on failure */
 #else
-    e = avformat_open_input(&l->fmt, "", (AVInputFormat *)(uintptr_t)kind, &options);
+    e = gv_av.avformat_open_input(&l->fmt, "", (AVInputFormat *)(uintptr_t)kind, &options);
 #endif
-    av_dict_free(&options);
+    gv_av.av_dict_free(&options);
     if (e < 0)
         return gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "its %s container cannot be read%s", kind->name, gv_lav_why(e));
     return GV_OK;
@@ -98,17 +98,17 @@ int gv_lav_start(struct gv_lav *l, const gv_video_options *o, gv_err *err)
 {
     if (open_container(l, err) < 0)
         return err ? err->code : GV_EDATA;
-    int e = avformat_find_stream_info(l->fmt, NULL);
+    int e = gv_av.avformat_find_stream_info(l->fmt, NULL);
     if (e < 0)
         return gv_fail(err, GV_EDATA, "its streams cannot be understood%s", gv_lav_why(e));
-    l->stream = av_find_best_stream(l->fmt, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    l->stream = gv_av.av_find_best_stream(l->fmt, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     if (l->stream < 0 || gv_lav_stream(l)->disposition & AV_DISPOSITION_ATTACHED_PIC)
         return gv_fail(err, GV_EDATA, "it holds no video (%u stream%s of other kinds, format %s)", l->fmt->nb_streams, l->fmt->nb_streams == 1 ? "" : "s", l->fmt->iformat->name);
     for (unsigned i = 0; i < l->fmt->nb_streams; i++)
         l->fmt->streams[i]->discard = (int)i == l->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     const AVCodecParameters *p = gv_lav_stream(l)->codecpar;
     if (p->width < 1 || p->height < 1)
-        return gv_fail(err, GV_EDATA, "its video (%s) has no size%s", avcodec_get_name(p->codec_id), gv_lav_why(0));
+        return gv_fail(err, GV_EDATA, "its video (%s) has no size%s", gv_av.avcodec_get_name(p->codec_id), gv_lav_why(0));
     if (p->width > GV_MAX_SIDE || p->height > GV_MAX_SIDE || (int64_t)p->width * p->height > o->max_pixels)
         return gv_fail(err, GV_EDATA, "it claims frames of %d x %d; at most %" PRId64 " pixels are decoded", p->width, p->height, o->max_pixels);
     return GV_OK;
@@ -116,10 +116,10 @@ int gv_lav_start(struct gv_lav *l, const gv_video_options *o, gv_err *err)
 
 void gv_lav_shut(struct gv_lav *l)
 {
-    avformat_close_input(&l->fmt);
+    gv_av.avformat_close_input(&l->fmt);
     if (l->io)
-        av_freep(&l->io->buffer);
-    avio_context_free(&l->io);
+        gv_av.av_freep(&l->io->buffer);
+    gv_av.avio_context_free(&l->io);
 }
 
 /* Where the display matrix sends the axes: a quarter turn swaps them, a negative entry mirrors. Other angles stay as they are. */
@@ -133,7 +133,7 @@ static void orientation(struct gv_lav *l)
         m = (const int32_t *)(const void *)d->data;
 #else
     size_t n = 0;
-    const uint8_t *d = av_stream_get_side_data(s, AV_PKT_DATA_DISPLAYMATRIX, &n);
+    const uint8_t *d = gv_av.av_stream_get_side_data(s, AV_PKT_DATA_DISPLAYMATRIX, &n);
     if (d && n >= 9 * sizeof *m)
         m = (const int32_t *)(const void *)d;
 #endif
@@ -148,19 +148,19 @@ static void orientation(struct gv_lav *l)
 static int open_codec(struct gv_lav *l, const gv_video_options *o, gv_err *err)
 {
     const AVCodecParameters *p = gv_lav_stream(l)->codecpar;
-    const AVCodec *codec = avcodec_find_decoder(p->codec_id);
+    const AVCodec *codec = gv_av.avcodec_find_decoder(p->codec_id);
     if (!codec)
-        return gv_fail(err, GV_EDATA, "this FFmpeg has no decoder for its codec '%s'", avcodec_get_name(p->codec_id));
-    l->codec = avcodec_alloc_context3(codec);
-    l->packet = l->packet ? l->packet : av_packet_alloc();
-    l->frame = av_frame_alloc();
-    l->rgb = av_frame_alloc();
-    if (!l->codec || !l->packet || !l->frame || !l->rgb || avcodec_parameters_to_context(l->codec, p) < 0)
+        return gv_fail(err, GV_EDATA, "this FFmpeg has no decoder for its codec '%s'", gv_av.avcodec_get_name(p->codec_id));
+    l->codec = gv_av.avcodec_alloc_context3(codec);
+    l->packet = l->packet ? l->packet : gv_av.av_packet_alloc();
+    l->frame = gv_av.av_frame_alloc();
+    l->rgb = gv_av.av_frame_alloc();
+    if (!l->codec || !l->packet || !l->frame || !l->rgb || gv_av.avcodec_parameters_to_context(l->codec, p) < 0)
         return gv_fail(err, GV_ESYS, "out of memory for the decoder '%s'", codec->name);
     l->codec->thread_count = 1; /* strands are the parallelism */
-    l->codec->max_pixels = o->max_pixels + 65536; /* decoders compare their own padded sizes */
+    l->codec->max_pixels = o->max_pixels + 128 * (GV_MAX_SIDE + 64); /* the libraries count lines filled up to whole 64 pixels */
     l->codec->pkt_timebase = gv_lav_stream(l)->time_base;
-    int e = avcodec_open2(l->codec, codec, NULL);
+    int e = gv_av.avcodec_open2(l->codec, codec, NULL);
     if (e < 0)
         return gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "the decoder '%s' does not take it%s", codec->name, gv_lav_why(e));
     return GV_OK;
@@ -173,8 +173,8 @@ int gv_lav_packet(struct gv_lav *l)
         return 1;
     }
     for (;;) {
-        av_packet_unref(l->packet);
-        int e = av_read_frame(l->fmt, l->packet);
+        gv_av.av_packet_unref(l->packet);
+        int e = gv_av.av_read_frame(l->fmt, l->packet);
         if (e < 0)
             return e == AVERROR_EOF && !l->io->error ? 0 : e;
         if (l->packet->stream_index == l->stream)
@@ -188,7 +188,7 @@ int gv_lav_restart(gv_video *v, gv_err *err)
     gv_lav_shut(l);
     if (gv_lav_start(l, &v->o, err) < 0)
         return err ? err->code : GV_EDATA;
-    avcodec_flush_buffers(l->codec);
+    gv_av.avcodec_flush_buffers(l->codec);
     l->held = l->drained = false;
     l->next = 0;
     return GV_OK;
@@ -223,15 +223,15 @@ static int feed(gv_video *v, gv_err *err)
         return gv_fail(err, GV_EDATA, "reading stops behind packet %" PRId64 "%s", l->next, gv_lav_why(r));
     if (r <= 0) {
         l->drained = true;
-        return avcodec_send_packet(l->codec, NULL) < 0 ? gv_fail(err, GV_EDATA, "the decoder fails at the end%s", gv_lav_why(0)) : GV_OK;
+        return gv_av.avcodec_send_packet(l->codec, NULL) < 0 ? gv_fail(err, GV_EDATA, "the decoder fails at the end%s", gv_lav_why(0)) : GV_OK;
     }
     if (l->packet->flags & AV_PKT_FLAG_CORRUPT && *v->info.cut) { /* the rest of a cut file */
         l->drained = true;
-        return avcodec_send_packet(l->codec, NULL) < 0 ? gv_fail(err, GV_EDATA, "the decoder fails at the end%s", gv_lav_why(0)) : GV_OK;
+        return gv_av.avcodec_send_packet(l->codec, NULL) < 0 ? gv_fail(err, GV_EDATA, "the decoder fails at the end%s", gv_lav_why(0)) : GV_OK;
     }
     l->codec->skip_frame = skippable(l, l->packet->pts) ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
     l->next++;
-    r = avcodec_send_packet(l->codec, l->packet);
+    r = gv_av.avcodec_send_packet(l->codec, l->packet);
     /* Before the first frame a stream may begin in the middle of something. */
     if (r < 0 && r != AVERROR(EAGAIN) && (v->info.decoded || r == AVERROR(ENOMEM)))
         return gv_fail(err, r == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "packet %" PRId64 " (at %.3f s) is damaged%s", l->next - 1,
@@ -245,7 +245,7 @@ int gv_lav_frame(gv_video *v, gv_err *err)
 {
     struct gv_lav *l = v->state;
     for (;;) {
-        int r = avcodec_receive_frame(l->codec, l->frame);
+        int r = gv_av.avcodec_receive_frame(l->codec, l->frame);
         if (r >= 0) {
             v->info.decoded++;
             return 1;
@@ -265,11 +265,11 @@ static void close_lav(gv_video *v)
 {
     struct gv_lav *l = v->state;
     gv_lav_shut(l);
-    avcodec_free_context(&l->codec);
-    av_packet_free(&l->packet);
-    av_frame_free(&l->frame);
-    av_frame_free(&l->rgb);
-    sws_freeContext(l->sws);
+    gv_av.avcodec_free_context(&l->codec);
+    gv_av.av_packet_free(&l->packet);
+    gv_av.av_frame_free(&l->frame);
+    gv_av.av_frame_free(&l->rgb);
+    gv_av.sws_freeContext(l->sws);
     close(l->fd);
     gv_free(l->table);
     gv_free(l->by_time);
@@ -290,7 +290,7 @@ static int begin(gv_video *v, gv_err *err)
     (void)gv_video_cut(l->fd, l->size, cut, sizeof cut);
     gv_lav_quiet();
     v->o.max_cpu += cpu_seconds();
-    int r = (l->packet = av_packet_alloc()) ? GV_OK : gv_fail(err, GV_ESYS, "out of memory for packets");
+    int r = (l->packet = gv_av.av_packet_alloc()) ? GV_OK : gv_fail(err, GV_ESYS, "out of memory for packets");
     if (r == GV_OK && (r = gv_lav_start(l, &v->o, err)) == GV_OK)
         r = open_codec(l, &v->o, err);
     if (r == GV_OK) {
@@ -299,7 +299,7 @@ static int begin(gv_video *v, gv_err *err)
         v->info.h = l->transpose ? p->width : p->height;
         v->info.w = l->transpose ? p->height : p->width;
         v->info.container = l->fmt->iformat->name;
-        v->info.codec = avcodec_get_name(p->codec_id);
+        v->info.codec = gv_av.avcodec_get_name(p->codec_id);
         memcpy(v->info.cut, cut, sizeof cut);
         r = gv_lav_scan(v, err);
     }
@@ -312,7 +312,7 @@ static int begin(gv_video *v, gv_err *err)
 
 int gv_video_open(gv_video **out, int fd, const gv_video_options *o, gv_err *err)
 {
-    gv_video *v = gv_video_new(o, err);
+    gv_video *v = gv_lav_load(err) < 0 ? NULL : gv_video_new(o, err);
     struct gv_lav *l = v ? gv_alloc(sizeof *l, err) : NULL;
     *out = NULL;
     if (!l) {

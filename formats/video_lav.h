@@ -4,9 +4,6 @@
 
 #include "formats/lav.h"
 #include "formats/video_internal.h"
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libswscale/swscale.h>
 
 /* A packet of the stream, in the order of decoding. */
 struct gv_packet { int64_t pts, seek, pos; bool key, shown; };

@@ -160,7 +160,7 @@ static int64_t frame_length(const gv_video *v, const AVFrame *f)
     int64_t n = f->pkt_duration;
 #endif
     if (n <= 0 && s->avg_frame_rate.num > 0 && s->avg_frame_rate.den > 0)
-        n = av_rescale_q(1, av_inv_q(s->avg_frame_rate), s->time_base);
+        n = gv_av.av_rescale_q(1, av_inv_q(s->avg_frame_rate), s->time_base);
     return n > 0 ? n : 1;
 }
 

@@ -1,10 +1,9 @@
 /* wav: sound, WAV (RIFF, RF64) and FLAC, by FFmpeg's libraries, from memory: no path, no protocol. Samples of all channels as they are
  * stored, whole numbers divided by their largest (so within -1 … 1), at the file's rate.
  * Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM, Microsoft 1991); RFC 9639; by libavformat and libavcodec. */
+#include "formats/lav.h"
 #include "formats/series.h"
 #include <inttypes.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 
 enum { IO_BYTES = 1 << 16 };
 
@@ -64,45 +63,44 @@ struct sound { AVFormatContext *f; AVIOContext *io; AVCodecContext *c; AVPacket 
 
 static void release(struct sound *s)
 {
-    av_frame_free(&s->frame);
-    av_packet_free(&s->packet);
-    avcodec_free_context(&s->c);
-    avformat_close_input(&s->f);
+    gv_av.av_frame_free(&s->frame);
+    gv_av.av_packet_free(&s->packet);
+    gv_av.avcodec_free_context(&s->c);
+    gv_av.avformat_close_input(&s->f);
     if (s->io)
-        av_freep(&s->io->buffer);
-    avio_context_free(&s->io);
+        gv_av.av_freep(&s->io->buffer);
+    gv_av.avio_context_free(&s->io);
 }
 
 static int open_sound(struct sound *s, struct memory *m, bool flac, gv_err *err)
 {
-    const AVInputFormat *kind = av_find_input_format(flac ? "flac" : "wav");
-    uint8_t *buffer = av_malloc(IO_BYTES);
+    const AVInputFormat *kind = gv_av.av_find_input_format(flac ? "flac" : "wav");
+    uint8_t *buffer = gv_av.av_malloc(IO_BYTES);
     int e = 0;
-    av_log_set_level(AV_LOG_QUIET);
-    s->f = avformat_alloc_context();
-    s->io = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, m, read_memory, NULL, seek_memory) : NULL;
-    s->packet = av_packet_alloc();
-    s->frame = av_frame_alloc();
+    s->f = gv_av.avformat_alloc_context();
+    s->io = buffer ? gv_av.avio_alloc_context(buffer, IO_BYTES, 0, m, read_memory, NULL, seek_memory) : NULL;
+    s->packet = gv_av.av_packet_alloc();
+    s->frame = gv_av.av_frame_alloc();
     if (!kind)
         return gv_fail(err, GV_EDATA, "this FFmpeg reads no %s", flac ? "FLAC" : "WAV");
     if (!s->f || !s->io || !s->packet || !s->frame)
         return gv_fail(err, GV_ESYS, "out of memory for a sound file");
     s->f->pb = s->io;
     s->f->flags |= AVFMT_FLAG_CUSTOM_IO;
-    if ((e = avformat_open_input(&s->f, NULL, kind, NULL)) < 0 || (e = avformat_find_stream_info(s->f, NULL)) < 0 ||
-        (e = s->stream = av_find_best_stream(s->f, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0)) < 0)
-        return gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "the sound file of %" PRId64 " bytes cannot be read (%s)", m->n, av_err2str(e));
+    if ((e = gv_av.avformat_open_input(&s->f, NULL, kind, NULL)) < 0 || (e = gv_av.avformat_find_stream_info(s->f, NULL)) < 0 ||
+        (e = s->stream = gv_av.av_find_best_stream(s->f, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0)) < 0)
+        return gv_fail(err, e == AVERROR(ENOMEM) ? GV_ESYS : GV_EDATA, "the sound file of %" PRId64 " bytes cannot be read (%s)", m->n, gv_lav_error(e));
     const AVCodecParameters *par = s->f->streams[s->stream]->codecpar;
-    const AVCodec *codec = avcodec_find_decoder(par->codec_id);
-    s->c = codec ? avcodec_alloc_context3(codec) : NULL;
+    const AVCodec *codec = gv_av.avcodec_find_decoder(par->codec_id);
+    s->c = codec ? gv_av.avcodec_alloc_context3(codec) : NULL;
     if (!codec)
-        return gv_fail(err, GV_EDATA, "this FFmpeg cannot decode the sound file's '%s'", avcodec_get_name(par->codec_id));
-    if (!s->c || (e = avcodec_parameters_to_context(s->c, par)) < 0)
+        return gv_fail(err, GV_EDATA, "this FFmpeg cannot decode the sound file's '%s'", gv_av.avcodec_get_name(par->codec_id));
+    if (!s->c || (e = gv_av.avcodec_parameters_to_context(s->c, par)) < 0)
         return gv_fail(err, GV_ESYS, "out of memory for a sound file");
     s->c->thread_count = 1;
     s->c->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
-    if ((e = avcodec_open2(s->c, codec, NULL)) < 0)
-        return gv_fail(err, GV_EDATA, "the sound file's '%s' cannot be decoded (%s)", avcodec_get_name(par->codec_id), av_err2str(e));
+    if ((e = gv_av.avcodec_open2(s->c, codec, NULL)) < 0)
+        return gv_fail(err, GV_EDATA, "the sound file's '%s' cannot be decoded (%s)", gv_av.avcodec_get_name(par->codec_id), gv_lav_error(e));
     return GV_OK;
 }
 
@@ -123,13 +121,13 @@ static float value(const uint8_t *p, enum AVSampleFormat f)
 static int take(const struct sound *s, int channels, size_t most, gv_buf *out, gv_err *err)
 {
     const AVFrame *f = s->frame;
-    enum AVSampleFormat packed = av_get_packed_sample_fmt(f->format);
-    bool planar = av_sample_fmt_is_planar(f->format);
-    int size = av_get_bytes_per_sample(f->format), c = f->ch_layout.nb_channels;
+    enum AVSampleFormat packed = gv_av.av_get_packed_sample_fmt(f->format);
+    bool planar = gv_av.av_sample_fmt_is_planar(f->format);
+    int size = gv_av.av_get_bytes_per_sample(f->format), c = f->ch_layout.nb_channels;
     if (c != channels)
         return gv_fail(err, GV_EDATA, "the sound file goes on with %d channels; it began with %d", c, channels);
     if (packed == AV_SAMPLE_FMT_S64 || size < 1 || isnan(value((const uint8_t[16]){ 0 }, packed)))
-        return gv_fail(err, GV_EDATA, "samples of type '%s' are not read", av_get_sample_fmt_name(f->format));
+        return gv_fail(err, GV_EDATA, "samples of type '%s' are not read", gv_av.av_get_sample_fmt_name(f->format));
     size_t n = (size_t)f->nb_samples * (size_t)c * sizeof(float);
     if (n > most - out->len)
         return gv_fail(err, GV_EDATA, "the sound file holds more than %zu MiB of samples", most >> 20);
@@ -147,24 +145,24 @@ static int take(const struct sound *s, int channels, size_t most, gv_buf *out, g
 static int drain(struct sound *s, int channels, size_t most, gv_buf *out, gv_err *err)
 {
     int e, r;
-    while ((e = avcodec_receive_frame(s->c, s->frame)) >= 0)
+    while ((e = gv_av.avcodec_receive_frame(s->c, s->frame)) >= 0)
         if ((r = take(s, channels, most, out, err)) < 0)
             return r;
-    return e == AVERROR(EAGAIN) || e == AVERROR_EOF ? GV_OK : gv_fail(err, GV_EDATA, "the sound file is damaged after %zu samples (%s)", out->len / sizeof(float) / (size_t)channels, av_err2str(e));
+    return e == AVERROR(EAGAIN) || e == AVERROR_EOF ? GV_OK : gv_fail(err, GV_EDATA, "the sound file is damaged after %zu samples (%s)", out->len / sizeof(float) / (size_t)channels, gv_lav_error(e));
 }
 
 static int all_samples(struct sound *s, int channels, size_t most, gv_buf *out, gv_err *err)
 {
     int e, r = GV_OK;
-    while (r == GV_OK && (e = av_read_frame(s->f, s->packet)) >= 0) {
-        if (s->packet->stream_index == s->stream && (e = avcodec_send_packet(s->c, s->packet)) < 0)
-            r = gv_fail(err, GV_EDATA, "the sound file is damaged after %zu samples (%s)", out->len / sizeof(float) / (size_t)channels, av_err2str(e));
-        av_packet_unref(s->packet);
+    while (r == GV_OK && (e = gv_av.av_read_frame(s->f, s->packet)) >= 0) {
+        if (s->packet->stream_index == s->stream && (e = gv_av.avcodec_send_packet(s->c, s->packet)) < 0)
+            r = gv_fail(err, GV_EDATA, "the sound file is damaged after %zu samples (%s)", out->len / sizeof(float) / (size_t)channels, gv_lav_error(e));
+        gv_av.av_packet_unref(s->packet);
         r = r < 0 ? r : drain(s, channels, most, out, err);
     }
     if (r == GV_OK && e != AVERROR_EOF)
-        r = gv_fail(err, GV_EDATA, "the sound file is damaged (%s)", av_err2str(e));
-    if (r == GV_OK && avcodec_send_packet(s->c, NULL) >= 0)
+        r = gv_fail(err, GV_EDATA, "the sound file is damaged (%s)", gv_lav_error(e));
+    if (r == GV_OK && gv_av.avcodec_send_packet(s->c, NULL) >= 0)
         r = drain(s, channels, most, out, err);
     return r;
 }
@@ -176,7 +174,10 @@ static int series(const uint8_t *p, size_t n, const gv_series_options *o, gv_ser
     gv_buf v = { 0 };
     bool flac = !memcmp(p, "fLaC", 4);
     int r = whole(p, n, err);
-    r = r < 0 ? r : open_sound(&s, &m, flac, err);
+    if (r < 0 || (r = gv_lav_load(err)) < 0)
+        return r;
+    gv_lav_quiet();
+    r = open_sound(&s, &m, flac, err);
     int c = r < 0 ? 0 : s.c->ch_layout.nb_channels;
     int64_t told = r < 0 ? 0 : s.f->streams[s.stream]->duration;
     if (r == GV_OK)

@@ -4,7 +4,7 @@
  *
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DGV_SANITIZED -fsanitize=fuzzer,address,undefined -Ilib -I. -include lib/common/banned.h -DGV_MAY_MALLOC \
  *       tests/fuzz/formats.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c \
- *       $(pkg-config --cflags --libs hdf5) -ljpeg -ltiff -lavformat -lavcodec -lswscale -lavutil -ldeflate -lm -o formats-fuzz
+ *       $(pkg-config --cflags --libs hdf5) -ljpeg -ltiff -ldeflate -ldl -lm -o formats-fuzz
  *   ./formats-fuzz -max_len=20000 CORPUS tests/fixtures/images tests/fixtures/volumes tests/fixtures/series
  */
 #include "formats/gzip.h"

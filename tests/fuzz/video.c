@@ -1,7 +1,7 @@
 /* video: bytes as a whole video file. The seeds are tests/fixtures/videos.
  *
  *   clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DGV_SANITIZED -fsanitize=fuzzer,address,undefined -Ilib -I. -include lib/common/banned.h -DGV_MAY_MALLOC \
- *       tests/fuzz/video.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c -ljpeg -ltiff -lavformat -lavcodec -lswscale -lavutil -ldeflate -lm -o video-fuzz
+ *       tests/fuzz/video.c formats/[a-z]*.c lib/sample/[a-z]*.c lib/common/[a-z]*.c -ljpeg -ltiff -ldeflate -ldl -lm -o video-fuzz
  *   ./video-fuzz -max_len=20000 -timeout=30 -rss_limit_mb=3000 CORPUS tests/fixtures/videos
  */
 #include "formats/video.h"

@@ -421,6 +421,40 @@ static void idx(void)
     ok(gv_idx_open(&x, path, &err) == GV_ESYS && !x.map, "%s", err.text);
 }
 
+/* BMP of any size: FFmpeg counts lines filled up to 64 pixels against its limit, which must not refuse tall pictures. */
+static void sizes(void)
+{
+    static const int64_t size[][2] = { { 1, 1 }, { 375, 500 }, { 3000, 65 }, { 4000, 1 }, { 9, 1000 } };
+    const char *path = "/tmp/gv-formats-size.bmp";
+    gv_rng rng;
+    gv_rng_init(&rng, 12, GV_RNG_TEST, 0, 0, 0);
+    for (size_t i = 0; i < GV_COUNT(size); i++) {
+        int64_t h = size[i][0], w = size[i][1], line = (3 * w + 3) / 4 * 4, bad = 0;
+        size_t n = 54 + (size_t)(h * line);
+        uint8_t *b = gv_alloc(n, &err);
+        gv_sample x = { 0 };
+        gv_arena_reset(&arena);
+        gv_err_clear(&err);
+        memcpy(b, "BM", 2);
+        b[10] = 54, b[14] = 40, b[26] = 1, b[28] = 24;
+        for (int k = 0; k < 4; k++) {
+            b[2 + k] = (uint8_t)(n >> 8 * k);
+            b[18 + k] = (uint8_t)(w >> 8 * k);
+            b[22 + k] = (uint8_t)(h >> 8 * k);
+        }
+        for (size_t k = 54; k < n; k++)
+            b[k] = (uint8_t)gv_rng_u32(&rng);
+        gv_decode_options o = { 0 };
+        int r = gv_file_write(path, b, n, &err) < 0 ? GV_ESYS : gv_decode_file(path, &x, &arena, &o, &err);
+        for (int64_t y = 0; r == GV_OK && y < h; y++)
+            for (int64_t k = 0; k < 3 * w; k++)
+                bad += ((const uint8_t *)x.data)[y * 3 * w + k] != b[54 + (h - 1 - y) * line + k / 3 * 3 + 2 - k % 3];
+        ok(r == GV_OK && x.shape[0] == h && x.shape[1] == w && !bad, "BMP of %d x %d pixels%s%s", (int)w, (int)h, r < 0 ? ": " : "", r < 0 ? err.text : "");
+        gv_free(b);
+    }
+    unlink(path);
+}
+
 /* Random bytes changed in real files: any answer but a crash. */
 static void damage(void)
 {
@@ -466,6 +500,7 @@ int main(void)
     tiff_claim(1, 8, 0xffffffffu, 60);
     tiff_claim(1, 8, 500, 0xfffffff0u);
     idx();
+    sizes();
     damage();
     gv_arena_release(&arena);
     return done();
