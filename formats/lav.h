@@ -5,7 +5,7 @@
  *   gv_lav_quiet();
  *   AVFrame *f = gv_av.av_frame_alloc();
  *
- * They bring some 120 other libraries along, a good 20 ms of each start and 10 MB of each process, which a program that decodes JPEG or NIfTI does without.
+ * They bring some 100 other libraries along, a good 20 ms of each start and 10 MB of each process, which a program that decodes JPEG or NIfTI does without.
  * So no program is linked with them: functions are called through gv_av, and lav.def lists them. What a header makes of other functions
  * (av_err2str, av_opt_…) cannot be used. What the libraries would print to stderr goes to our log (debug), and the last
  * complaint of a thread can be put into a message.

@@ -9,7 +9,7 @@
 
 #include "nn/graph.h"
 
-enum { GV_BACKEND_VERSION = 3, GV_UNSUPPORTED = 1, GV_NO_CANDIDATE = 2, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
+enum { GV_BACKEND_VERSION = 4, GV_UNSUPPORTED = 1, GV_NO_CANDIDATE = 2, GV_ANY_INPUT = (1 << GV_MAX_IN) - 1 };
 
 /* One tensor as a kernel sees it: dense, row-major in the logical (channels-last) shape. */
 typedef struct gv_desc {
@@ -31,7 +31,7 @@ typedef struct gv_call { /* a node about to be executed; pointers may differ bet
     int nin, nout;
     gv_desc in[GV_MAX_IN], out[GV_MAX_OUT]; /* an absent optional input has ndim -1 */
     void *x[GV_MAX_IN], *y[GV_MAX_OUT];
-    unsigned unread;     /* bit k: nobody reads output k, so that it may be left as it is; known when it runs */
+    unsigned unread;     /* bit k: nobody reads output k, which may be left as it is; known when it runs */
     void *scratch;        /* scratch_bytes of the kernel, shared by all nodes of the plan */
     const gv_run *run;
     void *self;           /* the kernel's own */

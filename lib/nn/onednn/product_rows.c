@@ -2,7 +2,7 @@
 #include "nn/onednn/product_rows.h"
 #include "nn/onednn/own.h"
 
-enum { APART = 256, BAND = 256 << 10 /* bytes of a block of windows: two of them and panels share the second cache */, BAND_MOST = 640 << 10, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */ };
+enum { APART = 256 /* channels: from here on pixels stand a line further apart, or they fall into few sets of the first cache */, BAND = 256 << 10 /* bytes of a block of windows: two of them and panels share the second cache */, BAND_MOST = 640 << 10, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */ };
 
 static int plane_of(dn_rows *r, int64_t y, int64_t x)
 {
