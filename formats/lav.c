@@ -53,7 +53,7 @@ static void load(void)
         gv_fail(&failure, GV_ESYS, "FFmpeg's library '%s' has no " #function "; it is not the version that this program was made for", library[in].file); \
         return; \
     }
-#include "formats/lav.def"
+#include "formats/lav_calls.h"
 #undef GV_LAV
     gv_av.av_log_set_callback(take);
 }

@@ -6,7 +6,7 @@
  *   AVFrame *f = gv_av.av_frame_alloc();
  *
  * They bring some 100 other libraries along, a good 20 ms of each start and 10 MB of each process, which a program that decodes JPEG or NIfTI does without.
- * So no program is linked with them: functions are called through gv_av, and lav.def lists them. What a header makes of other functions
+ * So no program is linked with them: functions are called through gv_av, and lav_calls.h lists them. What a header makes of other functions
  * (av_err2str, av_opt_…) cannot be used. What the libraries would print to stderr goes to our log (debug), and the last
  * complaint of a thread can be put into a message.
  */
@@ -21,7 +21,7 @@
 
 typedef struct gv_lav_calls {
 #define GV_LAV(library, function) __typeof__(function) *function;
-#include "formats/lav.def"
+#include "formats/lav_calls.h"
 #undef GV_LAV
 } gv_lav_calls;
 

@@ -1,4 +1,4 @@
-/* The functions of FFmpeg's libraries that formats/ calls (lav.h): GV_LAV(library, function). */
+/* The functions of FFmpeg's libraries that formats/ calls, for lav.h and lav.c: GV_LAV(library, function). Each includes it with a GV_LAV of its own. */
 GV_LAV(avutil, av_dict_free)
 GV_LAV(avutil, av_dict_set)
 GV_LAV(avutil, av_frame_alloc)
