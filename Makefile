@@ -225,3 +225,4 @@ force:
 .PHONY: check-slurm-requeue help all programs tests unit-programs nn-programs bench-programs bench check check-unit check-nn check-cli check-parsers check-pipe check-pages check-peers lint man install uninstall clean force
 .SECONDARY:
 -include $(LIBOBJ:.o=.d) $(STAGESRC:%.c=$(B)/%.d) $(UNITSRC:%.c=$(B)/%.d) $(NNSRC:%.c=$(B)/%.d)
+-include $(BENCHES:%=%.d)

@@ -425,8 +425,9 @@ static void idx(void)
 static void sizes(void)
 {
     static const int64_t size[][2] = { { 1, 1 }, { 375, 500 }, { 3000, 65 }, { 4000, 1 }, { 9, 1000 } };
-    const char *path = "/tmp/gv-formats-size.bmp";
+    char path[64];
     gv_rng rng;
+    snprintf(path, sizeof path, "/tmp/gv-formats-%ld.bmp", (long)getpid());
     gv_rng_init(&rng, 12, GV_RNG_TEST, 0, 0, 0);
     for (size_t i = 0; i < GV_COUNT(size); i++) {
         int64_t h = size[i][0], w = size[i][1], line = (3 * w + 3) / 4 * 4, bad = 0;
