@@ -30,6 +30,18 @@ static uint64_t pieces(add_fn *add, const unsigned char *p, size_t n)
     return v;
 }
 
+/* A short piece, so that the library has held back what it likes, then a long one, and the value at once. */
+static uint64_t two(add_fn *add, const unsigned char *p, size_t first, size_t second)
+{
+    XXH3_state_t *s = XXH3_createState();
+    XXH3_64bits_reset(s);
+    add(s, p, first);
+    add(s, p + first, second);
+    uint64_t v = XXH3_64bits_digest(s);
+    XXH3_freeState(s);
+    return v;
+}
+
 int main(void)
 {
     gv_err err = { 0 };
@@ -55,6 +67,11 @@ int main(void)
         for (size_t i = 0; i < GV_COUNT(sizes); i++)
             right += pieces(way[w].add, p, sizes[i]) == XXH3_64bits(p, sizes[i]);
         ok(right == (int)GV_COUNT(sizes), "%s: %d of %zu sizes in pieces give the library's value", way[w].name, right, GV_COUNT(sizes));
+        int wrong = 0;
+        for (size_t first = 0; first < 2100; first += 3)
+            for (size_t second = 4090 + first % 7; second < 6200; second += 331)
+                wrong += two(way[w].add, p, first, second) != XXH3_64bits(p, first + second);
+        ok(!wrong, "%s: so does a long piece behind every short one, %d do not", way[w].name, wrong);
     }
     gv_hash *h = gv_hash_open(&err);
     if (h)
