@@ -200,15 +200,20 @@ static inline void mirror_row(uint8_t *p, int64_t w, size_t pixel)
 
 typedef uint8_t u8x16 GV_VECTOR(16);
 
-/* Rows of w pixels of three bytes: five pixels of either end change places at a time. */
+/* Rows of w pixels of three bytes: five pixels of either end change places at a time. The next ones are read before these are written: a read
+ * that overlaps a fresh write by one byte waits for it. */
 GV_HOT static void mirror_rows3(uint8_t *p, size_t rows, int64_t w)
 {
     for (size_t i = 0; i < rows; i++, p += 3 * w) {
         uint8_t *lo = p, *hi = p + 3 * w;
-        for (; hi - lo >= 32; lo += 15, hi -= 15) {
-            u8x16 a, b; /* of a the first fifteen bytes count, of b the last */
+        u8x16 a = { 0 }, b = { 0 }, c, d; /* of a and c the first fifteen bytes count, of b and d the last */
+        if (hi - lo >= 32) {
             memcpy(&a, lo, 16);
             memcpy(&b, hi - 16, 16);
+        }
+        for (; hi - lo >= 32; lo += 15, hi -= 15, a = c, b = d) {
+            memcpy(&c, lo + 15, 16);
+            memcpy(&d, hi - 31, 16);
             u8x16 x = __builtin_shufflevector(a, b, 29, 30, 31, 26, 27, 28, 23, 24, 25, 20, 21, 22, 17, 18, 19, 15);
             u8x16 y = __builtin_shufflevector(a, b, 16, 12, 13, 14, 9, 10, 11, 6, 7, 8, 3, 4, 5, 0, 1, 2);
             memcpy(lo, &x, 16);

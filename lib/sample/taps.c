@@ -54,34 +54,45 @@ static int split(gv_taps *t, gv_arena *arena, gv_err *err)
     return GV_OK;
 }
 
-int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv_arena *arena, gv_err *err)
+/* Inlined for each filter, since a call for each weight takes longer than the weight. */
+static inline __attribute__((always_inline)) void fill(gv_taps *t, double support, double wide, double (*filter)(double))
 {
-    double (*filter)(double) = how == GV_BICUBIC ? cubic : triangle;
-    double scale = (double)in / (double)out, wide = scale < 1.0 ? 1.0 : scale; /* enlarging interpolates, shrinking averages */
-    double support = (how == GV_BICUBIC ? 2.0 : 1.0) * wide;
-    int r = reserve(t, in, out, (int)ceil(support) * 2 + 1, arena, err);
-    if (r < 0)
-        return r;
-    for (int64_t i = 0; i < out; i++) {
-        double centre = ((double)i + 0.5) * scale, sum = 0, step = 1.0 / wide;
+    double scale = (double)t->in / (double)t->out, step = 1.0 / wide;
+    for (int64_t i = 0; i < t->out; i++) {
+        double centre = ((double)i + 0.5) * scale, sum = 0;
         int64_t lo = (int64_t)(centre - support + 0.5), hi = (int64_t)(centre + support + 0.5);
         lo = lo < 0 ? 0 : lo;
-        hi = hi > in ? in : hi;
+        hi = hi > t->in ? t->in : hi;
         double *w = t->weight + i * t->width;
         int32_t *q = t->fixed + i * t->width;
         int n = (int)(hi - lo);
         for (int k = 0; k < n; k++)
             sum += w[k] = filter(((double)(k + lo) - centre + 0.5) * step);
-        for (int k = 0; k < t->width; k++) {
-            if (k >= n)
-                w[k] = 0;
-            else if (sum != 0.0)
+        for (int k = 0; k < n; k++) {
+            if (sum != 0.0)
                 w[k] /= sum;
             q[k] = (int32_t)((w[k] < 0 ? -0.5 : 0.5) + w[k] * (1 << GV_TAPS_PILLOW_BITS));
+        }
+        for (int k = n; k < t->width; k++) {
+            w[k] = 0;
+            q[k] = 0;
         }
         t->first[i] = (int32_t)lo;
         t->count[i] = n;
     }
+}
+
+int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv_arena *arena, gv_err *err)
+{
+    double scale = (double)in / (double)out, wide = scale < 1.0 ? 1.0 : scale; /* enlarging interpolates, shrinking averages */
+    double support = (how == GV_BICUBIC ? 2.0 : 1.0) * wide;
+    int r = reserve(t, in, out, (int)ceil(support) * 2 + 1, arena, err);
+    if (r < 0)
+        return r;
+    if (how == GV_BICUBIC)
+        fill(t, support, wide, cubic);
+    else
+        fill(t, support, wide, triangle);
     return split(t, arena, err);
 }
 
