@@ -7,10 +7,11 @@
 #include "common/rng.h"
 #include "data/data.h"
 #include "stage/stage.h"
+#include "stream/lend.h"
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { MAX_INPUTS = 1024 };
+enum { MAX_INPUTS = 1024, LEND_MOST = 64 << 20 };
 
 struct batch { gv_strs input; const char *output; int split; bool pass_errors; };
 
@@ -26,6 +27,7 @@ static const gv_field fields[] = {
 /* A batch being filled. Rows are copied in, since a record is lent until the next one is read. */
 struct fill {
     gv_arena *arena;
+    gv_pages pages; /* where x lies, unless it is large */
     int64_t n, epoch, first, last; /* rows; of samples: epoch, first and last pos */
     int64_t skipped;               /* samples left out before or between them */
     gv_dtype dtype;
@@ -74,7 +76,7 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     struct fill *f = &r->now;
     size_t n = (size_t)r->size;
     gv_arena_reset(f->arena);
-    *f = (struct fill){ .arena = f->arena, .epoch = epoch, .first = pos, .skipped = f->skipped };
+    *f = (struct fill){ .arena = f->arena, .pages = f->pages, .epoch = epoch, .first = pos, .skipped = f->skipped };
     f->id = gv_arena_alloc(f->arena, n * sizeof *f->id, err);
     f->index = gv_arena_alloc(f->arena, n * sizeof *f->index, err);
     f->y = gv_arena_alloc(f->arena, n * sizeof *f->y, err);
@@ -83,6 +85,14 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     f->length = gv_arena_alloc(f->arena, n * sizeof *f->length, err);
     f->coords = gv_arena_alloc(f->arena, n * sizeof *f->coords, err);
     return f->id && f->index && f->y && f->frames && f->bag && f->length && f->coords ? GV_OK : GV_ESYS;
+}
+
+/* For the samples, side by side: pages that the pipe takes as they are, which costs a second batch in memory while the first is read. */
+static uint8_t *room(struct fill *f, size_t n, gv_err *err)
+{
+    if (n > LEND_MOST || n > f->arena->size - f->arena->used)
+        return gv_arena_alloc_dirty(f->arena, n, err);
+    return gv_pages_fresh(&f->pages, n, NULL, 0, err) < 0 ? NULL : (uint8_t *)f->pages.buf;
 }
 
 /* The shape of the rows, from the first sample; others must be the same (bags: but for their length). */
@@ -97,7 +107,7 @@ static int agree(struct run *r, const char *id, gv_dtype dtype, int ndim, const 
         f->bytes = (size_t)gv_shape_count(shape, ndim) * gv_dtype_of(dtype)->size;
         if (!r->bags) {
             size_t all;
-            if (gv_mul_size(f->bytes, (size_t)r->size, &all) < 0 || !(f->x = gv_arena_alloc_dirty(f->arena, all, err)))
+            if (gv_mul_size(f->bytes, (size_t)r->size, &all) < 0 || !(f->x = room(f, all, err)))
                 return gv_fail(err, GV_ESYS, "a batch of %" PRId64 " samples of %s does not fit", r->size, shape_text(ndim, shape, a, sizeof a));
         }
         return GV_OK;
@@ -374,8 +384,11 @@ static int put(struct run *r, struct fill *f, bool ends, gv_err *err)
         return err->code;
     if (gv_set(&rec, "next", place, err) < 0 || gv_set(&rec, "ends_epoch", gv_item_bool(ends), err) < 0)
         return err->code;
-    if (gv_put(r->st->out, &rec, err) < 0 || gv_writer_flush(r->st->out, err) < 0)
-        return err->code;
+    gv_writer_source(r->st->out, &f->pages);
+    code = gv_put(r->st->out, &rec, err) < 0 || gv_writer_flush(r->st->out, err) < 0 ? err->code : GV_OK;
+    gv_writer_source(r->st->out, NULL);
+    if (code < 0)
+        return code;
     gv_stage_done(r->st, 1);
     f->n = f->skipped = 0;
     return GV_OK;
@@ -534,6 +547,8 @@ static int run(gv_stage_ctx *st, gv_err *err)
     }
     gv_merge_close(r.in);
     gv_arena_release(&r.spare);
+    gv_pages_release(&r.now.pages);
+    gv_pages_release(&r.held.pages);
     return got;
 }
 

@@ -46,13 +46,11 @@ int gv_pack_text(gv_pack *p, const char *s, gv_err *err) GV_MUST_USE;
 int gv_pack_map(gv_pack *p, size_t n, gv_err *err) GV_MUST_USE;
 int gv_pack_array(gv_pack *p, size_t n, gv_err *err) GV_MUST_USE;
 
-/* Between a reader and the writer it is tied to: bytes that lie in the reader's buffer may go into the writer's pipe as they are. */
-void gv_writer_source(gv_writer *w, gv_reader *r);                  /* r: NULL, no longer */
-void gv_reader_untie(gv_reader *r);                                 /* the writer is closing */
-void gv_reader_no_source(gv_reader *r);                             /* another reader is the writer's source now */
-bool gv_reader_holds(const gv_reader *r, const void *p, size_t n);  /* in the record it gave last */
-/* And now in the pipe, until so many bytes of the stream have been taken; `taken` of them have been by now. */
-void gv_reader_lent(gv_reader *r, uint64_t until, uint64_t taken);
+/* Between a reader and the writer it is tied to: bytes that lie in the reader's buffer may go into the writer's pipe as they are. A writer knows one reader. */
+struct gv_pages;
+void gv_writer_reader(gv_writer *w, gv_reader *r, struct gv_pages *g); /* r, g: NULL, no longer */
+void gv_reader_untie(gv_reader *r);   /* the writer is closing */
+void gv_reader_unknown(gv_reader *r); /* the writer knows another one now */
 
 /* Waiting, in nanoseconds, added to the process-wide counters. */
 uint64_t gv_stream_now(void);

@@ -1,6 +1,8 @@
 /* lend: a ring of pages that go into a pipe as they are (lend.h says when that is safe). */
 #include "stream/lend.h"
+#include "common/fault.h"
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -111,4 +113,50 @@ void gv_lend_sent(gv_lend *l, size_t n)
     l->piece[k].end = l->sent;
     l->at += pages;
     l->bytes += n;
+}
+
+int gv_pages_fresh(gv_pages *g, size_t cap, const char *from, size_t keep, gv_err *err)
+{
+    if (g->buf && !g->until && g->cap >= cap)
+        return GV_OK;
+    int use = -1;
+    char *p;
+    for (int i = g->naway - 1; i >= 0 && use < 0; i--)
+        use = g->away[i].until <= g->taken && g->away[i].cap >= cap ? i : -1;
+    if (use >= 0) {
+        p = g->away[use].buf;
+        cap = g->away[use].cap;
+    } else {
+        p = gv_fault("arena") ? MAP_FAILED : mmap(NULL, cap + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+            return gv_fail(err, GV_ESYS, "no memory for a buffer of %zu bytes", cap);
+        gv_large_pages(p, cap);
+        if (g->naway == GV_PAGES_AWAY) { /* its pages live in the pipe until they are read */
+            munmap(g->away[0].buf, g->away[0].cap + 1);
+            use = 0;
+        }
+    }
+    if (use >= 0)
+        memmove(g->away + use, g->away + use + 1, (size_t)(--g->naway - use) * sizeof *g->away);
+    if (keep)
+        memcpy(p, from, keep);
+    if (g->buf && g->until) {
+        g->away[g->naway].buf = g->buf;
+        g->away[g->naway].cap = g->cap;
+        g->away[g->naway++].until = g->until;
+    } else if (g->buf)
+        munmap(g->buf, g->cap + 1);
+    g->buf = p;
+    g->cap = cap;
+    g->until = 0;
+    return GV_OK;
+}
+
+void gv_pages_release(gv_pages *g)
+{
+    if (g->buf)
+        munmap(g->buf, g->cap + 1);
+    for (int i = 0; i < g->naway; i++)
+        munmap(g->away[i].buf, g->away[i].cap + 1);
+    *g = (gv_pages){ 0 };
 }

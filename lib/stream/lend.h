@@ -6,8 +6,8 @@
  * Only safe towards a reader that takes bytes out by read(2): one that moves pages on (splice, tee: pv does) would later see what we
  * put there next. So a reader of ours says so by a read lock (fcntl) on its end of the pipe, which dies with it, and a writer lends
  * pages only while a process holds that lock, and uses a page again only when all bytes up to it have been read and the same process
- * still holds it. A filter that passes on what it read lends the pages of its reader's buffer themselves (gv_reader_tie), and the reader goes on in
- * another buffer meanwhile. In every other case (a filter of somebody else, a file, a kernel that refuses) bytes go by write(2) as ever.
+ * still holds it. What lies in a buffer that the writer knows as its source (gv_writer_source: that of the reader it is tied to, a batch's samples) goes into the
+ * pipe where it lies, and its owner goes on in another buffer meanwhile (gv_pages). In every other case (a filter of somebody else, a file, a kernel that refuses) bytes go by write(2) as ever.
  */
 #ifndef GV_STREAM_LEND_H
 #define GV_STREAM_LEND_H
@@ -31,6 +31,25 @@ typedef struct gv_lend {
     int first, n;   /* pieces that may still be in the pipe, oldest first */
     struct { size_t from, to; uint64_t end; } piece[GV_LEND_PIECES];
 } gv_lend;
+
+/* A buffer in hand, and those whose bytes may still be in the pipe. */
+enum { GV_PAGES_AWAY = 16 };
+typedef struct gv_pages {
+    char *buf;       /* mapped, `cap` bytes and one spare; NULL: none yet */
+    size_t cap;
+    uint64_t until;  /* bytes of buf were lent: it is free when the pipe's reader has taken so many of the stream; 0: they were not */
+    uint64_t taken;  /* that it had, when it was asked last */
+    struct { char *buf; size_t cap; uint64_t until; } away[GV_PAGES_AWAY]; /* oldest first */
+    int naway;
+} gv_pages;
+
+/* A buffer of at least `cap` bytes in hand that nobody else sees: the one there is, if it was not lent and is large enough, or the one that came back
+ * last, since it is still in a cache, or a new one. The first `keep` bytes from `from` on come along. */
+int gv_pages_fresh(gv_pages *g, size_t cap, const char *from, size_t keep, gv_err *err) GV_MUST_USE;
+void gv_pages_release(gv_pages *g);
+/* From now on tensors that lie in g->buf may be lent by gv_put, which then sets g->until; gv_pages_fresh comes before the next byte is written there. One source
+ * for a writer: the last that was named, a tied reader's or this. NULL: none. */
+void gv_writer_source(gv_writer *w, gv_pages *g);
 
 /* The reader's word, on the pipe's reading end; nothing happens for anything but a pipe. */
 void gv_lend_allow(int fd);

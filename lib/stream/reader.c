@@ -11,10 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A buffer whose bytes may still be in the pipe of the writer that lent them. */
-typedef struct lent { char *buf; size_t cap; uint64_t until; } lent;
-enum { LENT_MOST = 16 };
-
 enum { BIG = 64 << 10, BEYOND = 64, CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
 #ifdef GV_SANITIZED /* poisoning costs an eighth of it, for every reader */
 #define ITEMS_MAX ((size_t)16 << 20)
@@ -25,8 +21,8 @@ enum { BIG = 64 << 10, BEYOND = 64, CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HE
 struct gv_reader {
     int fd;
     char name[256];
-    char *buf;             /* mapped, `cap` bytes and one spare */
-    size_t cap, start, end;
+    gv_pages pages;        /* what has been read: pages.buf from start to end */
+    size_t start, end;
     size_t record;         /* bytes of the record lent out, at start; 0: none */
     char saved;            /* the byte behind it, where its last text's NUL may stand */
     size_t last;           /* bytes of the record before: the likely size of the next */
@@ -41,11 +37,7 @@ struct gv_reader {
     msgpack_unpacked unpacked, header_unpacked;
     gv_hash *hash;
     gv_writer *tied;
-    bool is_source;        /* the tied writer may lend what lies in buf */
-    uint64_t until;        /* it did: buf is free when its reader has taken so many bytes; 0: it did not */
-    uint64_t taken;        /* that it had, when it was asked last */
-    lent lent[LENT_MOST];  /* oldest first */
-    int nlent;
+    bool known;            /* the tied writer knows it, and may lend what lies in pages */
 };
 
 static atomic_ullong waited[2];
@@ -87,56 +79,34 @@ static int make_room(gv_reader *r, size_t want, gv_err *err)
 {
     if (r->start == r->end)
         r->start = r->end = 0;
-    if (r->cap - r->end >= want)
+    if (r->pages.cap - r->end >= want)
         return GV_OK;
     if (r->start) {
-        memmove(r->buf, r->buf + r->start, r->end - r->start);
+        memmove(r->pages.buf, r->pages.buf + r->start, r->end - r->start);
         r->end -= r->start;
         r->start = 0;
     }
-    if (r->cap > r->end && (r->cap - r->end >= want || r->end < r->cap / 2))
+    if (r->pages.cap > r->end && (r->pages.cap - r->end >= want || r->end < r->pages.cap / 2))
         return GV_OK;
-    size_t cap = r->cap ? r->cap * 2 : FIRST_CAP;
+    size_t cap = r->pages.cap ? r->pages.cap * 2 : FIRST_CAP;
     void *p = gv_fault("arena") ? MAP_FAILED
-              : r->buf          ? mremap(r->buf, r->cap + 1, cap + 1, MREMAP_MAYMOVE)
+              : r->pages.buf          ? mremap(r->pages.buf, r->pages.cap + 1, cap + 1, MREMAP_MAYMOVE)
                                 : mmap(NULL, cap + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return gv_fail(err, GV_ESYS, "no memory for a record of stream '%s': %zu bytes have come, %zu more wanted", r->name, r->end - r->start, want);
-    r->buf = p;
-    r->cap = cap;
+    r->pages.buf = p;
+    r->pages.cap = cap;
     return GV_OK;
 }
 
-/* Another buffer takes the place of the one that was lent: the last that has been read by now, since it is still in a cache, or a new one. What stood
- * behind the record moves there. */
+/* Another buffer takes the place of the one that was lent. What stood behind the record moves there. */
 static int change_buffer(gv_reader *r, gv_err *err)
 {
-    size_t left = r->end - r->start, cap = r->cap;
-    char *p = NULL;
-    int use = -1;
-    for (int i = r->nlent - 1; i >= 0 && use < 0; i--)
-        use = r->lent[i].until <= r->taken && r->lent[i].cap >= left ? i : -1;
-    if (use >= 0) {
-        p = r->lent[use].buf;
-        cap = r->lent[use].cap;
-    } else {
-        p = mmap(NULL, cap + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED)
-            return gv_fail(err, GV_ESYS, "no memory for a buffer of stream '%s': %zu bytes", r->name, cap);
-        if (r->nlent == LENT_MOST) { /* its pages live in the pipe until they are read */
-            munmap(r->lent[0].buf, r->lent[0].cap + 1);
-            use = 0;
-        }
-    }
-    if (use >= 0)
-        memmove(r->lent + use, r->lent + use + 1, (size_t)(--r->nlent - use) * sizeof *r->lent);
-    memcpy(p, r->buf + r->start, left);
-    r->lent[r->nlent++] = (lent){ r->buf, r->cap, r->until };
-    r->buf = p;
-    r->cap = cap;
+    size_t left = r->end - r->start;
+    if (gv_pages_fresh(&r->pages, r->pages.cap, r->pages.buf + r->start, left, err) < 0)
+        return gv_fail_in(err, "stream '%s'", r->name);
     r->start = 0;
     r->end = left;
-    r->until = 0;
     return GV_OK;
 }
 
@@ -167,7 +137,7 @@ static int fill(gv_reader *r, size_t want, gv_err *err)
     int e = make_room(r, want, err);
     if (e < 0 || (e = about_to_wait(r, err)) < 0)
         return e;
-    size_t room = r->cap - r->end;
+    size_t room = r->pages.cap - r->end;
     for (;;) {
         uint64_t t = gv_stream_now();
         ssize_t k;
@@ -175,7 +145,7 @@ static int fill(gv_reader *r, size_t want, gv_err *err)
             errno = EIO;
             k = -1;
         } else
-            k = read(r->fd, r->buf + r->end, want < room ? want : room);
+            k = read(r->fd, r->pages.buf + r->end, want < room ? want : room);
         gv_stream_add_wait(0, t);
         if (k < 0 && errno == EINTR)
             continue;
@@ -215,7 +185,7 @@ static int whole_record(gv_reader *r, size_t max, size_t *len, gv_err *err)
     gv_scan_init(&scan);
     for (;;) {
         size_t have = r->end - r->start;
-        int got = have ? gv_scan_more(&scan, (unsigned char *)r->buf + r->start, have, max, err) : 0;
+        int got = have ? gv_scan_more(&scan, (unsigned char *)r->pages.buf + r->start, have, max, err) : 0;
         if (got < 0)
             return where(r, err);
         if (got > 0) {
@@ -262,7 +232,7 @@ static int read_header(gv_reader *r, gv_err *err)
         return got < 0 ? got : cut(r, err);
     if (!(r->header_bytes = gv_alloc(n + 1, err)))
         return GV_ESYS;
-    memcpy(r->header_bytes, r->buf + r->start, n);
+    memcpy(r->header_bytes, r->pages.buf + r->start, n);
     gv_hash_add(r->hash, r->header_bytes, n);
     int e = unpack(r, r->header_bytes, n, &r->header_unpacked, &r->header_items, &r->header, err);
     if (e < 0)
@@ -351,7 +321,7 @@ static int next(gv_reader *r, gv_record *rec, gv_err *err)
     int got = whole_record(r, r->max, &n, err);
     if (got < 0)
         return got;
-    char *p = r->buf + r->start;
+    char *p = r->pages.buf + r->start;
     uint64_t digest = 0;
     /* Only the end record is shorter than this, and the digest is of what stands before it. */
     if (n < 80)
@@ -398,14 +368,14 @@ int gv_next(gv_reader *r, gv_record *rec, gv_err *err)
     if (r->ended)
         return 0;
     if (r->record) { /* hand the last record back */
-        r->buf[r->start + r->record] = r->saved;
+        r->pages.buf[r->start + r->record] = r->saved;
         r->start += r->record;
         r->offset += r->record;
         r->last = r->record;
         r->record = 0;
     }
     gv_err mine = { 0 };
-    int e = r->until ? change_buffer(r, &mine) : GV_OK;
+    int e = r->pages.until ? change_buffer(r, &mine) : GV_OK;
     if (e == GV_OK)
         e = next(r, rec, &mine);
     if (e >= 0)
@@ -432,35 +402,23 @@ bool gv_reader_digest_checked(const gv_reader *r)
 
 void gv_reader_tie(gv_reader *r, gv_writer *w)
 {
-    if (r->is_source)
-        gv_writer_source(r->tied, NULL);
+    if (r->known)
+        gv_writer_reader(r->tied, NULL, NULL);
     r->tied = w;
     if (w)
-        gv_writer_source(w, r);
-    r->is_source = w != NULL;
+        gv_writer_reader(w, r, &r->pages);
+    r->known = w != NULL;
 }
 
 void gv_reader_untie(gv_reader *r)
 {
-    r->is_source = false;
+    r->known = false;
     r->tied = NULL;
 }
 
-void gv_reader_no_source(gv_reader *r)
+void gv_reader_unknown(gv_reader *r)
 {
-    r->is_source = false;
-}
-
-bool gv_reader_holds(const gv_reader *r, const void *p, size_t n)
-{
-    const char *from = p, *record = r->buf + r->start;
-    return r->record && from >= record && from + n <= record + r->record;
-}
-
-void gv_reader_lent(gv_reader *r, uint64_t until, uint64_t taken)
-{
-    r->until = until;
-    r->taken = taken;
+    r->known = false;
 }
 
 void gv_reader_close(gv_reader *r)
@@ -468,12 +426,9 @@ void gv_reader_close(gv_reader *r)
     if (!r)
         return;
     close(r->fd);
-    if (r->is_source)
-        gv_writer_source(r->tied, NULL);
-    if (r->buf)
-        munmap(r->buf, r->cap + 1);
-    for (int i = 0; i < r->nlent; i++)
-        munmap(r->lent[i].buf, r->lent[i].cap + 1);
+    if (r->known)
+        gv_writer_reader(r->tied, NULL, NULL);
+    gv_pages_release(&r->pages);
     msgpack_unpacked_destroy(&r->unpacked);
     msgpack_unpacked_destroy(&r->header_unpacked);
     gv_arena_release(&r->items);

@@ -30,16 +30,23 @@ struct gv_writer {
     size_t flushed_cuts;
     gv_hash *hash;
     gv_lend lend;
-    gv_reader *source; /* whose buffer may be lent; NULL: none */
+    gv_reader *reader; /* the one tied last; NULL: none */
+    gv_pages *source;  /* what lies in its buffer may be lent; NULL: none */
     uint64_t records;
 };
 
-void gv_writer_source(gv_writer *w, gv_reader *r)
+void gv_writer_source(gv_writer *w, gv_pages *g)
 {
-    gv_reader *was = w->source;
-    w->source = r;
+    w->source = g;
+}
+
+void gv_writer_reader(gv_writer *w, gv_reader *r, gv_pages *g)
+{
+    gv_reader *was = w->reader;
+    w->reader = r;
+    w->source = g;
     if (was && was != r)
-        gv_reader_no_source(was);
+        gv_reader_unknown(was);
 }
 
 int gv_writer_open(gv_writer **out, int fd, const char *name, gv_kind kind, gv_err *err)
@@ -183,7 +190,13 @@ static int write_all(gv_writer *w, struct iovec *v, int n, bool lent, gv_err *er
     return GV_OK;
 }
 
-/* A record whose payload lies in the buffer of the reader it came from: that goes into the pipe where it lies, what stands around it by way of the
+static bool holds(const gv_pages *g, const struct iovec *v)
+{
+    const char *p = v->iov_base;
+    return v->iov_len >= GV_SPLICE_FROM && p >= g->buf && p + v->iov_len <= g->buf + g->cap;
+}
+
+/* A record whose payload lies in the source's buffer: that goes into the pipe where it lies, what stands around it by way of the
  * ring. False: this is no such record, or there is no room. */
 static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *err)
 {
@@ -192,7 +205,7 @@ static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *
     size_t around = 0, at = 0, payload = 0;
     for (int i = 0; i < *n; i++) {
         piece[i] = (*v)[i];
-        held[i] = piece[i].iov_len >= GV_SPLICE_FROM && gv_reader_holds(w->source, piece[i].iov_base, piece[i].iov_len);
+        held[i] = holds(w->source, piece + i);
         *(held[i] ? &payload : &around) += piece[i].iov_len;
     }
     char *p = payload && around && around <= GV_SPLICE_FROM ? gv_lend_room(&w->lend, around) : NULL;
@@ -213,7 +226,8 @@ static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *
     if (*r == GV_OK) {
         gv_lend_sent(&w->lend, around);
         w->lend.bytes += payload;
-        gv_reader_lent(w->source, w->lend.sent, taken);
+        w->source->until = w->lend.sent;
+        w->source->taken = taken;
     }
     *n = 0;
     return true;
@@ -374,8 +388,8 @@ int gv_writer_close(gv_writer **out, bool good, gv_err *err)
     } else if (close(w->fd) < 0 && mine.code == GV_OK)
         gv_fail_sys(&mine, "cannot close '%s'", w->name);
     gv_lend_stop(&w->lend);
-    if (w->source)
-        gv_reader_untie(w->source);
+    if (w->reader)
+        gv_reader_untie(w->reader);
     gv_buf_release(&w->pack.buf);
     gv_hash_close(w->hash);
     gv_free(w);

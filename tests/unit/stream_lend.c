@@ -28,21 +28,33 @@ static void fill(int i)
     }
 }
 
+/* How the records come into the pipe: from memory that is overwritten, from buffers that change (as batch's), or passed on by a filter. */
+enum { COPIED, OWN, PASSED, WAYS };
+static const char *const ways[] = { "", ", from buffers of its own", ", passed on" };
+
 /* Write all records; between them the same memory is overwritten. Bytes that were lent, or -1. */
-static int64_t write_all(int fd, gv_err *err)
+static int64_t write_all(int fd, bool own, gv_err *err)
 {
     gv_writer *w;
     gv_record rec;
+    gv_pages g = { 0 };
     if (gv_writer_open(&w, fd, "w", GV_TENSOR, err) < 0 || gv_writer_start(w, err) < 0)
         return -1;
     for (int i = 0; i < RECORDS; i++) {
         int64_t shape[1] = { (int64_t)size_of(i) };
+        if (own) {
+            if (gv_pages_fresh(&g, MOST, NULL, 0, err) < 0)
+                return -1;
+            data = (uint8_t *)g.buf;
+            gv_writer_source(w, &g);
+        }
         fill(i);
         gv_record_init(&rec, GV_TENSOR);
         if (gv_set_i64(&rec, "pos", i, err) < 0 || gv_set_tensor(&rec, "x", GV_U8, shape, 1, data, err) < 0 || gv_put(w, &rec, err) < 0)
             return -1;
     }
     int64_t lent = (int64_t)gv_writer_lent(w);
+    gv_pages_release(&g);
     return gv_writer_close(&w, true, err) < 0 ? -1 : lent;
 }
 
@@ -68,18 +80,18 @@ static int64_t pass_all(int in, int fd, gv_err *err)
 }
 
 /* In a process of its own: the records into fd, as they are made or passed on; then how many bytes were lent into `back`. */
-static _Noreturn void source(int fd, int back, bool passes)
+static _Noreturn void source(int fd, int back, int way)
 {
     gv_err err = { 0 };
     int m[2], status = 0;
     pid_t maker = 0;
     int64_t lent = -1;
     usleep(20000); /* the reader is there */
-    if (!passes)
-        lent = write_all(fd, &err);
+    if (way != PASSED)
+        lent = write_all(fd, way == OWN, &err);
     else if (pipe2(m, O_CLOEXEC) == 0 && (maker = fork()) == 0) {
         close(m[0]), close(fd), close(back);
-        _exit(write_all(m[1], &err) < 0);
+        _exit(write_all(m[1], false, &err) < 0);
     } else if (maker > 0) {
         close(m[1]);
         lent = pass_all(m[0], fd, &err);
@@ -114,7 +126,7 @@ static int mover(int from, int to)
     return k < 0;
 }
 
-static void own_reader(size_t pipe_size, bool passes)
+static void own_reader(size_t pipe_size, int way)
 {
     gv_err err = { 0 };
     int p[2], back[2], status;
@@ -125,7 +137,7 @@ static void own_reader(size_t pipe_size, bool passes)
     pid_t pid = fork();
     if (!pid) {
         close(p[0]);
-        source(p[1], back[1], passes);
+        source(p[1], back[1], way);
     }
     close(p[1]), close(back[1]);
     gv_reader *r;
@@ -137,13 +149,13 @@ static void own_reader(size_t pipe_size, bool passes)
     if (read(back[0], &lent, sizeof lent) != sizeof lent)
         lent = -1;
     waitpid(pid, &status, 0);
-    ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes%s: %d records of %d are right (%s)", pipe_size, passes ? ", passed on" : "", good, RECORDS, err.text);
+    ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes%s: %d records of %d are right (%s)", pipe_size, ways[way], good, RECORDS, err.text);
     ok(lent > (int64_t)10 << 20, "%lld bytes went as lent pages", (long long)lent);
     close(back[0]);
 }
 
 /* A reader of somebody else that moves pages on: none may be lent, or none be used again once ours has left (`first` records on). */
-static void foreign_reader(int first, bool passes)
+static void foreign_reader(int first, int way)
 {
     gv_err err = { 0 };
     int p[2], q[2], back[2], status;
@@ -155,7 +167,7 @@ static void foreign_reader(int first, bool passes)
     pid_t writer = fork();
     if (!writer) {
         close(p[0]), close(q[0]), close(q[1]);
-        source(p[1], back[1], passes);
+        source(p[1], back[1], way);
     }
     close(p[1]), close(back[1]);
     /* Bytes that ours takes, to be put before what the mover brings: the stream is checked as a whole. */
@@ -205,7 +217,7 @@ static void foreign_reader(int first, bool passes)
     waitpid(writer, &status, 0);
     waitpid(between, &status, 0);
     waitpid(joiner, &status, 0);
-    ok(good == RECORDS && end == 0, "pages moved on after %d bytes%s: %d records of %d are right (%s)", first, passes ? ", passed on" : "", good, RECORDS, err.text);
+    ok(good == RECORDS && end == 0, "pages moved on after %d bytes%s: %d records of %d are right (%s)", first, ways[way], good, RECORDS, err.text);
     if (first)
         ok(lent > 0 && lent < (int64_t)first + (3 << 20), "%lld bytes were lent, none after the reader had gone", (long long)lent);
     else
@@ -220,18 +232,18 @@ int main(void)
     alarm(60);
     if (!(data = gv_alloc(MOST, &err)))
         return 1;
-    for (int passes = 0; passes < 2; passes++) {
-        own_reader(1 << 20, passes);
-        own_reader(1 << 17, passes);
-        own_reader(1 << 12, passes);
-        foreign_reader(0, passes);
-        foreign_reader(5 << 20, passes);
+    for (int way = 0; way < WAYS; way++) {
+        own_reader(1 << 20, way);
+        own_reader(1 << 17, way);
+        own_reader(1 << 12, way);
+        foreign_reader(0, way);
+        foreign_reader(5 << 20, way);
     }
     alike = true;
-    for (int passes = 0; passes < 2; passes++) {
-        own_reader(1 << 20, passes);
-        own_reader(1 << 16, passes);
-        foreign_reader(5 << 20, passes);
+    for (int way = 0; way < WAYS; way++) {
+        own_reader(1 << 20, way);
+        own_reader(1 << 16, way);
+        foreign_reader(5 << 20, way);
     }
     return done();
 }
