@@ -86,7 +86,7 @@ static int in_bytes(const gv_sample *x, const gv_sample *y, const gv_frames *f, 
 {
     size_t a = (size_t)(f->h * f->w * f->c), b = (size_t)(ty->out * tx->out * f->c), mark = arena->used;
     size_t wide = (size_t)(f->w * f->c) + 4, mid = (size_t)(tx->out * f->c) + 4; /* rows of ints */
-    size_t need = how == GV_LINEAR ? (2 * mid + wide) * sizeof(int32_t) : (size_t)((gv_resize_down_first(ty, tx) ? ty->out * f->w : f->h * tx->out) * f->c) + 64 + (mid + wide) * sizeof(int32_t);
+    size_t need = how == GV_LINEAR ? (2 * mid + wide) * sizeof(int32_t) : gv_resize_scratch(ty, tx, f->c);
     void *scratch = gv_arena_alloc_dirty(arena, need, err);
     if (!scratch)
         return GV_ESYS;

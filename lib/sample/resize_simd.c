@@ -1,4 +1,5 @@
-/* resize_simd: AVX2 (two rows at a time) and AVX-512 with VNNI (four). Shuffles bring two taps of a channel side by side. */
+/* resize_simd: AVX2 (two rows at a time), AVX-512 with VNNI (four), and with VBMI as well (five pixels of one row). Shuffles bring two taps of a channel
+ * side by side. */
 #include "sample/resize_simd.h"
 
 #if defined(__x86_64__)
@@ -6,6 +7,8 @@
 
 #define AVX2 __attribute__((target("avx2")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+#define VBMI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi")))
 
 enum { HALF = 1 << (GV_TAPS_PILLOW_BITS - 1) };
 
@@ -170,16 +173,108 @@ AVX512 static void down_avx512(const uint8_t *in, size_t step, uint8_t *out, siz
     down_avx2(in + i, step, out + i, n - i, q, taps);
 }
 
-static const gv_resize_passes avx2 = { 2, across3_avx2, down_avx2 }, avx512 = { 4, across3_avx512, down_avx512 };
+/* ---- AVX-512 with permutations of bytes ----
+ * Fifteen lanes are the channels of five pixels, and 64 bytes of the row hold all that these need where it shrinks to a third at most. Where a lane finds
+ * its taps and what they weigh is the same for all rows: a table, made once for an image. */
+
+enum { GROUP = 5, SPAN = 64, PAIRS_MOST = 8 };
+
+struct taps2 { __m512i from, hi, lo; }; /* two taps of each lane: places of their bytes, and t->pair's words */
+
+size_t gv_resize_table(const gv_taps *t)
+{
+    return (size_t)((t->out + GROUP - 1) / GROUP) * PAIRS_MOST * sizeof(struct taps2);
+}
+
+/* The table, and how many pairs of taps a group has there; 0: the taps of some group lie too far apart. */
+VBMI static int make_table(struct taps2 *to, const gv_taps *t)
+{
+    const __m512i pixel = _mm512_setr_epi32(0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 0), channel = _mm512_setr_epi32(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0);
+    int32_t most = 0;
+    for (int64_t x = 0; x < t->out; x++)
+        most = t->count[x] > most ? t->count[x] : most;
+    int pairs = (most + 1) / 2;
+    if (pairs > PAIRS_MOST)
+        return 0;
+    for (int64_t x = 0; x < t->out; x += GROUP) {
+        int64_t n = t->out - x < GROUP ? t->out - x : GROUP, last = x + n - 1;
+        if (3 * (t->first[last] + t->count[last] - t->first[x]) > SPAN)
+            return 0;
+        __mmask16 lanes = (__mmask16)((1u << 3 * n) - 1);
+        __m512i first = _mm512_permutexvar_epi32(pixel, _mm512_maskz_loadu_epi32((__mmask16)((1u << n) - 1), t->first + x));
+        __m512i at = _mm512_sub_epi32(first, _mm512_set1_epi32(t->first[x])), word = _mm512_mullo_epi32(pixel, _mm512_set1_epi32(t->pairs));
+        at = _mm512_add_epi32(_mm512_mullo_epi32(at, _mm512_set1_epi32(3)), channel);
+        at = _mm512_or_si512(at, _mm512_slli_epi32(at, 16));
+        const int32_t *q = t->pair + x * t->pairs;
+        for (int k = 0; k < pairs; k++, to++) { /* a weight of 0 makes every place right */
+            to->from = _mm512_add_epi8(at, _mm512_set1_epi32(6 * k | (6 * k + 3) << 16));
+            to->hi = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, word, q + 2 * k, 4);
+            to->lo = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, word, q + 2 * k + 1, 4);
+        }
+    }
+    return pairs;
+}
+
+VBMI static inline __attribute__((always_inline)) __m128i pixels5(__m512i v, const struct taps2 *q, int pairs)
+{
+    __m512i hi = _mm512_setzero_si512(), lo = hi;
+    for (int k = 0; k < pairs; k++) {
+        __m512i p = _mm512_maskz_permutexvar_epi8(0x5555555555555555ull, q[k].from, v);
+        hi = _mm512_dpwssd_epi32(hi, p, q[k].hi);
+        lo = _mm512_dpwssd_epi32(lo, p, q[k].lo);
+    }
+    return _mm512_cvtusepi32_epi8(settle4(hi, lo));
+}
+
+VBMI static inline __attribute__((always_inline)) void rows5(const uint8_t *in, uint8_t *out, int64_t rows, const gv_taps *t, const struct taps2 *table, int pairs)
+{
+    int64_t from = 3 * t->in, to = 3 * t->out, inner = 0; /* pixels whose group reads and writes within the row */
+    while (inner + GROUP < t->out && 3 * (int64_t)t->first[inner] + SPAN <= from)
+        inner += GROUP;
+    for (int64_t y = 0; y < rows; y++, in += from, out += to) {
+        const struct taps2 *q = table;
+        int64_t x = 0;
+        for (; x < inner; x += GROUP, q += pairs)
+            _mm_storeu_si128((__m128i *)(void *)(out + 3 * x), pixels5(_mm512_loadu_si512(in + 3 * (int64_t)t->first[x]), q, pairs)); /* the last byte is the next group's */
+        for (; x < t->out; x += GROUP, q += pairs) {
+            int64_t at = 3 * (int64_t)t->first[x], have = from - at < SPAN ? from - at : SPAN, n = t->out - x < GROUP ? t->out - x : GROUP;
+            __m512i v = _mm512_maskz_loadu_epi8(~0ull >> (SPAN - have), in + at);
+            _mm_mask_storeu_epi8(out + 3 * x, (__mmask16)((1u << 3 * n) - 1), pixels5(v, q, pairs));
+        }
+    }
+}
+
+VBMI static bool image3_vbmi(const uint8_t *in, uint8_t *out, int64_t rows, const gv_taps *t, void *table)
+{
+    int pairs = make_table(table, t);
+    switch (pairs) { /* the loops over pairs are unrolled */
+    case 0: return false;
+    case 1: rows5(in, out, rows, t, table, 1); break;
+    case 2: rows5(in, out, rows, t, table, 2); break;
+    case 3: rows5(in, out, rows, t, table, 3); break;
+    case 4: rows5(in, out, rows, t, table, 4); break;
+    default: rows5(in, out, rows, t, table, pairs);
+    }
+    return true;
+}
+
+static const gv_resize_passes avx2 = { 2, across3_avx2, down_avx2, NULL }, avx512 = { 4, across3_avx512, down_avx512, NULL },
+                              vbmi = { 4, across3_avx512, down_avx512, image3_vbmi };
 
 const gv_resize_passes *gv_resize_simd(int level)
 {
-    if (level == 0 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return &avx512;
+    if (level < 2 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return level == 0 && __builtin_cpu_supports("avx512vbmi") ? &vbmi : &avx512;
     return __builtin_cpu_supports("avx2") ? &avx2 : NULL;
 }
 
 #else
+
+size_t gv_resize_table(const gv_taps *t)
+{
+    (void)t;
+    return 0;
+}
 
 const gv_resize_passes *gv_resize_simd(int level)
 {

@@ -91,12 +91,14 @@ GV_HOT static void down_u8(const uint8_t *restrict in, size_t step, uint8_t *res
 
 enum { BEHIND = 16 }; /* bytes the passes of resize_simd.h read behind a row */
 
-/* Rows lo … hi-1, each from tx->in to tx->out pixels. ints: a row of tx->in * c + 4 and one of tx->out * c + 4. */
+/* Rows lo … hi-1, each from tx->in to tx->out pixels. ints: a row of tx->in * c + 4 and one of tx->out * c + 4, or what image3 wants. */
 static void across_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, int64_t c, int64_t lo, int64_t hi, const gv_resize_passes *simd, int32_t *ints)
 {
     size_t from = (size_t)(t->in * c), to = (size_t)(t->out * c);
     int32_t *sums = ints + from + 4;
     int64_t y = lo;
+    if (simd && simd->image3 && c == 3 && simd->image3(in + (size_t)lo * from, out + (size_t)lo * to, hi - lo, t, ints))
+        return;
     if (simd && c == 3 && from >= BEHIND) {
         uint8_t *last = (uint8_t *)ints; /* a copy of the last row, with room behind it */
         memcpy(last, in + (size_t)(hi - 1) * from, from);
@@ -135,7 +137,7 @@ static void down_rows(const uint8_t *in, uint8_t *out, const gv_taps *t, size_t 
 }
 
 /* Pillow (since 13) goes down before across where the height loses more than twice as many pixels as the width. */
-bool gv_resize_down_first(const gv_taps *ty, const gv_taps *tx)
+static bool down_first(const gv_taps *ty, const gv_taps *tx)
 {
     int64_t less_h = ty->in - ty->out, less_w = tx->in - tx->out;
     return less_h > 0 && less_h > 2 * less_w;
@@ -148,15 +150,26 @@ void gv_resize_limit(int most)
     level = most;
 }
 
-/* scratch: what lies between the passes (ty->in * tx->out * c bytes, or ty->out * tx->in * c), then (aligned) the ints of
- * across_rows. Each pass is rounded to 8 bits; one that would change nothing is left out. */
+/* What lies between the passes comes first in the scratch memory, then what across_rows works with. */
+static size_t between_bytes(const gv_taps *ty, const gv_taps *tx, int64_t c)
+{
+    size_t n = (size_t)(down_first(ty, tx) ? ty->out * tx->in : ty->in * tx->out) * (size_t)c;
+    return (n + 63) & ~(size_t)63;
+}
+
+size_t gv_resize_scratch(const gv_taps *ty, const gv_taps *tx, int64_t c)
+{
+    size_t ints = (size_t)((tx->in + tx->out) * c + 8) * sizeof(int32_t), table = gv_resize_table(tx);
+    return between_bytes(ty, tx, c) + (ints > table ? ints : table);
+}
+
+/* Each pass is rounded to 8 bits; one that would change nothing is left out. */
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch)
 {
-    const gv_resize_passes *simd = level < 2 ? gv_resize_simd(level) : NULL;
-    bool down_first = gv_resize_down_first(ty, tx), across = tx->in != tx->out, down = ty->in != ty->out;
-    size_t between = (size_t)(down_first ? ty->out * tx->in : ty->in * tx->out) * (size_t)c;
-    int32_t *ints = (int32_t *)(void *)(scratch + ((between + 63) & ~(size_t)63));
-    if (down_first) {
+    const gv_resize_passes *simd = level < 3 ? gv_resize_simd(level) : NULL;
+    bool across = tx->in != tx->out, down = ty->in != ty->out;
+    int32_t *ints = (int32_t *)(void *)(scratch + between_bytes(ty, tx, c));
+    if (down_first(ty, tx)) {
         down_rows(in, across ? scratch : out, ty, (size_t)(tx->in * c), simd);
         if (across)
             across_rows(scratch, out, tx, c, 0, ty->out, simd, ints);

@@ -23,10 +23,10 @@ int gv_taps_pillow(gv_taps *t, int64_t in, int64_t out, gv_interpolation how, gv
 /* Two taps each; along rows the weights at the ends stay as computed (second source clamped), along columns they become 1, 0. */
 int gv_taps_opencv(gv_taps *t, int64_t in, int64_t out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 
-/* One image of rows x width pixels x c channels, uint8; what the scratch memory must hold is said in resize_u8.c. */
-bool gv_resize_down_first(const gv_taps *ty, const gv_taps *tx);
+/* One image of rows x width pixels x c channels, uint8; scratch: gv_resize_scratch bytes. */
+size_t gv_resize_scratch(const gv_taps *ty, const gv_taps *tx, int64_t c);
 void gv_resize_pillow_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, uint8_t *scratch);
-/* Only for tests: 0 the processor's best, 1 AVX2 at most, 2 the plain passes. */
+/* Only for tests: 0 the processor's best, 1 without permutations of bytes, 2 AVX2 at most, 3 the plain passes. */
 void gv_resize_limit(int most);
 void gv_resize_opencv_u8(const uint8_t *in, uint8_t *out, const gv_taps *ty, const gv_taps *tx, int64_t c, int32_t *rows);
 void gv_resize_half_u8(const uint8_t *in, uint8_t *out, int64_t h, int64_t w, int64_t c);

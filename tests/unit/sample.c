@@ -116,32 +116,33 @@ static void wide(void)
 /* Every pass the processor has against the plain ones, at odd sizes, and mirrors of every width. */
 static void passes(void)
 {
-    int bad[3] = { 0 }, mirrored = 0;
+    enum { PLAIN = 3 };
+    int bad[PLAIN + 1] = { 0 }, mirrored = 0;
     gv_rng rng;
     gv_rng_init(&rng, 5, GV_RNG_TEST, 0, 0, 0);
     for (int i = 0; i < 150; i++) {
         gv_arena_reset(&arena);
-        gv_sample x, y[3];
+        gv_sample x, y[PLAIN + 1];
         int64_t h = 1 + (int64_t)gv_rng_below(&rng, 90), w = 1 + (int64_t)gv_rng_below(&rng, 120), nh = 1 + (int64_t)gv_rng_below(&rng, 70), nw = 1 + (int64_t)gv_rng_below(&rng, 70);
         if (gv_sample_init(&x, GV_U8, 3, (int64_t[]){ h, w, i % 4 ? 3 : 1 }, &arena, &err) < 0)
             break;
         for (size_t k = 0; k < gv_sample_bytes(&x); k++) /* extremes: overshoot is cut off at both ends */
             ((uint8_t *)x.data)[k] = (uint8_t)(gv_rng_below(&rng, 3) ? gv_rng_below(&rng, 256) : 255 * gv_rng_below(&rng, 2));
-        for (int level = 0; level < 3; level++) {
+        for (int level = 0; level <= PLAIN; level++) {
             y[level] = x;
             gv_resize_limit(level);
             bad[level] += gv_sample_resize(&y[level], nh, nw, i % 2 ? GV_BICUBIC : GV_BILINEAR, &arena, &err) < 0;
         }
-        for (int level = 0; level < 2; level++)
-            bad[level] += memcmp(y[level].data, y[2].data, gv_sample_bytes(&y[2])) != 0;
+        for (int level = 0; level < PLAIN; level++)
+            bad[level] += memcmp(y[level].data, y[PLAIN].data, gv_sample_bytes(&y[PLAIN])) != 0;
         gv_sample m;
-        bad[2] += gv_sample_copy(&x, &m, &arena, &err) < 0 || gv_sample_flip(&m, 1, &err) < 0;
+        bad[PLAIN] += gv_sample_copy(&x, &m, &arena, &err) < 0 || gv_sample_flip(&m, 1, &err) < 0;
         int64_t c = x.shape[2];
         for (int64_t k = 0; k < h * w * c; k++)
             mirrored += ((uint8_t *)m.data)[k] != ((uint8_t *)x.data)[k / (w * c) * w * c + (w - 1 - k / c % w) * c + k % c];
     }
     gv_resize_limit(0);
-    ok(!bad[0] && !bad[1] && !bad[2], "the passes this processor has equal the plain ones (%d and %d of 150 do not)", bad[0], bad[1]);
+    ok(!bad[0] && !bad[1] && !bad[2] && !bad[PLAIN], "the passes this processor has equal the plain ones (%d, %d and %d of 150 do not)", bad[0], bad[1], bad[2]);
     ok(!mirrored, "mirrors of every width");
 }
 
