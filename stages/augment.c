@@ -42,10 +42,9 @@ static int change(gv_stage_ctx *st, const gv_pipeline *p, uint64_t seed, gv_reco
     (void)gv_get_i64(rec, "draw", &draw);
     int64_t full[2];
     int cropped = cropped_from(rec, full, err);
-    /* Steps may work in place: bytes are this record's alone until the next is read, wider elements may not be aligned there. */
-    if (t->dtype == GV_U8)
-        x = seen;
-    else if (gv_sample_copy(&seen, &x, &st->scratch, err) < 0)
+    x = seen; /* a step that works in place gets a copy first, of bytes that lie where they were written, and of wider elements, which may not be aligned */
+    x.lent = t->dtype == GV_U8;
+    if (!x.lent && gv_sample_copy(&seen, &x, &st->scratch, err) < 0)
         return err->code;
     if (cropped < 0 || gv_pipeline_apply_cropped(p, cropped ? full : NULL, &x, seed, epoch, index, draw, &st->scratch, err) < 0)
         return err->code;

@@ -535,6 +535,7 @@ static int run(gv_stage_ctx *st, gv_err *err)
     int got = gv_arena_init(&r.spare, "batch 2", st->batch.size, err);
     r.now.arena = &st->batch;
     r.held.arena = &r.spare;
+    r.now.pages.shown = r.held.pages.shown = true;
     if (got == GV_OK && (got = open_inputs(&r, err)) == GV_OK && (got = setup(&r, err)) == GV_OK)
         while ((got = gv_merge_next(r.in, &rec, err)) > 0)
             if ((got = sample(&r, &rec, err)) < 0)

@@ -325,7 +325,7 @@ static int open_stream(struct run *r, gv_err *err)
     if (r->fd >= 0 && isatty(r->fd))
         return gv_fail(err, GV_EUSAGE, "'%s' is a terminal; a stream is wanted", r->name);
     if (r->fd >= 0)
-        gv_lend_allow(r->fd);
+        (void)gv_lend_allow(r->fd, -1);
     if (r->o->spill && (stat(r->o->spill, &st) < 0 || !S_ISDIR(st.st_mode)))
         return gv_fail(err, GV_EUSAGE, "'--spill' is '%s', which is no folder", r->o->spill);
     return r->fd < 0 ? err->code : GV_OK;

@@ -25,6 +25,7 @@ typedef struct gv_augment {
     /* Draw a part to keep from the size alone: 1 and the region, or 0 for all. It may reach outside the image, where 0 is
      * filled in. The pipeline cuts it out, then calls apply with the same rng. NULL for units that do not crop. */
     int (*crop)(const void *params, int64_t h, int64_t w, gv_rng *rng, gv_region *region);
+    bool looks; /* apply writes into no pixel it is given: it makes new ones or leaves all as they are */
     /* NULL for units that only crop. New pixels are made in scratch. */
     int (*apply)(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratch, gv_err *err);
     /* NULL but where the unit picks one of the *of steps behind it: which, from 0. Without rng only *of is wanted. */

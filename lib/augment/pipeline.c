@@ -44,7 +44,15 @@ static int run(const gv_step *s, const int64_t *full, gv_sample *x, gv_rng *rng,
             return r;
     } else if (full)
         return gv_fail(err, GV_EDATA, "the sample was cropped while decoding, but the policy does not begin with a crop");
-    return s->unit->apply ? s->unit->apply(s->params, x, rng, scratch, err) : GV_OK;
+    if (!s->unit->apply)
+        return GV_OK;
+    if (x->lent && !s->unit->looks) {
+        gv_sample own;
+        if (gv_sample_copy(x, &own, scratch, err) < 0)
+            return err->code;
+        *x = own;
+    }
+    return s->unit->apply(s->params, x, rng, scratch, err);
 }
 
 int gv_pipeline_apply_cropped(const gv_pipeline *p, const int64_t *full, gv_sample *x, uint64_t seed, int64_t epoch, int64_t index, int64_t draw, gv_arena *scratch, gv_err *err)

@@ -84,5 +84,5 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
 
 const gv_augment gv_augment_random_resized_crop = {
     .name = "random_resized_crop", .summary = "keep a part of random area and proportions, resized",
-    .fields = fields, .params_size = sizeof(gv_random_resized_crop), .crop = crop, .apply = apply,
+    .fields = fields, .params_size = sizeof(gv_random_resized_crop), .crop = crop, .looks = true, .apply = apply,
 };

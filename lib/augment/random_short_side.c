@@ -31,5 +31,5 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
 
 const gv_augment gv_augment_random_short_side = {
     .name = "random_short_side", .summary = "resize to a random shorter side",
-    .fields = fields, .params_size = sizeof(struct random_short_side), .apply = apply,
+    .fields = fields, .params_size = sizeof(struct random_short_side), .looks = true, .apply = apply,
 };

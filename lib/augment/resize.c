@@ -18,5 +18,5 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
 
 const gv_augment gv_augment_resize = {
     .name = "resize", .summary = "resize to a square",
-    .fields = fields, .params_size = sizeof(struct resize), .apply = apply,
+    .fields = fields, .params_size = sizeof(struct resize), .looks = true, .apply = apply,
 };

@@ -30,5 +30,5 @@ static int apply(const void *params, gv_sample *x, gv_rng *rng, gv_arena *scratc
 
 const gv_augment gv_augment_smallest_max_size = {
     .name = "smallest_max_size", .summary = "resize to a given shorter side",
-    .fields = fields, .params_size = sizeof(struct smallest_max_size), .apply = apply,
+    .fields = fields, .params_size = sizeof(struct smallest_max_size), .looks = true, .apply = apply,
 };

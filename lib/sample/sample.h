@@ -24,6 +24,7 @@ typedef struct gv_sample {
     int ndim;
     int64_t shape[GV_MAX_DIMS];
     void *data; /* NULL: only the shape is known */
+    bool lent;  /* data is somebody else's, to be looked at; what makes new pixels clears it */
 } gv_sample;
 
 /* A part of an image: rows y … y+h-1, columns x … x+w-1. It may reach outside where a function says so. */

@@ -151,6 +151,7 @@ static int work(gv_stage_ctx *st, gv_config *config, int argc, char **argv, gv_e
     st->config = config;
     if (feeds(s))
         gv_threads_patient();
+    gv_stream_borrows();
     if ((r = gv_config_init(config, &st->run, err)) < 0)
         return r;
     config->summary = s->summary;

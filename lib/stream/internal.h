@@ -51,6 +51,12 @@ struct gv_pages;
 void gv_writer_reader(gv_writer *w, gv_reader *r, struct gv_pages *g); /* r, g: NULL, no longer */
 void gv_reader_untie(gv_reader *r);   /* the writer is closing */
 void gv_reader_unknown(gv_reader *r); /* the writer knows another one now */
+/* These n bytes lie where another process put them: *piece says where (begin and end are the caller's), and they stay there until as many bytes of the tied
+ * writer's stream have been taken as gv_reader_passed says. */
+struct gv_piece;
+bool gv_reader_piece(const gv_reader *r, const void *p, size_t n, struct gv_piece *piece);
+void gv_reader_passed(gv_reader *r, uint64_t until);
+bool gv_writer_taken(const gv_writer *w, uint64_t *bytes); /* by the reader of its pipe; false: nobody knows */
 
 /* Waiting, in nanoseconds, added to the process-wide counters. */
 uint64_t gv_stream_now(void);

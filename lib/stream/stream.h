@@ -14,7 +14,8 @@
  * buffer until the next gv_next. Claimed sizes are capped before they are believed: nesting 16, 1 Mi items a record, texts 16 MiB,
  * records and tensors 4 GiB - 1 (less with GLOVITA_MAX_RECORD, in bytes), and the buffer grows only as bytes arrive.
  * Tensors are aligned to their element: one that is not in the stream is moved by up to 7 bytes inside the reader's buffer,
- * over its own key, which has been read by then. Texts end with NUL the same way. So nothing is copied but by the kernel.
+ * over its own key, which has been read by then. Texts end with NUL the same way. So nothing is copied but by the kernel, and between processes of
+ * gv_stream_borrows large tensors not even by that.
  */
 #ifndef GV_STREAM_STREAM_H
 #define GV_STREAM_STREAM_H
@@ -81,6 +82,8 @@ typedef struct gv_writer gv_writer;
 
 /* `name` is how messages call the stream. Takes the descriptor over. Reads and checks the header. */
 int gv_reader_open(gv_reader **r, int fd, const char *name, gv_err *err) GV_MUST_USE;
+/* This process writes into nothing that a record points to: readers opened from now on may show large tensors where their writer put them (desk.h). */
+void gv_stream_borrows(void);
 /* The header's fields as a record (kind: the stream's kind): stream-wide facts such as shape dtype mean std class_names task count
  * data_set …, and "history" (array of maps). Lives until the reader closes. */
 const gv_record *gv_reader_header(const gv_reader *r);

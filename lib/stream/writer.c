@@ -193,19 +193,28 @@ static int write_all(gv_writer *w, struct iovec *v, int n, bool lent, gv_err *er
 static bool holds(const gv_pages *g, const struct iovec *v)
 {
     const char *p = v->iov_base;
-    return v->iov_len >= GV_SPLICE_FROM && p >= g->buf && p + v->iov_len <= g->buf + g->cap;
+    return g && v->iov_len >= GV_SPLICE_FROM && p >= g->buf && p + v->iov_len <= g->buf + g->cap;
 }
 
-/* A record whose payload lies in the source's buffer: that goes into the pipe where it lies, what stands around it by way of the
+/* A record whose payload lies in the source's buffer, or where another process put it: that goes into the pipe where it lies, what stands around it by way of the
  * ring. False: this is no such record, or there is no room. */
 static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *err)
 {
     struct iovec piece[2 * GV_COUNT(w->pack.cut) + 1];
-    bool held[GV_COUNT(piece)];
+    bool held[GV_COUNT(piece)], own = false, others = false;
+    gv_piece where[GV_COUNT(piece)];
     size_t around = 0, at = 0, payload = 0;
     for (int i = 0; i < *n; i++) {
         piece[i] = (*v)[i];
-        held[i] = holds(w->source, piece + i);
+        where[i].file = 0;
+        bool mine = holds(w->source, piece + i), other = !mine && w->reader && gv_reader_piece(w->reader, piece[i].iov_base, piece[i].iov_len, where + i);
+        if (mine && w->source->file.file) {
+            where[i] = w->source->file;
+            where[i].at = (uint64_t)((char *)piece[i].iov_base - w->source->buf);
+        }
+        own |= mine;
+        others |= other;
+        held[i] = mine || other;
         *(held[i] ? &payload : &around) += piece[i].iov_len;
     }
     char *p = payload && around && around <= GV_SPLICE_FROM ? gv_lend_room(&w->lend, around) : NULL;
@@ -216,19 +225,66 @@ static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *
         gv_lend_stop(&w->lend);
         return false;
     }
-    for (int i = 0; i < *n; i++)
+    uint64_t begin = w->lend.sent;
+    for (int i = 0; i < *n; i++) {
         if (!held[i]) {
             memcpy(p + at, piece[i].iov_base, piece[i].iov_len);
             piece[i].iov_base = p + at;
             at += piece[i].iov_len;
+        } else if (where[i].file && w->lend.desk) {
+            where[i].begin = begin;
+            where[i].end = begin + piece[i].iov_len;
+            gv_desk_write(w->lend.desk, where + i);
         }
+        begin += piece[i].iov_len;
+    }
     *r = write_all(w, piece, *n, true, err);
     if (*r == GV_OK) {
         gv_lend_sent(&w->lend, around);
         w->lend.bytes += payload;
-        w->source->until = w->lend.sent;
-        w->source->taken = taken;
+        if (own) {
+            w->source->until = w->lend.sent;
+            w->source->taken = taken;
+        }
+        if (others)
+            gv_reader_passed(w->reader, w->lend.sent);
     }
+    *n = 0;
+    return true;
+}
+
+/* Not what was packed. */
+static bool is_payload(const gv_writer *w, const struct iovec *v)
+{
+    uintptr_t p = (uintptr_t)v->iov_base, buf = (uintptr_t)w->pack.buf.data;
+    return p < buf || p >= buf + w->pack.buf.cap;
+}
+
+/* A whole record through a ring that its reader can look into: the first large payload lies on a multiple of 64 there, and the desk says where. False: there is no such
+ * ring, or no room. */
+static bool lend_shown(gv_writer *w, struct iovec **v, int *n, size_t bytes, int *r, gv_err *err)
+{
+    size_t before = 0, at = 0;
+    int first = 0;
+    while (first < *n && !is_payload(w, *v + first))
+        before += (*v)[first++].iov_len;
+    size_t shift = -before % 64;
+    char *p = first < *n && bytes <= GV_LEND_DESK_MOST - 64 ? gv_lend_room(&w->lend, shift + bytes) : NULL;
+    if (!p || !w->lend.desk)
+        return false;
+    for (int i = 0; i < *n; at += (*v)[i++].iov_len) {
+        memcpy(p + shift + at, (*v)[i].iov_base, (*v)[i].iov_len);
+        gv_piece piece = w->lend.file;
+        piece.begin = w->lend.sent + at;
+        piece.end = piece.begin + (*v)[i].iov_len;
+        piece.at = (uint64_t)(p - w->lend.ring) + shift + at;
+        if (is_payload(w, *v + i))
+            gv_desk_write(w->lend.desk, &piece);
+    }
+    struct iovec all = { p + shift, bytes };
+    *r = write_all(w, &all, 1, true, err);
+    if (*r == GV_OK)
+        gv_lend_sent(&w->lend, shift + bytes);
     *n = 0;
     return true;
 }
@@ -237,7 +293,9 @@ static bool lend_passed(gv_writer *w, struct iovec **v, int *n, int *r, gv_err *
 static int lend_all(gv_writer *w, struct iovec **v, int *n, size_t bytes, gv_err *err)
 {
     int passed;
-    if (w->source && bytes >= GV_SPLICE_FROM && lend_passed(w, v, n, &passed, err))
+    if ((w->source || w->reader) && bytes >= GV_SPLICE_FROM && lend_passed(w, v, n, &passed, err))
+        return passed;
+    if (bytes >= GV_SPLICE_FROM && lend_shown(w, v, n, bytes, &passed, err))
         return passed;
     while (bytes >= GV_SPLICE_FROM) {
         size_t k = bytes < GV_LEND_MOST ? bytes : GV_LEND_MOST, have = 0;
@@ -341,6 +399,11 @@ int gv_put(gv_writer *w, const gv_record *rec, gv_err *err)
     if (w->pack.ncuts || w->pack.buf.len >= FLUSH_AT)
         return gv_writer_flush(w, err);
     return GV_OK;
+}
+
+bool gv_writer_taken(const gv_writer *w, uint64_t *bytes)
+{
+    return gv_lend_taken(&w->lend, bytes);
 }
 
 uint64_t gv_writer_lent(const gv_writer *w)

@@ -15,10 +15,11 @@ int main(int argc, char **argv)
     gv_record rec;
     int64_t samples = 0, records = 0;
     bool count = argc > 1 && !strcmp(argv[1], "--count");
+    gv_stream_borrows(); /* as every stage does (lib/stage/main.c) */
     int got = gv_reader_open(&r, STDIN_FILENO, "stdin", &err);
     if (got == GV_OK && !count && (got = gv_writer_open(&w, STDOUT_FILENO, "stdout", gv_reader_header(r)->kind, &err)) == GV_OK)
         got = gv_writer_inherit(w, gv_reader_header(r), &err);
-    if (got == GV_OK && w) { /* as every stage does (lib/stage/main.c) */
+    if (got == GV_OK && w) { /* that too */
         gv_reader_tie(r, w);
         gv_threads_patient();
         got = gv_writer_start(w, &err);

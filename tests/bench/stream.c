@@ -65,6 +65,7 @@ static double hop(size_t size, int n, bool records, char *data, char *space)
         gv_reader *r;
         gv_record rec;
         int k = 0;
+        gv_stream_borrows(); /* as every stage does */
         if (gv_reader_open(&r, p[0], "r", &err) < 0)
             abort();
         while (gv_next(r, &rec, &err) > 0)

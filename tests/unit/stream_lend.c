@@ -8,7 +8,7 @@
 
 enum { RECORDS = 200, MOST = 700000 };
 static uint8_t *data;
-static bool alike;
+static bool alike, borrows;
 
 /* Record i: a size of its own around pages and pieces (alike: nearly the same, as augment's are), and bytes that no other record has. */
 static size_t size_of(int i)
@@ -29,15 +29,15 @@ static void fill(int i)
 }
 
 /* How the records come into the pipe: from memory that is overwritten, from buffers that change (as batch's), or passed on by a filter. */
-enum { COPIED, OWN, PASSED, WAYS };
-static const char *const ways[] = { "", ", from buffers of its own", ", passed on" };
+enum { COPIED, OWN, PASSED, PASSED3, WAYS };
+static const char *const ways[] = { "", ", from buffers of its own", ", passed on", ", passed on three times" };
 
 /* Write all records; between them the same memory is overwritten. Bytes that were lent, or -1. */
 static int64_t write_all(int fd, bool own, gv_err *err)
 {
     gv_writer *w;
     gv_record rec;
-    gv_pages g = { 0 };
+    gv_pages g = { .shown = borrows };
     if (gv_writer_open(&w, fd, "w", GV_TENSOR, err) < 0 || gv_writer_start(w, err) < 0)
         return -1;
     for (int i = 0; i < RECORDS; i++) {
@@ -79,25 +79,38 @@ static int64_t pass_all(int in, int fd, gv_err *err)
     return got < 0 ? -1 : lent;
 }
 
+/* A process that writes all records, or passes on those from `in`; where they come out. */
+static int begin(int in, pid_t *pid, int fd, int back)
+{
+    gv_err err = { 0 };
+    int m[2];
+    if (pipe2(m, O_CLOEXEC) < 0 || (*pid = fork()) < 0)
+        return -1;
+    if (!*pid) {
+        close(m[0]), close(fd), close(back);
+        _exit((in < 0 ? write_all(m[1], false, &err) : pass_all(in, m[1], &err)) < 0);
+    }
+    close(m[1]);
+    if (in >= 0)
+        close(in);
+    return m[0];
+}
+
 /* In a process of its own: the records into fd, as they are made or passed on; then how many bytes were lent into `back`. */
 static _Noreturn void source(int fd, int back, int way)
 {
     gv_err err = { 0 };
-    int m[2], status = 0;
-    pid_t maker = 0;
+    int filters = way == PASSED ? 1 : way == PASSED3 ? 3 : 0, in = -1, bad = 0, status;
+    pid_t pid[3];
     int64_t lent = -1;
     usleep(20000); /* the reader is there */
-    if (way != PASSED)
-        lent = write_all(fd, way == OWN, &err);
-    else if (pipe2(m, O_CLOEXEC) == 0 && (maker = fork()) == 0) {
-        close(m[0]), close(fd), close(back);
-        _exit(write_all(m[1], false, &err) < 0);
-    } else if (maker > 0) {
-        close(m[1]);
-        lent = pass_all(m[0], fd, &err);
-        waitpid(maker, &status, 0);
-    }
-    _exit(status || write(back, &lent, sizeof lent) != sizeof lent);
+    for (int i = 0; i < filters; i++)
+        if ((in = begin(in, pid + i, fd, back)) < 0)
+            _exit(1);
+    lent = filters ? pass_all(in, fd, &err) : write_all(fd, way == OWN, &err);
+    for (int i = 0; i < filters; i++)
+        bad |= waitpid(pid[i], &status, 0) < 0 || status;
+    _exit(bad || write(back, &lent, sizeof lent) != sizeof lent);
 }
 
 /* Read at most `most` records and compare them; how many were right. */
@@ -109,10 +122,10 @@ static int read_some(gv_reader *r, int from, int most, bool slow, gv_err *err)
             return i - from;
         const gv_tensor *x = gv_get_tensor(&rec, "x");
         fill(i);
+        if (slow && i % 10 == 0)
+            usleep(5000); /* the pipe fills, and what the record points to stays */
         if (!x || x->bytes != size_of(i) || memcmp(x->data, data, x->bytes))
             return -1;
-        if (slow && i % 10 == 0)
-            usleep(5000); /* the pipe fills */
     }
     return most;
 }
@@ -145,12 +158,14 @@ static void own_reader(size_t pipe_size, int way)
     int good = gv_reader_open(&r, p[0], "r", &err) < 0 ? -1 : read_some(r, 0, RECORDS, true, &err);
     int end = good == RECORDS ? gv_next(r, &rec, &err) : -1;
     bool checked = end == 0 && gv_reader_digest_checked(r);
+    int64_t shown = good < 0 ? -1 : (int64_t)gv_reader_shown(r);
     gv_reader_close(r);
     if (read(back[0], &lent, sizeof lent) != sizeof lent)
         lent = -1;
     waitpid(pid, &status, 0);
     ok(good == RECORDS && end == 0 && checked, "a pipe of %zu bytes%s: %d records of %d are right (%s)", pipe_size, ways[way], good, RECORDS, err.text);
     ok(lent > (int64_t)10 << 20, "%lld bytes went as lent pages", (long long)lent);
+    ok(borrows ? shown > (int64_t)5 << 20 : !shown, "%lld bytes were looked at where they lay", (long long)shown);
     close(back[0]);
 }
 
@@ -174,7 +189,7 @@ static void foreign_reader(int first, int way)
     char *head = NULL;
     size_t have = 0;
     if (first) {
-        gv_lend_allow(p[0]);
+        (void)gv_lend_allow(p[0], -1);
         head = gv_alloc(MOST * 8, &err);
         while (head && have < (size_t)first) {
             ssize_t k = read(p[0], head + have, (size_t)first - have);
@@ -229,21 +244,20 @@ static void foreign_reader(int first, int way)
 int main(void)
 {
     gv_err err = { 0 };
-    alarm(60);
+    alarm(120);
     if (!(data = gv_alloc(MOST, &err)))
         return 1;
-    for (int way = 0; way < WAYS; way++) {
-        own_reader(1 << 20, way);
-        own_reader(1 << 17, way);
-        own_reader(1 << 12, way);
-        foreign_reader(0, way);
-        foreign_reader(5 << 20, way);
-    }
-    alike = true;
-    for (int way = 0; way < WAYS; way++) {
-        own_reader(1 << 20, way);
-        own_reader(1 << 16, way);
-        foreign_reader(5 << 20, way);
+    for (int i = 0; i < 4; i++) {
+        alike = i & 1;
+        if ((borrows = i > 1))
+            gv_stream_borrows();
+        for (int way = 0; way < WAYS; way++) {
+            own_reader(1 << 20, way);
+            own_reader(alike ? 1 << 16 : 1 << 17, way);
+            own_reader(1 << 12, way);
+            foreign_reader(0, way);
+            foreign_reader(5 << 20, way);
+        }
     }
     return done();
 }
