@@ -4,6 +4,7 @@
 #include "stream/hash.h"
 #include "stream/internal.h"
 #include "stream/lend.h"
+#include "stream/shown.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,13 +13,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-/* A payload that was not read: it lies in the buffer only by its place, and where its writer put it in truth. */
-typedef struct hole { size_t at, bytes; const char *data; gv_piece piece; bool used; } hole; /* at: from the record's first byte; used: the record points to data */
-typedef struct map { char *p; size_t size; uint64_t file; int pid; } map;
-/* A record whose payload was passed on: the bytes before `from` alone are needed no more until its reader has taken `until`. */
-typedef struct passed { uint64_t from, until; } passed;
-enum { HOLES = 4, MAPS = 8, PASSED = 64, DESKS = 64 };
 
 enum { BIG = 64 << 10, BEYOND = 64, CHUNK = 256 << 10, FIRST_CAP = 512 << 10, HEADER_MAX = 64 << 20, HEADER_ITEMS = 16 << 20 };
 #ifdef GV_SANITIZED /* poisoning costs an eighth of it, for every reader */
@@ -46,15 +40,7 @@ struct gv_reader {
     msgpack_unpacked unpacked, header_unpacked;
     gv_hash *hash;
     gv_writer *tied;
-    gv_desk *desk;         /* NULL: there is none */
-    int desk_fd, null;
-    uint64_t next_piece, shown;
-    hole hole[HOLES];      /* of the record in hand */
-    int nholes;
-    map map[MAPS];
-    int nmaps;
-    passed passed[PASSED]; /* oldest first */
-    int npassed;
+    gv_shown shown;        /* payloads that are not read; shown.desk NULL: all are */
     bool known;            /* the tied writer knows it, and may lend what lies in pages */
 };
 
@@ -159,49 +145,6 @@ static int about_to_wait(gv_reader *r, gv_err *err)
 
 /* ---- payloads that stay where they are ---- */
 
-static void open_desk(gv_reader *r)
-{
-    void *p;
-    static atomic_int desks; /* each keeps two descriptors open */
-    r->desk_fd = r->null = -1;
-    if (!atomic_load(&borrows) || atomic_fetch_add(&desks, 1) >= DESKS || (r->null = open("/dev/null", O_WRONLY | O_CLOEXEC)) < 0 || (r->desk_fd = gv_desk_file(sizeof *r->desk, &p)) < 0)
-        return;
-    if (gv_lend_allow(r->fd, r->desk_fd))
-        r->desk = p;
-    else
-        munmap(p, sizeof *r->desk);
-}
-
-static void close_desk(gv_reader *r)
-{
-    for (int i = 0; i < r->nmaps; i++)
-        munmap(r->map[i].p, r->map[i].size);
-    if (r->desk)
-        munmap(r->desk, sizeof *r->desk);
-    if (r->desk_fd >= 0)
-        close(r->desk_fd);
-    if (r->null >= 0)
-        close(r->null);
-}
-
-/* Where a piece lies in this process; NULL: it cannot be seen from here. */
-static const char *see(gv_reader *r, const gv_piece *p)
-{
-    size_t n = (size_t)(p->end - p->begin);
-    const map *m = NULL;
-    for (int i = 0; i < r->nmaps && !m; i++)
-        m = r->map[i].file == p->file && r->map[i].pid == p->pid ? r->map + i : NULL;
-    if (!m && r->nmaps < MAPS) {
-        map *to = r->map + r->nmaps;
-        if (!(to->p = gv_desk_map(p->pid, p->fd, false, n, &to->size, &to->file)))
-            return NULL;
-        to->pid = p->pid;
-        r->nmaps++;
-        m = to->file == p->file ? to : NULL;
-    }
-    return m && n <= m->size && p->at <= m->size - n ? m->p + p->at : NULL;
-}
-
 /* The bytes of a piece out of the pipe, unread. 1, 0: end of file, < 0 error. */
 static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
 {
@@ -211,7 +154,7 @@ static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
         return e;
     for (size_t done = 0; done < n;) {
         uint64_t t = gv_stream_now();
-        ssize_t k = splice(r->fd, NULL, r->null, NULL, n - done, 0);
+        ssize_t k = splice(r->fd, NULL, r->shown.null, NULL, n - done, 0);
         gv_stream_add_wait(0, t);
         if (k < 0 && errno == EINTR)
             continue;
@@ -226,7 +169,7 @@ static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
             return 0;
         done += (size_t)k;
     }
-    r->hole[r->nholes++] = (hole){ .at = r->end - r->start, .bytes = n, .data = data, .piece = *p };
+    gv_shown_add(&r->shown, p, data, r->end - r->start);
     r->end += n;
     return 1;
 }
@@ -235,7 +178,7 @@ static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
  * where a large payload is likely. */
 static bool find(gv_reader *r, uint64_t at, gv_piece *p)
 {
-    if (gv_desk_find(r->desk, &r->next_piece, at, p))
+    if (gv_desk_find(r->shown.desk, &r->shown.next, at, p))
         return true;
     if (r->last < GV_SPLICE_FROM)
         return false;
@@ -246,7 +189,7 @@ static bool find(gv_reader *r, uint64_t at, gv_piece *p)
             ;
         gv_stream_add_wait(0, t);
     }
-    return gv_desk_find(r->desk, &r->next_piece, at, p);
+    return gv_desk_find(r->shown.desk, &r->shown.next, at, p);
 }
 
 /* The desk says how the stream goes on at this byte. 1, 0, < 0: a payload was left where it is, as fill answers; 2: read, *want bytes at most. body: bytes to
@@ -256,92 +199,14 @@ static int look(gv_reader *r, size_t body, size_t *want, gv_err *err)
     uint64_t at = r->offset + (r->end - r->start);
     gv_piece p;
     const char *data;
-    if (!r->desk || !find(r, at, &p))
+    if (!r->shown.desk || !find(r, at, &p))
         return 2;
-    bool now = p.begin == at && p.end - at <= body && r->nholes < HOLES && (data = see(r, &p));
+    bool now = p.begin == at && p.end - at <= body && (data = gv_shown_see(&r->shown, &p));
     if (now)
         return leave(r, &p, data, err);
     uint64_t most = (p.begin > at ? p.begin : p.end) - at;
     *want = *want < most ? *want : (size_t)most;
     return 2;
-}
-
-/* The msgpack bytes of a tensor stand in the buffer only by their place: let the object point to them. */
-static bool point(const msgpack_object *map, const char *place, const hole *h)
-{
-    for (uint32_t i = 0; i < map->via.map.size; i++) {
-        const msgpack_object *v = &map->via.map.ptr[i].val;
-        for (uint32_t k = 0; v->type == MSGPACK_OBJECT_MAP && k < v->via.map.size; k++) {
-            msgpack_object *d = &v->via.map.ptr[k].val;
-            if (d->type == MSGPACK_OBJECT_BIN && d->via.bin.ptr == place && d->via.bin.size == h->bytes) {
-                d->via.bin.ptr = h->data;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Others are brought into the buffer after all: what is no tensor, and what does not lie on a multiple of eight. */
-static void settle(gv_reader *r, char *p, const msgpack_object *map)
-{
-    for (int i = 0; i < r->nholes; i++) {
-        hole *h = r->hole + i;
-        h->used = (uintptr_t)h->data % 8 == 0 && map->type == MSGPACK_OBJECT_MAP && point(map, p + h->at, h);
-        if (h->used)
-            r->shown += h->bytes;
-        else
-            memcpy(p + h->at, h->data, h->bytes);
-    }
-}
-
-static void hash_record(gv_reader *r, const char *p, size_t n)
-{
-    size_t at = 0;
-    for (int i = 0; i < r->nholes; at = r->hole[i].at + r->hole[i].bytes, i++) {
-        gv_hash_add(r->hash, p + at, r->hole[i].at - at);
-        gv_hash_add(r->hash, r->hole[i].data, r->hole[i].bytes);
-    }
-    gv_hash_add(r->hash, p + at, n - at);
-}
-
-/* What of the stream is needed no more, behind the record that was handed back. */
-static void release(gv_reader *r)
-{
-    uint64_t taken;
-    if (!r->desk)
-        return;
-    if (r->npassed && r->tied && gv_writer_taken(r->tied, &taken)) {
-        int n = 0;
-        while (n < r->npassed && r->passed[n].until <= taken)
-            n++;
-        r->npassed -= n;
-        memmove(r->passed, r->passed + n, (size_t)r->npassed * sizeof *r->passed);
-    }
-    atomic_store_explicit(&r->desk->released, r->npassed ? r->passed[0].from : r->offset, memory_order_release);
-}
-
-uint64_t gv_reader_shown(const gv_reader *r)
-{
-    return r->shown;
-}
-
-bool gv_reader_piece(const gv_reader *r, const void *p, size_t n, gv_piece *piece)
-{
-    for (int i = 0; i < r->nholes; i++)
-        if (r->hole[i].used && r->hole[i].data == p && r->hole[i].bytes == n && r->npassed < PASSED) {
-            *piece = r->hole[i].piece;
-            return true;
-        }
-    return false;
-}
-
-void gv_reader_passed(gv_reader *r, uint64_t until)
-{
-    if (r->npassed && r->passed[r->npassed - 1].from == r->offset)
-        r->passed[r->npassed - 1].until = until;
-    else
-        r->passed[r->npassed++] = (passed){ r->offset, until };
 }
 
 /* Read once. 1: bytes came, 0: end of file, < 0 error. */
@@ -432,7 +297,7 @@ static int unpack(gv_reader *r, char *p, size_t n, msgpack_unpacked *u, gv_arena
             gv_fail(err, GV_EDATA, "it is not msgpack");
         return where(r, err);
     }
-    settle(r, p, &u->data);
+    gv_shown_settle(&r->shown, p, &u->data);
     if (gv_record_build(rec, &u->data, a, err) < 0)
         return where(r, err);
     return GV_OK;
@@ -484,8 +349,8 @@ int gv_reader_open(gv_reader **out, int fd, const char *name, gv_err *err)
     r->fd = fd;
     r->max = gv_stream_max_record();
     snprintf(r->name, sizeof r->name, "%s", name);
-    open_desk(r);
-    if (!r->desk)
+    gv_shown_open(&r->shown, fd, atomic_load(&borrows));
+    if (!r->shown.desk)
         (void)gv_lend_allow(fd, -1); /* bytes are taken by read(2) alone here */
     msgpack_unpacked_init(&r->unpacked);
     msgpack_unpacked_init(&r->header_unpacked);
@@ -542,7 +407,7 @@ static int next(gv_reader *r, gv_record *rec, gv_err *err)
     /* Only the end record is shorter than this, and the digest is of what stands before it. */
     if (n < 80)
         digest = gv_hash_value(r->hash);
-    hash_record(r, p, n); /* before build changes the bytes */
+    gv_shown_hash(&r->shown, r->hash, p, n); /* before build changes the bytes */
     r->saved = p[n];
     r->record = n;
     gv_arena_reset(&r->items);
@@ -589,8 +454,7 @@ int gv_next(gv_reader *r, gv_record *rec, gv_err *err)
         r->offset += r->record;
         r->last = r->record;
         r->record = 0;
-        r->nholes = 0;
-        release(r);
+        gv_shown_release(&r->shown, r->offset, r->tied);
     }
     gv_err mine = { 0 };
     int e = r->pages.until ? change_buffer(r, &mine) : GV_OK;
@@ -639,12 +503,27 @@ void gv_reader_unknown(gv_reader *r)
     r->known = false;
 }
 
+uint64_t gv_reader_shown(const gv_reader *r)
+{
+    return r->shown.bytes;
+}
+
+bool gv_reader_piece(const gv_reader *r, const void *p, size_t n, gv_piece *piece)
+{
+    return gv_shown_piece(&r->shown, p, n, piece);
+}
+
+void gv_reader_passed(gv_reader *r, uint64_t until)
+{
+    gv_shown_passed(&r->shown, r->offset, until);
+}
+
 void gv_reader_close(gv_reader *r)
 {
     if (!r)
         return;
     close(r->fd);
-    close_desk(r);
+    gv_shown_close(&r->shown);
     if (r->known)
         gv_writer_reader(r->tied, NULL, NULL);
     gv_pages_release(&r->pages);
