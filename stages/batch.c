@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { MAX_INPUTS = 1024, LEND_MOST = 64 << 20 };
+enum { MAX_INPUTS = 1024, LEND_LEAST = 256 << 10, LEND_MOST = 64 << 20 };
 
 struct batch { gv_strs input; const char *output; int split; bool pass_errors; };
 
@@ -87,10 +87,11 @@ static int begin(struct run *r, int64_t epoch, int64_t pos, gv_err *err)
     return f->id && f->index && f->y && f->frames && f->bag && f->length && f->coords ? GV_OK : GV_ESYS;
 }
 
-/* For the samples, side by side: pages that the pipe takes as they are, which costs a second batch in memory while the first is read. */
+/* For the samples, side by side: pages that the pipe takes as they are, which costs a second batch in memory while the first is read. A small batch is copied into
+ * the writer's ring. */
 static uint8_t *room(struct fill *f, size_t n, gv_err *err)
 {
-    if (n > LEND_MOST || n > f->arena->size - f->arena->used)
+    if (n < LEND_LEAST || n > LEND_MOST || n > f->arena->size - f->arena->used)
         return gv_arena_alloc_dirty(f->arena, n, err);
     return gv_pages_fresh(&f->pages, n, NULL, 0, err) < 0 ? NULL : (uint8_t *)f->pages.buf;
 }

@@ -235,6 +235,7 @@ static int fill(gv_reader *r, size_t want, size_t body, gv_err *err)
         if (k < 0)
             return gv_fail_sys(err, "cannot read stream '%s' after record %" PRIu64 " at byte %" PRIu64, r->name, r->records, r->offset);
         r->end += (size_t)k;
+        gv_shown_read(&r->shown, r->offset + (r->end - r->start));
         return k > 0;
     }
 }

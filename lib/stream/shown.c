@@ -95,6 +95,12 @@ void gv_shown_hash(const gv_shown *s, gv_hash *h, const char *p, size_t n)
     gv_hash_add(h, p + at, n - at);
 }
 
+void gv_shown_read(gv_shown *s, uint64_t at)
+{
+    if (s->desk && !s->nholes && !s->npassed)
+        atomic_store_explicit(&s->desk->released, at, memory_order_release);
+}
+
 void gv_shown_release(gv_shown *s, uint64_t offset, const gv_writer *w)
 {
     uint64_t taken;

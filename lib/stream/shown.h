@@ -7,7 +7,7 @@
 #include "stream/hash.h"
 #include "stream/internal.h"
 
-enum { GV_SHOWN_HOLES = 4, GV_SHOWN_MAPS = 8, GV_SHOWN_PASSED = 64 };
+enum { GV_SHOWN_HOLES = 4, GV_SHOWN_MAPS = 32, GV_SHOWN_PASSED = 64 };
 
 typedef struct gv_shown {
     gv_desk *desk; /* NULL: there is none */
@@ -34,6 +34,8 @@ void gv_shown_add(gv_shown *s, const gv_piece *p, const char *data, size_t at);
  * on a multiple of eight. */
 void gv_shown_settle(gv_shown *s, char *p, const msgpack_object *map);
 void gv_shown_hash(const gv_shown *s, gv_hash *h, const char *p, size_t n);
+/* All bytes before `at` were read or have been handed back. */
+void gv_shown_read(gv_shown *s, uint64_t at);
 /* The record in hand is handed back, and the next one begins at `offset` of the stream. w: the tied writer, or NULL. */
 void gv_shown_release(gv_shown *s, uint64_t offset, const gv_writer *w);
 /* gv_reader_piece and gv_reader_passed; offset: of the record in hand. */

@@ -241,6 +241,50 @@ static void foreign_reader(int first, int way)
     close(back[0]);
 }
 
+/* Records of more than a ring holds at once are read as they come, and its pages are free again as they are read. */
+static void large(void)
+{
+    enum { N = 6, LARGE = 9000001 };
+    gv_err err = { 0 };
+    int p[2], back[2], good = 0, status;
+    int64_t lent = -1, shape[1] = { LARGE };
+    uint8_t *x = gv_alloc(LARGE, &err);
+    gv_reader *r;
+    gv_record rec;
+    if (!x || pipe2(p, O_CLOEXEC) < 0 || pipe2(back, O_CLOEXEC) < 0)
+        return (void)ok(0, "no pipe");
+    pid_t pid = fork();
+    if (!pid) {
+        gv_writer *w;
+        close(p[0]);
+        usleep(20000);
+        int bad = gv_writer_open(&w, p[1], "w", GV_TENSOR, &err) < 0 || gv_writer_start(w, &err) < 0;
+        for (int i = 0; i < N && !bad; i++) {
+            memset(x, 65 + i, LARGE);
+            gv_record_init(&rec, GV_TENSOR);
+            bad = gv_set_tensor(&rec, "x", GV_U8, shape, 1, x, &err) < 0 || gv_put(w, &rec, &err) < 0;
+        }
+        lent = bad ? -1 : (int64_t)gv_writer_lent(w);
+        _exit(bad || gv_writer_close(&w, true, &err) < 0 || write(back[1], &lent, sizeof lent) != sizeof lent);
+    }
+    close(p[1]), close(back[1]);
+    int got = gv_reader_open(&r, p[0], "r", &err);
+    for (; got == GV_OK && (got = gv_next(r, &rec, &err)) > 0; good++, got = GV_OK) {
+        const gv_tensor *t = gv_get_tensor(&rec, "x");
+        const uint8_t *v = t && t->bytes == LARGE ? t->data : NULL;
+        if (!v || v[0] != 65 + good || memcmp(v, v + 1, LARGE - 1))
+            break;
+    }
+    gv_reader_close(r);
+    if (read(back[0], &lent, sizeof lent) != sizeof lent)
+        lent = -1;
+    waitpid(pid, &status, 0);
+    close(back[0]);
+    gv_free(x);
+    ok(got == 0 && good == N, "%d of %d large records are right (%s)", good, N, err.text);
+    ok(lent > (int64_t)N * LARGE * 9 / 10, "%lld bytes of them went as lent pages", (long long)lent);
+}
+
 int main(void)
 {
     gv_err err = { 0 };
@@ -258,6 +302,7 @@ int main(void)
             foreign_reader(0, way);
             foreign_reader(5 << 20, way);
         }
+        large();
     }
     return done();
 }
