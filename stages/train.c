@@ -267,6 +267,8 @@ static int run(gv_stage_ctx *st, gv_err *err)
         if (r == GV_OK) { /* what a killed run had half written; the lock says that nobody writes it */
             gv_parts_remove(path, 0);
             gv_parts_remove(w->o->run, 0);
+            snprintf(path, sizeof path, "%s/log", w->o->run);
+            gv_parts_remove(path, 0);
         }
     }
     if (r == GV_OK)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,6 +115,22 @@ void gv_out_abort(gv_out *o)
     }
 }
 
+/* A process that has ended and that nobody has waited for writes no more. */
+static bool alive(pid_t pid)
+{
+    char path[64], text[512];
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return false;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n < 0 ? 0 : n] = 0;
+    const char *name = strrchr(text, ')'); /* "PID (NAME) STATE …" */
+    return !name || (strncmp(name, ") Z", 3) && strncmp(name, ") X", 3));
+}
+
 void gv_parts_remove(const char *dir, pid_t pid)
 {
     DIR *d = opendir(dir);
@@ -124,7 +141,7 @@ void gv_parts_remove(const char *dir, pid_t pid)
         const char *at = strstr(e->d_name, ".part-");
         char *end;
         long who = at ? strtol(at + 6, &end, 10) : 0;
-        if (who <= 0 || *end || (pid ? who != (long)pid : kill((pid_t)who, 0) == 0 || errno != ESRCH))
+        if (who <= 0 || *end || (pid ? who != (long)pid : alive((pid_t)who)))
             continue;
         (void)unlinkat(dirfd(d), e->d_name, 0); /* what cannot be removed is in nobody's way */
     }

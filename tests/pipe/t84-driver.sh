@@ -73,11 +73,19 @@ for ((i = 1; i <= kills; i++)); do
 done
 check "$kills times kill -9 of the driver: no process left after a second" "[ $left = 0 ] || { echo '$tail'; false; }"
 check 'and no lock that keeps the next one out' "[ $blocked = 0 ]"
+# What a kill at the wrong moment leaves, whatever the moments above were, of a process that is gone (no process has this number) and of one that nobody has waited for.
+(true & exec sleep 60) &
+keeper=$!
+within 5 pgrep -P $keeper >/dev/null
 for g in d0 d1 d2; do
+    for d in . log checkpoints; do
+        mkdir -p "$run/$g/0/$d" && : >"$run/$g/0/$d/status.json.part-2000000000" && : >"$run/$g/0/$d/status.json.part-$(pgrep -P $keeper)"
+    done
     check "the directory of $g can be used again, and what was half written is swept away" "
         (timeout 5 glovita_train $words --training.epochs 40 --logger.group $g --resume >d.out 2>&1); r=\$?; cat d.out | tail -n 2; { [ \$r = 124 ] || [ \$r = 75 ]; } && gone $g && nothing_half $run/$g"
 done
 rm -rf $run/d?
+kill $keeper
 
 # ---- a stage that stands still ----
 # stalled STAGE PATTERN WAITER
