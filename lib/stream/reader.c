@@ -122,6 +122,15 @@ static int change_buffer(gv_reader *r, gv_err *err)
     return GV_OK;
 }
 
+/* Until one of them has something to say; the time counts as waiting. */
+static void wait_for(struct pollfd *p, nfds_t n)
+{
+    uint64_t t = gv_stream_now();
+    while (poll(p, n, -1) < 0 && errno == EINTR)
+        ;
+    gv_stream_add_wait(0, t);
+}
+
 /* Before a wait: what is tied goes out, and a wish to stop is heard. */
 static int about_to_wait(gv_reader *r, gv_err *err)
 {
@@ -134,16 +143,18 @@ static int about_to_wait(gv_reader *r, gv_err *err)
     if (stop < 0)
         return GV_OK;
     struct pollfd p[2] = { { .fd = r->fd, .events = POLLIN }, { .fd = stop, .events = POLLIN } };
-    uint64_t t = gv_stream_now();
-    while (poll(p, 2, -1) < 0 && errno == EINTR)
-        ;
-    gv_stream_add_wait(0, t);
+    wait_for(p, 2);
     if (p[1].revents && !p[0].revents)
         return gv_fail(err, GV_ESAVED, "stopped by a signal while waiting for stream '%s'", r->name);
     return GV_OK;
 }
 
 /* ---- payloads that stay where they are ---- */
+
+static int cannot_read(const gv_reader *r, gv_err *err)
+{
+    return gv_fail_sys(err, "cannot read stream '%s' after record %" PRIu64 " at byte %" PRIu64, r->name, r->records, r->offset);
+}
 
 /* The bytes of a piece out of the pipe, unread. 1, 0: end of file, < 0 error. */
 static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
@@ -159,12 +170,11 @@ static int leave(gv_reader *r, const gv_piece *p, const char *data, gv_err *err)
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0 && errno == EAGAIN) {
-            struct pollfd f = { .fd = r->fd, .events = POLLIN };
-            (void)poll(&f, 1, -1);
+            wait_for(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1);
             continue;
         }
         if (k < 0)
-            return gv_fail_sys(err, "cannot read stream '%s' after record %" PRIu64 " at byte %" PRIu64, r->name, r->records, r->offset);
+            return cannot_read(r, err);
         if (!k)
             return 0;
         done += (size_t)k;
@@ -182,13 +192,8 @@ static bool find(gv_reader *r, uint64_t at, gv_piece *p)
         return true;
     if (r->last < GV_SPLICE_FROM)
         return false;
-    if (atomic_load(&stop_fd) < 0) { /* about_to_wait has not done it */
-        struct pollfd f = { .fd = r->fd, .events = POLLIN };
-        uint64_t t = gv_stream_now();
-        while (poll(&f, 1, -1) < 0 && errno == EINTR)
-            ;
-        gv_stream_add_wait(0, t);
-    }
+    if (atomic_load(&stop_fd) < 0) /* about_to_wait has not done it */
+        wait_for(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1);
     return gv_desk_find(r->shown.desk, &r->shown.next, at, p);
 }
 
@@ -228,12 +233,11 @@ static int fill(gv_reader *r, size_t want, size_t body, gv_err *err)
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0 && errno == EAGAIN) {
-            struct pollfd p = { .fd = r->fd, .events = POLLIN };
-            (void)poll(&p, 1, -1);
+            wait_for(&(struct pollfd){ .fd = r->fd, .events = POLLIN }, 1);
             continue;
         }
         if (k < 0)
-            return gv_fail_sys(err, "cannot read stream '%s' after record %" PRIu64 " at byte %" PRIu64, r->name, r->records, r->offset);
+            return cannot_read(r, err);
         r->end += (size_t)k;
         gv_shown_read(&r->shown, r->offset + (r->end - r->start));
         return k > 0;
