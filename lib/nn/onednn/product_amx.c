@@ -3,8 +3,8 @@
  *
  * b is packed first, by all threads, in panels of 32 columns: [panel][K in pairs][32], narrowed on the way where it is f32; a constant b once for the
  * life of the kernel. Threads share the rows of y, or its columns where there are few rows. Each goes through as many panels as its second cache holds,
- * block after block of a, which are laid out for tiles (product_rows.h); 32 x 32 sums go to 4 KiB of scratch, and from there with bias, addition, ReLU and
- * narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with each step of tiles: the tiles' unit
+ * block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch, and from there with bias,
+ * addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with each step of tiles: the tiles' unit
  * works meanwhile. Both ask for the memory that they will want later.
  *
  * oneDNN's products reach a quarter of what the tiles do from the second cache (tests/bench/LOG.md).
@@ -16,7 +16,7 @@
 #ifdef DN_AMX
 #include <math.h>
 
-enum { STRIP = DN_STRIP, PANEL = 32, CACHE = 1800000 /* bytes of panels and blocks at a time */, ROWS_LEAST = 64, FEW_STRIPS = 8, FEW_STEPS = 8, WORK_LEAST = 1 << 18 };
+enum { STRIP = DN_STRIP, PANEL = 32, CACHE = 1800000 /* bytes of panels and blocks at a time */, ROWS_LEAST = 64, FEW_STRIPS = 8, FEW_STEPS = 8, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
     gv_onednn *ctx;
@@ -28,6 +28,7 @@ typedef struct self {
     void *memory;                /* of a constant b: */
     amx_unit *packed;            /* in whole lines, since a tile's row that crosses two costs twice */
     bool filled;
+    bool in_order, in_place;     /* row i of the sums is row i of y; a matrix's whole blocks serve where they stand */
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
@@ -138,8 +139,8 @@ AMXINLINE __m512 widen(__m256i v)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
 }
 
-/* Putting a block of sums to y: rows from `row` on are left, of n; row i belongs to row to[i] of y (-1: to none), N numbers wide, of which y and `more` begin
- * at the block's first column; `m` of its columns are there. */
+/* Putting a block of sums to y: rows from `row` on are left, of n. y and `more` begin at the block's first column, of which `m` are there; row i stands i N numbers
+ * further, or to[i] N (-1: nowhere). */
 typedef struct putting {
     const float *sums;
     const int64_t *to;
@@ -147,16 +148,21 @@ typedef struct putting {
     void *y;
     const uint16_t *more;
     __mmask32 m;
+    bool narrow;
     __m512 bias[2], least;
 } putting;
 
-AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, int64_t at)
+/* Where the n rows of a strip belong in y: from row `first` on, or each to[i]. */
+typedef struct strip_at { int64_t first, n, to[STRIP]; } strip_at;
+
+AMXINLINE putting put_begin(const job *j, const float *sums, const strip_at *strip, int64_t at)
 {
     const self *s = j->s;
     const dn_product *p = &s->p;
-    int64_t wide = p->N - at;
-    putting q = { .sums = sums, .to = to, .n = STRIP, .N = p->N, .y = (char *)j->c->y[0] + at * (s->ty == GV_BF16 ? 2 : 4), .m = wide >= PANEL ? 0xffffffffu : (1u << wide) - 1,
-                  .more = p->more >= 0 ? (const uint16_t *)j->c->x[p->more] + at : NULL, .least = _mm512_set1_ps(p->relu ? 0 : -INFINITY) };
+    int64_t wide = p->N - at, first = s->in_order ? strip->first * p->N + at : at;
+    putting q = { .sums = sums, .to = s->in_order ? NULL : strip->to, .n = strip->n, .N = p->N, .y = (char *)j->c->y[0] + first * (s->ty == GV_BF16 ? 2 : 4),
+                  .m = wide >= PANEL ? 0xffffffffu : (1u << wide) - 1, .more = p->more >= 0 ? (const uint16_t *)j->c->x[p->more] + first : NULL,
+                  .narrow = s->ty == GV_BF16, .least = _mm512_set1_ps(p->relu ? 0 : -INFINITY) };
     q.bias[0] = q.bias[1] = _mm512_setzero_ps();
     if (p->bias < 0)
         return q;
@@ -169,18 +175,18 @@ AMXINLINE putting put_begin(const job *j, const float *sums, const int64_t *to, 
 }
 
 /* A line of y is written whole where it can be: the processor then need not read it first. */
-AMXINLINE void put_rows(putting *q, int64_t end, const bool whole, const bool narrow)
+AMXINLINE void put_rows(putting *q, int64_t end, const bool whole, const bool narrow, const bool in_order, const bool more)
 {
     const putting p = *q; /* what is written could otherwise be any of it */
     for (int64_t row = p.row; row < end; row++) {
-        int64_t to = p.to[row] * p.N;
-        if (to < 0)
+        int64_t to = in_order ? row * p.N : p.to[row] * p.N;
+        if (!in_order && to < 0)
             continue;
         __m512 lo = _mm512_add_ps(_mm512_load_ps(p.sums + row * PANEL), p.bias[0]), hi = _mm512_add_ps(_mm512_load_ps(p.sums + row * PANEL + 16), p.bias[1]);
-        if (p.more) {
-            __m512i v = whole ? _mm512_loadu_si512(p.more + to) : _mm512_maskz_loadu_epi16(p.m, p.more + to);
-            lo = _mm512_add_ps(lo, widen(_mm512_castsi512_si256(v)));
-            hi = _mm512_add_ps(hi, widen(_mm512_extracti64x4_epi64(v, 1)));
+        if (more) {
+            const uint16_t *v = p.more + to;
+            lo = _mm512_add_ps(lo, widen(whole ? _mm256_loadu_si256((const __m256i *)v) : _mm256_maskz_loadu_epi16((__mmask16)p.m, v)));
+            hi = _mm512_add_ps(hi, widen(whole ? _mm256_loadu_si256((const __m256i *)(v + 16)) : _mm256_maskz_loadu_epi16((__mmask16)(p.m >> 16), v + 16)));
         }
         lo = _mm512_max_ps(p.least, lo); /* a NaN stays */
         hi = _mm512_max_ps(p.least, hi);
@@ -197,37 +203,63 @@ AMXINLINE void put_rows(putting *q, int64_t end, const bool whole, const bool na
     q->row = end;
 }
 
-AMXINLINE void put(const job *j, putting *q, int64_t rows)
+AMXINLINE void put_order(putting *q, int64_t end, const bool in_order, const bool more)
+{
+    if (!q->narrow)
+        put_rows(q, end, false, false, in_order, more);
+    else if (q->m == 0xffffffffu)
+        put_rows(q, end, true, true, in_order, more);
+    else
+        put_rows(q, end, false, true, in_order, more);
+}
+
+AMXINLINE void put(putting *q, int64_t rows, const bool in_order)
 {
     int64_t end = dn_min(q->n, q->row + rows);
-    if (j->s->ty != GV_BF16)
-        put_rows(q, end, false, false);
-    else if (q->m == 0xffffffffu)
-        put_rows(q, end, true, true);
+    if (q->more)
+        put_order(q, end, in_order, true);
     else
-        put_rows(q, end, false, true);
+        put_order(q, end, in_order, false);
 }
 
 /* Ask for what the strip after this one will be put to, and added to. What lies beyond the end is not fetched. */
-AMXINLINE void ask(const job *j, const int64_t *to, int64_t at)
+AMXINLINE void ask(const job *j, const strip_at *strip, int64_t at)
 {
     const self *s = j->s;
-    const char *y = j->c->y[0], *more = s->p.more >= 0 ? j->c->x[s->p.more] : y;
-    size_t each = s->ty == GV_BF16 ? 2 : 4;
-    for (int i = 0; i < STRIP; i++) {
-        size_t n = to[i] < 0 ? 0 : (size_t)((to[i] + STRIP) * s->p.N + at);
-        __builtin_prefetch(y + n * each, 0, 2);
-        if (more != y)
-            __builtin_prefetch(more + n * 2, 0, 2);
+    size_t each = s->ty == GV_BF16 ? 2 : 4, N = (size_t)s->p.N;
+    const char *y = (char *)j->c->y[0] + (size_t)at * each, *more = s->p.more >= 0 ? (char *)j->c->x[s->p.more] + at * 2 : NULL;
+    if (!s->in_order) {
+        for (int i = 0; i < STRIP; i++) {
+            size_t n = strip->to[i] < 0 ? 0 : (size_t)(strip->to[i] + STRIP) * N;
+            __builtin_prefetch(y + n * each, 0, 2);
+            if (more)
+                __builtin_prefetch(more + n * 2, 0, 2);
+        }
+        return;
     }
+    size_t first = (size_t)(strip->first + STRIP) * N;
+    y += first * each;
+    for (int i = 0; i < STRIP; i++, y += N * each)
+        __builtin_prefetch(y, 0, 2);
+    if (!more)
+        return;
+    more += first * 2;
+    for (int i = 0; i < STRIP; i++, more += N * 2)
+        __builtin_prefetch(more, 0, 2);
 }
 
-AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
+/* Block `block` of a matrix that can be taken where it stands: 32 rows of whole steps, in whole lines. */
+AMXINLINE const uint16_t *in_place(const self *s, const uint16_t *a, int64_t block)
+{
+    return s->in_place && (uintptr_t)a % 64 == 0 && (block + 1) * STRIP <= s->p.M ? a + block * STRIP * s->p.K : NULL;
+}
+
+AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, const bool in_order)
 {
     const job *j = arg;
     const self *s = j->s;
     const dn_rows *r = &s->rows;
-    int64_t strips = (r->rows + STRIP - 1) / STRIP, rows_a_step = (STRIP + r->steps - 1) / r->steps;
+    int64_t strips = (r->rows + STRIP - 1) / STRIP, rows_a_step = dn_max(PUT_LEAST, (STRIP + r->steps - 1) / r->steps);
     dn_amx_begin();
     for (int64_t part = begin; part < end; part++) {
         amx_unit *laid[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
@@ -238,51 +270,74 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows)
         const uint16_t *a = (const uint16_t *)j->c->x[s->p.a];
         for (int i = 0; windows && i < 2; i++) /* the last piece's step meets zeros of b here, and is to be a number */
             _mm512_storeu_si512(laid[i] + r->end, _mm512_setzero_si512());
-        dn_laying l = dn_lay_begin(r, a, laid[0], first, windows);
+        dn_laying l = { 0 };
+        dn_fetch f = { 0 };
+        if (windows || !in_place(s, a, first))
+            l = dn_lay_begin(r, a, laid[0], first, windows);
         putting p = { 0 };
-        int64_t blocks = 0, count = 0, of_strip = 0, to_row[2][STRIP]; /* blocks of a, of sums, strips done; where the rows of this strip and of the last one belong */
+        int64_t blocks = 0, count = 0, of_strip = 0; /* blocks of a, of sums, strips done */
+        strip_at at[2]; /* this strip, and the last one */
         for (int64_t from = panel_first; from < panel_last; from += s->at_once) {
             int64_t to = dn_min(panel_last, from + s->at_once), work = strips * (to - from) * r->steps, lines = (r->lines + work - 1) / work;
             for (int64_t block = first; block < last; block++, blocks++) {
                 dn_lay(r, a, &l, INT64_MAX, windows);
-                l = dn_lay_begin(r, a, laid[(blocks + 1) % 2], block + 1 < last ? block + 1 : first, windows);
+                int64_t next = block + 1 < last ? block + 1 : first;
+                const uint16_t *stands = windows ? NULL : in_place(s, a, block), *will = windows ? NULL : in_place(s, a, next);
+                if (will)
+                    f = (dn_fetch){ .at = (const char *)will, .lines = INT64_MAX, .left = r->lines, .per = lines };
+                else
+                    l = dn_lay_begin(r, a, laid[(blocks + 1) % 2], next, windows);
+                const int64_t lda = stands ? s->p.K / 2 : r->lda;
                 for (int64_t strip = 0; strip < strips; strip++, of_strip++) {
-                    const amx_unit *here = laid[blocks % 2] + strip * STRIP * r->lda;
-                    dn_rows_of(r, block, strip, to_row[of_strip % 2]);
+                    const amx_unit *here = stands ? (const amx_unit *)(const void *)stands : laid[blocks % 2] + strip * STRIP * r->lda;
+                    strip_at *now = &at[of_strip % 2];
+                    now->first = block * STRIP;
+                    now->n = in_order ? dn_min(STRIP, s->p.M - now->first) : STRIP;
+                    if (!in_order)
+                        dn_rows_of(r, block, strip, now->to);
                     for (int64_t panel = from; panel < to; panel++, count++) {
                         const amx_unit *b = j->b + (size_t)panel * panel_units(s);
                         bool first_time = block == first && !strip && panel + 1 < panel_last; /* the next panel comes from memory */
                         float *c = sums + count % 2 * STRIP * PANEL;
                         if (s->ask)
-                            ask(j, to_row[of_strip % 2], panel * PANEL);
+                            ask(j, now, panel * PANEL);
                         dn_amx_zero(2, 2);
                         for (int64_t k = 0; k < r->steps; k++) {
                             for (int i = 0; first_time && i < 16 * PANEL; i += 16)
                                 __builtin_prefetch(b + panel_units(s) + k * 16 * PANEL + i, 0, 2);
-                            dn_amx_steps(2, 2, here + r->step[k], r->lda, b + k * 16 * PANEL, PANEL, 1);
-                            put(j, &p, rows_a_step);
-                            dn_lay(r, a, &l, lines, windows);
+                            dn_amx_steps(2, 2, here + (windows ? r->step[k] : k * 16), lda, b + k * 16 * PANEL, PANEL, 1);
+                            if (p.row < p.n)
+                                put(&p, rows_a_step, in_order);
+                            dn_amx_fetch(&f);
+                            if (l.left)
+                                dn_lay(r, a, &l, lines, windows);
                         }
-                        put(j, &p, STRIP);
+                        if (p.row < p.n)
+                            put(&p, STRIP, in_order);
                         dn_amx_store(2, 2, c, PANEL);
-                        p = put_begin(j, c, to_row[of_strip % 2], panel * PANEL);
+                        p = put_begin(j, c, now, panel * PANEL);
                     }
                 }
             }
         }
-        put(j, &p, STRIP);
+        put(&p, STRIP, in_order);
     }
     dn_amx_end();
 }
 
 AMXFN static void rows_of_matrix(void *arg, int64_t begin, int64_t end)
 {
-    rows(arg, begin, end, false);
+    rows(arg, begin, end, false, true);
+}
+
+AMXFN static void rows_of_spread(void *arg, int64_t begin, int64_t end)
+{
+    rows(arg, begin, end, false, false);
 }
 
 AMXFN static void rows_of_windows(void *arg, int64_t begin, int64_t end)
 {
-    rows(arg, begin, end, true);
+    rows(arg, begin, end, true, false);
 }
 
 static void clear(void *arg, int64_t begin, int64_t end)
@@ -306,7 +361,7 @@ static int run(const gv_call *c)
     s->filled = true;
     if (s->p.clear)
         gv_parallel(c->out[0].count / s->p.N, 1024, clear, &j);
-    gv_parallel(j.parts, 1, s->p.windows ? rows_of_windows : rows_of_matrix, &j);
+    gv_parallel(j.parts, 1, s->p.windows ? rows_of_windows : s->in_order ? rows_of_matrix : rows_of_spread, &j);
     return GV_OK;
 }
 
@@ -336,6 +391,8 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
         release(s);
         return r;
     }
+    s->in_order = !p->windows && !p->spread;
+    s->in_place = !p->windows && p->K % 32 == 0 && p->K <= PLACE_MOST;
     s->ask = s->rows.steps <= FEW_STEPS;
     size_t bytes = panel_units(s) * 4, all = bytes * (size_t)s->panels;
     int64_t fit = dn_max(1, (CACHE - (int64_t)each_bytes(s)) / (int64_t)bytes), turns = (s->panels + fit - 1) / fit;

@@ -50,7 +50,8 @@ static int windows(dn_rows *r)
     r->ahead = AHEAD;
     r->pad = parted && r->C >= APART ? 16 : 0;
     r->lda = (parted ? r->C : p->sw * r->C) / 2 + r->pad;
-    r->run = parted ? r->C : r->wide * r->lda * 2;
+    bool lines = !parted || (p->sw == 1 && !r->pad); /* pixels lie side by side in the image and here */
+    r->run = lines ? r->wide * r->lda * 2 : r->C;
     int64_t line = r->wide * r->lda * 4 * r->nplanes;
     r->band = dn_max(1, dn_min(p->oh, BAND / line - more));
     r->bands = (p->oh + r->band - 1) / r->band;
@@ -60,7 +61,7 @@ static int windows(dn_rows *r)
         return GV_UNSUPPORTED;
     r->blocks = p->M / (p->oh * p->ow) * r->bands;
     r->rows = (r->band - 1) * r->wide + p->ow;
-    r->lines = r->nplanes * r->tall * (parted ? r->wide : 1) * ((r->run + 31) / 32);
+    r->lines = r->nplanes * r->tall * (lines ? 1 : r->wide) * ((r->run + 31) / 32);
     r->end = r->nplanes * r->tall * r->wide * r->lda;
     r->units = r->end + (DN_STRIP + r->wide) * r->lda + 16 * 16; /* the last strip's tiles reach beyond what is laid */
     r->units = (r->units + 15) / 16 * 16;
@@ -86,10 +87,11 @@ int dn_rows_make(dn_rows *r, const dn_product *p, gv_err *err)
     r->blocks = (p->M + DN_STRIP - 1) / DN_STRIP;
     r->rows = DN_STRIP;
     r->lines = DN_STRIP * r->steps;
-    r->units = r->end = r->lines * 16;
-    r->lda = 16;
+    r->pad = r->steps % 2 ? 0 : 16; /* an odd number of lines: rows fall into different sets of the first cache */
+    r->lda = r->steps * 16 + r->pad;
+    r->units = r->end = DN_STRIP * r->lda;
     r->ahead = p->N <= FEW_COLUMNS ? DN_STRIP * p->K : 0;
     for (int64_t k = 0; k < r->steps; k++)
-        r->step[k] = k * DN_STRIP * 16;
+        r->step[k] = k * 16;
     return GV_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * The rows of a product's first operand (product_amx.c), laid out for tiles in blocks, a few lines of 64 bytes at a time.
  *
- * A block of a matrix is 32 rows, [step][32 rows][16 units], filled up to whole tiles with zeros.
+ * A block of a matrix is 32 rows, filled up to whole steps, and to 32, with zeros.
  *
  * A block of windows is a band of output lines of one image. The image's lines that they see are laid out once, with zeros outside, [line][pixel][C], so
  * that the same pixel of every window is a matrix whose rows lie C apart: a tap is a place to begin (im2col without its copies). Where windows are sh x sw
@@ -82,18 +82,27 @@ AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *laying, in
 {
     dn_laying l = *laying; /* what is written could otherwise be any of it */
     const int64_t run = r->run, ahead = r->ahead;
-    for (lines = dn_min(lines, l.left), l.left -= lines; lines > 0; lines--) {
-        int64_t low = windows ? dn_min(32, dn_max(0, l.low - l.k)) : 0, high = dn_min(32, l.high - l.k);
-        __mmask32 m = low < high ? (__mmask32)((1ull << high) - (1ull << low)) : 0;
-        if (ahead)
+    for (lines = dn_min(lines, l.left), l.left -= lines; lines > 0;) {
+        int64_t whole = windows && l.k < l.low ? 0 : dn_max(0, dn_min(lines, (dn_min(l.high, run) - l.k) / 32));
+        for (int64_t i = 0; i < whole; i++, l.k += 32, l.to += 16) {
             __builtin_prefetch(l.from + l.k + ahead, 0, 2);
-        _mm512_storeu_si512(l.to, _mm512_maskz_loadu_epi16(m, m ? l.from + l.k : a));
-        l.k += 32;
-        l.to += windows ? 16 : DN_STRIP * 16;
+            _mm512_storeu_si512(l.to, _mm512_loadu_si512(l.from + l.k));
+        }
+        lines -= whole;
+        if (l.k < run && lines) {
+            int64_t low = windows ? dn_min(32, dn_max(0, l.low - l.k)) : 0, high = dn_min(32, l.high - l.k);
+            __mmask32 m = low < high ? (__mmask32)((1ull << high) - (1ull << low)) : 0;
+            if (m)
+                __builtin_prefetch(l.from + l.k + ahead, 0, 2);
+            _mm512_storeu_si512(l.to, _mm512_maskz_loadu_epi16(m, m ? l.from + l.k : a));
+            l.k += 32;
+            l.to += 16;
+            lines--;
+        }
         if (l.k < run)
             continue;
         if (!windows) {
-            l.to += 16 - r->steps * DN_STRIP * 16;
+            l.to += r->pad;
             l.row++;
         } else {
             l.to += r->pad - (l.k - run) / 2; /* the next run's first numbers take the place of what went beyond this one */
