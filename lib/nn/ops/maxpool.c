@@ -1,6 +1,6 @@
 /* maxpool: y and the place of the maximum inside the input's spatial block (I32). The first maximum wins, NaN beats all, as in torch. */
 #ifndef T
-#include "nn/ops/window.h"
+#include "nn/ops/maxpool_values.h"
 
 gv_pool_out gv_maxpool(gv_graph *g, gv_val x, const gv_window *window)
 {
@@ -38,23 +38,18 @@ static void gradient(gv_graph *g, const gv_node *n, const gv_val *dy, const bool
 #define GV_KERNELS "nn/ops/maxpool.c"
 #include "nn/ops/types.h"
 
+static int bf16(const gv_call *c)
+{
+    return c->unread & 2 && gv_maxpool_values(c) ? GV_OK : maxpool_run_bf16(c);
+}
+
 const gv_op gv_op_maxpool = {
-    .name = "maxpool", .attr_size = sizeof(gv_pool_attr), .wants = "o", .gradient = gradient, GV_PLAIN(maxpool_run),
+    .name = "maxpool", .attr_size = sizeof(gv_pool_attr), .wants = "o", .gradient = gradient, .plain_f32 = maxpool_run_f32, .plain_f64 = maxpool_run_f64, .plain_bf16 = bf16,
 };
 #else
 typedef struct F(maxpool_args) { gv_geometry q; int64_t C; const T *x; T *y; int32_t *index; } F(maxpool_args);
 
 enum { F(MAXPOOL_BLOCK) = 64 };
-
-/* The taps of a window that fall inside the input, along one axis: [*from, *to). */
-static inline void F(maxpool_inside)(const gv_geometry *q, int d, int64_t o, int64_t *from, int64_t *to)
-{
-    int64_t start = o * q->stride[d] - q->pad[d], k = q->k[d];
-    *from = start < 0 ? (-start + q->dil[d] - 1) / q->dil[d] : 0;
-    while (k > 0 && start + (k - 1) * q->dil[d] >= q->i[d])
-        k--;
-    *to = k;
-}
 
 /* One output pixel, n channels from c0 on: a constant where it can be, and `index` too, so that sums of taps stay in registers. */
 static inline __attribute__((always_inline)) void F(maxpool_pixel)(const F(maxpool_args) *o, int64_t at, const T *image, const int64_t lo[3], const int64_t hi[3], const int64_t start[3],
@@ -100,7 +95,7 @@ GV_HOT static void F(maxpool_body)(void *p, int64_t begin, int64_t end)
         int64_t pos[3], lo[3], hi[3], start[3], c0 = 0;
         gv_unflatten(q->o, at % q->no, pos);
         for (int d = 0; d < 3; d++) {
-            F(maxpool_inside)(q, d, pos[d], &lo[d], &hi[d]);
+            gv_window_inside(q, d, pos[d], &lo[d], &hi[d]);
             start[d] = pos[d] * q->stride[d] - q->pad[d];
         }
         const T *image = o->x + at / q->no * q->ni * o->C;

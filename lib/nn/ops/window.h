@@ -50,4 +50,14 @@ static inline int64_t gv_untap(const gv_geometry *q, const int64_t i[3], const i
     return at;
 }
 
+/* The taps that fall inside the input for position o of the output, along axis d: [*from, *to). */
+static inline void gv_window_inside(const gv_geometry *q, int d, int64_t o, int64_t *from, int64_t *to)
+{
+    int64_t start = o * q->stride[d] - q->pad[d], k = q->k[d];
+    *from = start < 0 ? (-start + q->dil[d] - 1) / q->dil[d] : 0;
+    while (k > 0 && start + (k - 1) * q->dil[d] >= q->i[d])
+        k--;
+    *to = k;
+}
+
 #endif
