@@ -16,13 +16,13 @@
 #ifdef DN_AMX
 #include <math.h>
 
-enum { STRIP = DN_STRIP, PANEL = 32, CACHE = 1800000 /* bytes of panels and blocks at a time */, ROWS_LEAST = 64, FEW_STRIPS = 8, FEW_STEPS = 8, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
+enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
     gv_onednn *ctx;
     dn_product p;
     dn_rows rows;
-    int64_t panels, at_once;
+    int64_t panels;
     int64_t channels, sn, sc; /* of b: channel c for column n stands at n sn + c sc, and its taps behind it; of a matrix: K channels, one tap */
     gv_dtype tb, ty, tbias;
     void *memory;                /* of a constant b: */
@@ -32,13 +32,7 @@ typedef struct self {
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
-/* Parts share the rows, or, where `columns`, the panels. */
-typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; bool columns; } job;
-
-static size_t panel_units(const self *s)
-{
-    return (size_t)(s->rows.steps * 16 * PANEL);
-}
+typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; } job;
 
 /* Of a thread: two blocks of a, two of sums. */
 static size_t each_bytes(const self *s)
@@ -111,7 +105,7 @@ AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
     const self *s = j->s;
     const void *b = j->c->x[s->p.b];
     for (int64_t panel = begin; panel < end; panel++) {
-        amx_unit *to = j->b + (size_t)panel * panel_units(s);
+        amx_unit *to = j->b + (size_t)panel * dn_panel_units(&s->rows);
         int64_t n0 = panel * PANEL;
         if (!s->p.turned) {
             for (int64_t k = 0; k < s->rows.steps * 32; k += 2, to += PANEL) {
@@ -265,11 +259,11 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
         amx_unit *laid[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
         laid[1] = laid[0] + r->units;
         float *sums = (float *)(laid[1] + r->units);
-        int64_t first = j->columns ? 0 : r->blocks * part / j->parts, last = j->columns ? r->blocks : r->blocks * (part + 1) / j->parts;
-        int64_t panel_first = j->columns ? s->panels * part / j->parts : 0, panel_last = j->columns ? s->panels * (part + 1) / j->parts : s->panels;
+        int64_t first = r->columns ? 0 : r->blocks * part / j->parts, last = r->columns ? r->blocks : r->blocks * (part + 1) / j->parts;
+        int64_t panel_first = r->columns ? s->panels * part / j->parts : 0, panel_last = r->columns ? s->panels * (part + 1) / j->parts : s->panels;
         const uint16_t *a = (const uint16_t *)j->c->x[s->p.a];
         for (int i = 0; windows && i < 2; i++) /* the last piece's step meets zeros of b here, and is to be a number */
-            _mm512_storeu_si512(laid[i] + r->end, _mm512_setzero_si512());
+            memset(laid[i] + r->end, 0, (size_t)(16 + r->over) * 4);
         dn_laying l = { 0 };
         dn_fetch f = { 0 };
         if (windows || !in_place(s, a, first))
@@ -277,8 +271,8 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
         putting p = { 0 };
         int64_t blocks = 0, count = 0, of_strip = 0; /* blocks of a, of sums, strips done */
         strip_at at[2]; /* this strip, and the last one */
-        for (int64_t from = panel_first; from < panel_last; from += s->at_once) {
-            int64_t to = dn_min(panel_last, from + s->at_once), work = strips * (to - from) * r->steps, lines = (r->lines + work - 1) / work;
+        for (int64_t from = panel_first; from < panel_last; from += s->rows.at_once) {
+            int64_t to = dn_min(panel_last, from + s->rows.at_once), work = strips * (to - from) * r->steps, lines = (r->lines + work - 1) / work;
             for (int64_t block = first; block < last; block++, blocks++) {
                 dn_lay(r, a, &l, INT64_MAX, windows);
                 int64_t next = block + 1 < last ? block + 1 : first;
@@ -292,20 +286,25 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
                     const amx_unit *here = stands ? (const amx_unit *)(const void *)stands : laid[blocks % 2] + strip * STRIP * r->lda;
                     strip_at *now = &at[of_strip % 2];
                     now->first = block * STRIP;
-                    now->n = in_order ? dn_min(STRIP, s->p.M - now->first) : STRIP;
+                    now->n = in_order ? dn_min(STRIP, s->p.M - now->first) : windows ? dn_min(STRIP, r->rows - strip * STRIP) : STRIP;
                     if (!in_order)
                         dn_rows_of(r, block, strip, now->to);
                     for (int64_t panel = from; panel < to; panel++, count++) {
-                        const amx_unit *b = j->b + (size_t)panel * panel_units(s);
+                        const amx_unit *b = j->b + (size_t)panel * dn_panel_units(&s->rows);
                         bool first_time = block == first && !strip && panel + 1 < panel_last; /* the next panel comes from memory */
                         float *c = sums + count % 2 * STRIP * PANEL;
                         if (s->ask)
                             ask(j, now, panel * PANEL);
+                        const bool half = windows && r->rows - strip * STRIP <= 16;
                         dn_amx_zero(2, 2);
                         for (int64_t k = 0; k < r->steps; k++) {
+                            const amx_unit *from_a = here + (windows ? r->step[k] : k * 16), *from_b = b + k * 16 * PANEL;
                             for (int i = 0; first_time && i < 16 * PANEL; i += 16)
-                                __builtin_prefetch(b + panel_units(s) + k * 16 * PANEL + i, 0, 2);
-                            dn_amx_steps(2, 2, here + (windows ? r->step[k] : k * 16), lda, b + k * 16 * PANEL, PANEL, 1);
+                                __builtin_prefetch(from_b + dn_panel_units(r) + i, 0, 2);
+                            if (half)
+                                dn_amx_steps(1, 2, from_a, lda, from_b, PANEL, 1);
+                            else
+                                dn_amx_steps(2, 2, from_a, lda, from_b, PANEL, 1);
                             if (p.row < p.n)
                                 put(&p, rows_a_step, in_order);
                             dn_amx_fetch(&f);
@@ -352,8 +351,8 @@ static int run(const gv_call *c)
     self *s = c->self;
     char *scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
     int64_t threads = s->ctx->threads;
-    job j = { s, c, s->packed, scratch, each_bytes(s), .columns = s->rows.blocks < FEW_STRIPS * threads && s->panels >= 2 * threads };
-    j.parts = j.columns ? threads : dn_max(1, dn_min(threads, s->rows.blocks * s->rows.rows / ROWS_LEAST));
+    job j = { s, c, s->packed, scratch, each_bytes(s), 0 };
+    j.parts = s->rows.columns ? threads : dn_max(1, dn_min(threads, s->rows.blocks * s->rows.rows / ROWS_LEAST));
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
     if (!s->packed || !s->filled)
@@ -386,7 +385,7 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
     *s = (self){ .ctx = ctx, .p = *p, .channels = p->windows ? p->K / (p->kh * p->kw) : p->K, .sc = p->turned ? taps : p->N * taps,
                  .panels = (p->N + PANEL - 1) / PANEL, .tb = b->dtype, .ty = y->dtype, .tbias = bias ? bias->dtype : GV_F32T };
     s->sn = p->turned ? s->channels * taps : taps;
-    int r = dn_rows_make(&s->rows, &s->p, err);
+    int r = dn_rows_make(&s->rows, &s->p, ctx->threads, err);
     if (r != GV_OK) {
         release(s);
         return r;
@@ -394,9 +393,7 @@ int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_ker
     s->in_order = !p->windows && !p->spread;
     s->in_place = !p->windows && p->K % 32 == 0 && p->K <= PLACE_MOST;
     s->ask = s->rows.steps <= FEW_STEPS;
-    size_t bytes = panel_units(s) * 4, all = bytes * (size_t)s->panels;
-    int64_t fit = dn_max(1, (CACHE - (int64_t)each_bytes(s)) / (int64_t)bytes), turns = (s->panels + fit - 1) / fit;
-    s->at_once = (s->panels + turns - 1) / turns;
+    size_t all = dn_panel_units(&s->rows) * 4 * (size_t)s->panels;
     if (b->constant && !(s->memory = gv_alloc(all + 63, err))) {
         release(s);
         return GV_ESYS;
