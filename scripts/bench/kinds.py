@@ -217,10 +217,10 @@ IMAGES = "--data.dataset generic_image_dataset --data.data_root_dir {d} --data.n
 
 class Input(Work):
     """Programs of the input path in a shell pipeline. Rates are images per processor second of all programs, or by the clock."""
-    epochs = 8
+    long = 48
 
     def prepare(self):
-        self.epochs = 2 if self.a.short else 48
+        self.epochs = 2 if self.a.short else self.long
         photographs(self.a.python, self.folder, 128)
         self.images = 128 * self.epochs
 
@@ -254,6 +254,7 @@ class Jpeg(Input):
 
 class Strands(Input):
     """Two strands, each on a core of its own, by the clock; the peer is one strand and all behind it on one core."""
+    long = 144  # 18,432 images, so that what is compared is not how programs start: that has a work of its own, and a data set has more images
 
     def pinned(self, core, text):
         return f"taskset -c {core} bash -c " + shlex.quote("set -o pipefail; " + text)

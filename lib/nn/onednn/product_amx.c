@@ -2,10 +2,10 @@
  * y = a b in AMX's tiles; a is a matrix, or the windows of images.
  *
  * b is packed first, by all threads, in panels of 32 columns: [panel][K in pairs][32], narrowed on the way where it is f32; a constant b once for the
- * life of the kernel. Threads share the rows of y, or its columns where there are few rows. Each goes through as many panels as its second cache holds,
- * block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch, and from there with bias,
- * addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with each step of tiles: the tiles' unit
- * works meanwhile. Both ask for the memory that they will want later.
+ * life of the kernel. Threads take blocks of rows as they come to it, or share the columns where there are few rows. Each goes through as many panels as
+ * its second cache holds, block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch,
+ * and from there with bias, addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with
+ * each step of tiles: the tiles' unit works meanwhile. Both ask for the memory that they will want later.
  *
  * oneDNN's products reach a quarter of what the tiles do from the second cache (tests/bench/LOG.md).
  */
@@ -15,6 +15,7 @@
 
 #ifdef DN_AMX
 #include <math.h>
+#include <stdatomic.h>
 
 enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
 
@@ -32,7 +33,7 @@ typedef struct self {
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
-typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; } job;
+typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; atomic_llong *taken; } job;
 
 /* Of a thread: two blocks of a, two of sums. */
 static size_t each_bytes(const self *s)
@@ -133,8 +134,8 @@ AMXINLINE __m512 widen(__m256i v)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
 }
 
-/* Putting a block of sums to y: rows from `row` on are left, of n. y and `more` begin at the block's first column, of which `m` are there; row i stands i N numbers
- * further, or to[i] N (-1: nowhere). */
+/* Putting a block of sums to y: rows from `row` on are left, of n. y and `more` begin at the block's first column, of which `m` are there; row i stands i N
+ * numbers further, or to[i] N (-1: nowhere). */
 typedef struct putting {
     const float *sums;
     const int64_t *to;
@@ -248,6 +249,46 @@ AMXINLINE const uint16_t *in_place(const self *s, const uint16_t *a, int64_t blo
     return s->in_place && (uintptr_t)a % 64 == 0 && (block + 1) * STRIP <= s->p.M ? a + block * STRIP * s->p.K : NULL;
 }
 
+/* Where a thread is: at panels `from` on, of its panels, and `block` of the blocks first to last - 1. */
+typedef struct turn { int64_t panel_first, panel_last, from, first, last, block; } turn;
+
+/* Blocks that nobody has taken, a share of what is left: a thread whose core somebody else uses, too, takes fewer. Panels that do not stay in the second
+ * cache are worth many blocks at a time. */
+static bool take(const job *j, turn *t)
+{
+    const dn_rows *r = &j->s->rows;
+    long long at = atomic_load(j->taken), n, least = r->at_once < j->s->panels ? r->blocks / (4 * j->parts) + 1 : 1;
+    do {
+        if (at >= r->blocks)
+            return false;
+        n = dn_min(dn_max((r->blocks - at) / (2 * j->parts), least), r->blocks - at);
+    } while (!atomic_compare_exchange_weak(j->taken, &at, at + n));
+    t->first = t->block = at, t->last = at + n;
+    return true;
+}
+
+static bool first_turn(const job *j, int64_t part, turn *t)
+{
+    const self *s = j->s;
+    *t = (turn){ .panel_last = s->panels, .last = s->rows.blocks };
+    if (!s->rows.columns)
+        return take(j, t);
+    t->from = t->panel_first = s->panels * part / j->parts;
+    t->panel_last = s->panels * (part + 1) / j->parts;
+    return true;
+}
+
+static bool next_turn(const job *j, turn *t)
+{
+    if (++t->block < t->last)
+        return true;
+    t->block = t->first;
+    if ((t->from += j->s->rows.at_once) < t->panel_last)
+        return true;
+    t->from = t->panel_first;
+    return !j->s->rows.columns && take(j, t);
+}
+
 AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, const bool in_order)
 {
     const job *j = arg;
@@ -259,63 +300,61 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
         amx_unit *laid[2] = { (amx_unit *)(void *)(j->scratch + (size_t)part * j->each), NULL };
         laid[1] = laid[0] + r->units;
         float *sums = (float *)(laid[1] + r->units);
-        int64_t first = r->columns ? 0 : r->blocks * part / j->parts, last = r->columns ? r->blocks : r->blocks * (part + 1) / j->parts;
-        int64_t panel_first = r->columns ? s->panels * part / j->parts : 0, panel_last = r->columns ? s->panels * (part + 1) / j->parts : s->panels;
         const uint16_t *a = (const uint16_t *)j->c->x[s->p.a];
         for (int i = 0; windows && i < 2; i++) /* the last piece's step meets zeros of b here, and is to be a number */
             memset(laid[i] + r->end, 0, (size_t)(16 + r->over) * 4);
         dn_laying l = { 0 };
         dn_fetch f = { 0 };
-        if (windows || !in_place(s, a, first))
-            l = dn_lay_begin(r, a, laid[0], first, windows);
         putting p = { 0 };
-        int64_t blocks = 0, count = 0, of_strip = 0; /* blocks of a, of sums, strips done */
         strip_at at[2]; /* this strip, and the last one */
-        for (int64_t from = panel_first; from < panel_last; from += s->rows.at_once) {
-            int64_t to = dn_min(panel_last, from + s->rows.at_once), work = strips * (to - from) * r->steps, lines = (r->lines + work - 1) / work;
-            for (int64_t block = first; block < last; block++, blocks++) {
-                dn_lay(r, a, &l, INT64_MAX, windows);
-                int64_t next = block + 1 < last ? block + 1 : first;
-                const uint16_t *stands = windows ? NULL : in_place(s, a, block), *will = windows ? NULL : in_place(s, a, next);
-                if (will)
-                    f = (dn_fetch){ .at = (const char *)will, .lines = INT64_MAX, .left = r->lines, .per = lines };
-                else
-                    l = dn_lay_begin(r, a, laid[(blocks + 1) % 2], next, windows);
-                const int64_t lda = stands ? s->p.K / 2 : r->lda;
-                for (int64_t strip = 0; strip < strips; strip++, of_strip++) {
-                    const amx_unit *here = stands ? (const amx_unit *)(const void *)stands : laid[blocks % 2] + strip * STRIP * r->lda;
-                    strip_at *now = &at[of_strip % 2];
-                    now->first = block * STRIP;
-                    now->n = in_order ? dn_min(STRIP, s->p.M - now->first) : windows ? dn_min(STRIP, r->rows - strip * STRIP) : STRIP;
-                    if (!in_order)
-                        dn_rows_of(r, block, strip, now->to);
-                    for (int64_t panel = from; panel < to; panel++, count++) {
-                        const amx_unit *b = j->b + (size_t)panel * dn_panel_units(&s->rows);
-                        bool first_time = block == first && !strip && panel + 1 < panel_last; /* the next panel comes from memory */
-                        float *c = sums + count % 2 * STRIP * PANEL;
-                        if (s->ask)
-                            ask(j, now, panel * PANEL);
-                        const bool half = windows && r->rows - strip * STRIP <= 16;
-                        dn_amx_zero(2, 2);
-                        for (int64_t k = 0; k < r->steps; k++) {
-                            const amx_unit *from_a = here + (windows ? r->step[k] : k * 16), *from_b = b + k * 16 * PANEL;
-                            for (int i = 0; first_time && i < 16 * PANEL; i += 16)
-                                __builtin_prefetch(from_b + dn_panel_units(r) + i, 0, 2);
-                            if (half)
-                                dn_amx_steps(1, 2, from_a, lda, from_b, PANEL, 1);
-                            else
-                                dn_amx_steps(2, 2, from_a, lda, from_b, PANEL, 1);
-                            if (p.row < p.n)
-                                put(&p, rows_a_step, in_order);
-                            dn_amx_fetch(&f);
-                            if (l.left)
-                                dn_lay(r, a, &l, lines, windows);
-                        }
+        turn t, then;
+        bool more = first_turn(j, part, &t);
+        if (more && (windows || !in_place(s, a, t.block)))
+            l = dn_lay_begin(r, a, laid[0], t.block, windows);
+        for (int64_t turns = 0, of_strip = 0, count = 0; more; t = then, turns++) {
+            const int64_t to = dn_min(t.panel_last, t.from + r->at_once), work = strips * (to - t.from) * r->steps, lines = (r->lines + work - 1) / work;
+            dn_lay(r, a, &l, INT64_MAX, windows);
+            then = t;
+            more = next_turn(j, &then);
+            const uint16_t *stands = windows ? NULL : in_place(s, a, t.block), *will = windows || !more ? NULL : in_place(s, a, then.block);
+            if (will)
+                f = (dn_fetch){ .at = (const char *)will, .lines = INT64_MAX, .left = r->lines, .per = lines };
+            else if (more)
+                l = dn_lay_begin(r, a, laid[(turns + 1) % 2], then.block, windows);
+            const int64_t lda = stands ? s->p.K / 2 : r->lda;
+            for (int64_t strip = 0; strip < strips; strip++, of_strip++) {
+                const amx_unit *here = stands ? (const amx_unit *)(const void *)stands : laid[turns % 2] + strip * STRIP * r->lda;
+                const bool half = windows && r->rows - strip * STRIP <= 16;
+                strip_at *now = &at[of_strip % 2];
+                now->first = t.block * STRIP;
+                now->n = dn_min(STRIP, in_order ? s->p.M - now->first : windows ? r->rows - strip * STRIP : STRIP);
+                if (!in_order)
+                    dn_rows_of(r, t.block, strip, now->to);
+                for (int64_t panel = t.from; panel < to; panel++, count++) {
+                    const amx_unit *b = j->b + (size_t)panel * dn_panel_units(r);
+                    bool first_time = t.block == t.first && !strip && panel + 1 < t.panel_last; /* the next panel comes from memory */
+                    float *c = sums + count % 2 * STRIP * PANEL;
+                    if (s->ask)
+                        ask(j, now, panel * PANEL);
+                    dn_amx_zero(2, 2);
+                    for (int64_t k = 0; k < r->steps; k++) {
+                        const amx_unit *from_a = here + (windows ? r->step[k] : k * 16), *from_b = b + k * 16 * PANEL;
+                        for (int i = 0; first_time && i < 16 * PANEL; i += 16)
+                            __builtin_prefetch(from_b + dn_panel_units(r) + i, 0, 2);
+                        if (half)
+                            dn_amx_steps(1, 2, from_a, lda, from_b, PANEL, 1);
+                        else
+                            dn_amx_steps(2, 2, from_a, lda, from_b, PANEL, 1);
                         if (p.row < p.n)
-                            put(&p, STRIP, in_order);
-                        dn_amx_store(2, 2, c, PANEL);
-                        p = put_begin(j, c, now, panel * PANEL);
+                            put(&p, rows_a_step, in_order);
+                        dn_amx_fetch(&f);
+                        if (l.left)
+                            dn_lay(r, a, &l, lines, windows);
                     }
+                    if (p.row < p.n)
+                        put(&p, STRIP, in_order);
+                    dn_amx_store(2, 2, c, PANEL);
+                    p = put_begin(j, c, now, panel * PANEL);
                 }
             }
         }
@@ -351,7 +390,8 @@ static int run(const gv_call *c)
     self *s = c->self;
     char *scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
     int64_t threads = s->ctx->threads;
-    job j = { s, c, s->packed, scratch, each_bytes(s), 0 };
+    atomic_llong taken = 0;
+    job j = { s, c, s->packed, scratch, each_bytes(s), 0, &taken };
     j.parts = s->rows.columns ? threads : dn_max(1, dn_min(threads, s->rows.blocks * s->rows.rows / ROWS_LEAST));
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
