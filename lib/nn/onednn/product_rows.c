@@ -3,8 +3,8 @@
 #include "nn/onednn/own.h"
 #include <math.h>
 
-enum { APART = 256 /* channels: from here on pixels stand a line further apart, or they fall into few sets of the first cache */, BLOCK_MOST = 640 << 10 /* bytes */,
-       BESIDE_MOST = 8, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */, FEW_BLOCKS = 8 /* a thread */,
+enum { APART = 256 /* channels: from here on pixels stand a line further apart, or they fall into few sets of the first cache */,
+       BLOCK_MOST = 640 << 10 /* bytes */, BESIDE_MOST = 8, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */, FEW_BLOCKS = 8 /* a thread */,
        CACHE = 1800000 /* bytes of panels and blocks at a time */, FULL = 68, HALF = 45, LINE = 5 /* cycles: of a step of 32 and of 16 rows and a panel, of a line that is laid */ };
 
 static const double FARTHER = 0.15; /* what tiles cost more where blocks fill the second cache */
