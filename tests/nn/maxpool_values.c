@@ -64,8 +64,22 @@ static void check(const struct row *r)
     gv_arena_release(&arena);
 }
 
+/* A window that lies in the padding on both sides of the input has no maximum. */
+static void refused(void)
+{
+    gv_err err = { 0 };
+    gv_arena arena;
+    if (gv_arena_init(&arena, "test", 1 << 20, &err) < 0)
+        abort();
+    gv_graph *g = gv_graph_new(&arena, GV_EVAL, &err);
+    gv_maxpool(g, gv_input(g, "x", GV_CLASS_REAL, (int64_t[]){ 1, 3, 8 }, 3), &(gv_window){ .dims = 1, .kernel = { 2 }, .pad = { 1 }, .pad_end = { 1 }, .dilation = { 4 } });
+    ok(gv_graph_error(g) && strstr(g->err.text, "nothing but padding"), "a window that sees nothing but padding is refused: %s", g->err.text);
+    gv_arena_release(&arena);
+}
+
 int main(void)
 {
+    refused();
     for (size_t i = 0; i < GV_COUNT(rows); i++)
         check(&rows[i]);
     return done();

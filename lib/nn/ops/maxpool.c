@@ -18,6 +18,14 @@ gv_pool_out gv_maxpool(gv_graph *g, gv_val x, const gv_window *window)
             gv_graph_fail(g, "maxpool: padding %" PRId64 " is more than half of kernel %" PRId64, a.window.pad[d], a.window.kernel[d]);
             return o;
         }
+        int64_t k = window->kernel[d], step = a.window.dilation[d], in = gv_dim(g, x, d + 1);
+        for (int64_t i = 0; i < out[d]; i++) { /* its first tap that is not before the input */
+            int64_t at = i * a.window.stride[d] - a.window.pad[d], tap = at < 0 ? (-at + step - 1) / step : 0;
+            if (tap < k && at + tap * step < in)
+                continue;
+            gv_graph_fail(g, "maxpool: a kernel of %" PRId64 " with dilation %" PRId64 " sees nothing but padding along spatial axis %d, of %" PRId64 " pixels", k, step, d, in);
+            return o;
+        }
     }
     if (inside > INT32_MAX) {
         gv_graph_fail(g, "maxpool over %" PRId64 " positions; at most %d are possible", inside, INT32_MAX);
