@@ -2,7 +2,7 @@
 """Ours against what people use now, in turns in one run on this machine.
 
   scripts/bench/compare.py --list
-  scripts/bench/compare.py --work resnet50-bf16 [--rounds 3] [--steps 4] [--compile]
+  scripts/bench/compare.py --work resnet50-bf16 [--rounds 3] [--steps N] [--compile]
 
 One JSON line for a work: ours and peer (medians over the rounds), ratio (median of the rounds' ratios) with its spread, the goal, the share of
 the roof measured in the same run, the processor. For seconds ratio is how many times faster ours is. Each side is a process of its own in every round, ours first in odd rounds. Before a
@@ -90,7 +90,7 @@ def main():
     p.add_argument("--list", action="store_true", help="name the works, each with its goal")
     p.add_argument("--work", action="append", default=[], metavar="NAME")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--steps", type=int, default=4, help="counted steps of each process")
+    p.add_argument("--steps", type=int, help="counted steps of each process (4; a forward pass 16)")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--short", action="store_true", help="less data and fewer epochs in whole runs: a look, no judgement of the goal")
     p.add_argument("--compile", action="store_true", help="torch.compile too; the better of both counts")
@@ -103,7 +103,7 @@ def main():
             print(f"{name:24} {goal_text(w):11} {w['what']}")
         return 0
     unknown = [n for n in a.work if n not in WORKS]
-    if unknown or not a.work or a.rounds < 1 or a.steps < 1:
+    if unknown or not a.work or a.rounds < 1 or (a.steps is not None and a.steps < 1):
         p.error(f"unknown work '{unknown[0]}'; --list names them" if unknown else "give --list or --work NAME")
     cpu = processor()
     return 0 if all([one(n, a, cpu) for n in a.work]) else 1

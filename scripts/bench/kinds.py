@@ -52,7 +52,7 @@ class Steps(Work):
         size = ["--batch", str(w["batch"]), "--size", "224"]
         run([a.python, PEER, "weights", w["model"], "--file", weights] + size)
         run([a.python, PEER, "input", "-", "--file", images] + size)
-        self.common = [w["model"], *size, "--threads", str(a.threads), "--precision", w["precision"], "--steps", str(a.steps), "--weights", weights, "--input", images,
+        self.common = [w["model"], *size, "--threads", str(a.threads), "--precision", w["precision"], "--steps", str(a.steps or (16 if self.features else 4)), "--weights", weights, "--input", images,
                        "--optimizer", w["optimizer"], "--lr", str(w["lr"]), "--weight_decay", str(w["weight_decay"])]
         self.common += ["--infer", "--features"] if self.features else []
         self.peers = {"torch eager": ["step"]}

@@ -2,7 +2,7 @@
  * y = a b in AMX's tiles; a is a matrix, or the windows of images.
  *
  * b is packed first, by all threads, in panels of 32 columns: [panel][K in pairs][32], narrowed on the way where it is f32; a constant b once for the
- * life of the kernel. Threads take blocks of rows as they come to it, or share the columns where there are few rows. Each goes through as many panels as
+ * life of the kernel. Threads share blocks of rows and help each other, or share the columns where there are few rows. Each goes through as many panels as
  * its second cache holds, block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch,
  * and from there with bias, addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with
  * each step of tiles: the tiles' unit works meanwhile. Both ask for the memory that they will want later.
@@ -17,7 +17,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
-enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
+enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, MAX_PARTS = 256, CHUNKS = 16 /* of a part, at most */, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
     gv_onednn *ctx;
@@ -33,7 +33,8 @@ typedef struct self {
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
-typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; atomic_llong *taken; } job;
+/* left: of each part's blocks, the first << 32 | the end. */
+typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; atomic_ullong *left; } job;
 
 /* Of a thread: two blocks of a, two of sums. */
 static size_t each_bytes(const self *s)
@@ -250,27 +251,38 @@ AMXINLINE const uint16_t *in_place(const self *s, const uint16_t *a, int64_t blo
 }
 
 /* Where a thread is: at panels `from` on, of its panels, and `block` of the blocks first to last - 1. */
-typedef struct turn { int64_t panel_first, panel_last, from, first, last, block; } turn;
+typedef struct turn { int64_t part, panel_first, panel_last, from, first, last, block; } turn;
 
-/* Blocks that nobody has taken, a share of what is left: a thread whose core somebody else uses, too, takes fewer. Panels that do not stay in the second
- * cache are worth many blocks at a time. */
+static unsigned long long pair(int64_t first, int64_t last)
+{
+    return (unsigned long long)first << 32 | (unsigned long long)last;
+}
+
+/* Half of what is left of a thread's own blocks, or else of another's, from their end: one whose core somebody else uses, too, is helped. Panels that do not
+ * stay in the second cache are worth many blocks at a time. */
 static bool take(const job *j, turn *t)
 {
     const dn_rows *r = &j->s->rows;
-    long long at = atomic_load(j->taken), n, least = r->at_once < j->s->panels ? r->blocks / (4 * j->parts) + 1 : 1;
-    do {
-        if (at >= r->blocks)
-            return false;
-        n = dn_min(dn_max((r->blocks - at) / (2 * j->parts), least), r->blocks - at);
-    } while (!atomic_compare_exchange_weak(j->taken, &at, at + n));
-    t->first = t->block = at, t->last = at + n;
-    return true;
+    int64_t least = r->blocks / (j->parts * (r->at_once < j->s->panels ? 2 : CHUNKS)) + 1;
+    for (int64_t i = 0; i < j->parts; i++) {
+        atomic_ullong *of = &j->left[(t->part + i) % j->parts];
+        unsigned long long v = atomic_load(of);
+        for (int64_t first, last; (first = (int64_t)(v >> 32)) < (last = (int64_t)(v & UINT32_MAX));) {
+            int64_t n = dn_min(last - first, dn_max((last - first) / 2, least));
+            if (!atomic_compare_exchange_weak(of, &v, i ? pair(first, last - n) : pair(first + n, last)))
+                continue;
+            t->first = t->block = i ? last - n : first;
+            t->last = t->first + n;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool first_turn(const job *j, int64_t part, turn *t)
 {
     const self *s = j->s;
-    *t = (turn){ .panel_last = s->panels, .last = s->rows.blocks };
+    *t = (turn){ .part = part, .panel_last = s->panels, .last = s->rows.blocks };
     if (!s->rows.columns)
         return take(j, t);
     t->from = t->panel_first = s->panels * part / j->parts;
@@ -390,9 +402,11 @@ static int run(const gv_call *c)
     self *s = c->self;
     char *scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
     int64_t threads = s->ctx->threads;
-    atomic_llong taken = 0;
-    job j = { s, c, s->packed, scratch, each_bytes(s), 0, &taken };
-    j.parts = s->rows.columns ? threads : dn_max(1, dn_min(threads, s->rows.blocks * s->rows.rows / ROWS_LEAST));
+    atomic_ullong left[MAX_PARTS];
+    job j = { s, c, s->packed, scratch, each_bytes(s), 0, left };
+    j.parts = s->rows.columns ? threads : dn_max(1, dn_min(dn_min(threads, MAX_PARTS), s->rows.blocks * s->rows.rows / ROWS_LEAST));
+    for (int64_t i = 0; i < j.parts && !s->rows.columns; i++)
+        atomic_init(&left[i], pair(s->rows.blocks * i / j.parts, s->rows.blocks * (i + 1) / j.parts));
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
     if (!s->packed || !s->filled)
@@ -415,7 +429,7 @@ static void release(void *p)
 int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_kernel *k, gv_err *err)
 {
     const gv_desc *a = &c->in[p->a], *b = &c->in[p->b], *y = &c->out[0], *bias = p->bias >= 0 ? &c->in[p->bias] : NULL;
-    if (dn_best_set(a->dtype) != DN_SET_AMX || !dn_real(b) || !dn_real(y) || (bias && !dn_real(bias)) || (p->more >= 0 && c->in[p->more].dtype != GV_BF16) || p->M < ROWS_LEAST ||
+    if (dn_best_set(a->dtype) != DN_SET_AMX || p->M > INT32_MAX || !dn_real(b) || !dn_real(y) || (bias && !dn_real(bias)) || (p->more >= 0 && c->in[p->more].dtype != GV_BF16) || p->M < ROWS_LEAST ||
         p->M * p->N * p->K < WORK_LEAST)
         return GV_UNSUPPORTED;
     self *s = gv_alloc(sizeof *s, err);
