@@ -17,7 +17,8 @@
 #include <math.h>
 #include <stdatomic.h>
 
-enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, MAX_PARTS = 256, CHUNKS = 16 /* of a part, at most */, PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048, WORK_LEAST = 1 << 18 };
+enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, MAX_PARTS = 256 /* threads */, CHUNKS = 16 /* of a part, at most */,
+       PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048 /* K of a matrix that serves where it stands */, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
     gv_onednn *ctx;

@@ -43,6 +43,7 @@ static bool fits(const dn_rows *r)
     return r->C % 32 == 0 || (p->dw == 1 && p->sw * r->C % 2 == 0 && 5 * line >= 3 * ((line + 31) / 32 * 32));
 }
 
+/* How threads share blocks or panels, how many panels go with a block at once, and about what that costs. */
 static void share(dn_rows *r, int64_t threads)
 {
     size_t panel = dn_panel_units(r) * 4, blocks = 2 * (size_t)r->units * 4 + 2 * DN_STRIP * DN_PANEL * 4;

@@ -4,7 +4,7 @@
 
 #include "nn/ops/window.h"
 
-/* Writes y [N,s...,C]; false, and nothing is written: windows too wide for it. A NaN beats all; of zeros that differ in sign either is taken as +0. */
+/* Writes y [N,s...,C]; false, and nothing is written: windows too wide for it. A NaN beats all, +0 beats -0. */
 bool gv_maxpool_values(const gv_call *c);
 
 #endif
