@@ -103,8 +103,10 @@ def main():
             print(f"{name:24} {goal_text(w):11} {w['what']}")
         return 0
     unknown = [n for n in a.work if n not in WORKS]
-    if unknown or not a.work or a.rounds < 1 or (a.steps is not None and a.steps < 1):
+    if unknown or not a.work:
         p.error(f"unknown work '{unknown[0]}'; --list names them" if unknown else "give --list or --work NAME")
+    if a.rounds < 1 or (a.steps is not None and a.steps < 1):
+        p.error("--rounds and --steps count from 1")
     cpu = processor()
     return 0 if all([one(n, a, cpu) for n in a.work]) else 1
 
