@@ -31,7 +31,7 @@ static const gv_field fields[] = {
     GV_OPT_STR(T, write_gradients, "write the gradients of the first step to this .safetensors file", .takes = GV_TAKES_FILE),
     GV_ENUM(T, backend, GV_BACKEND_AUTO, gv_backend_names, "what computes: plain C, oneDNN, or a GPU; auto takes the fastest there is"),
     GV_OPT_I64(T, threads, 1, 4096, "thread", "threads of the engine; None: the cores this process may use"),
-    GV_ENUM(T, recompute, GV_RECOMPUTING_AUTO, recomputes, "what the backward pass needs is kept (no), or made again from what is kept anyway (cheap: norms, activations, casts), or from the inputs of blocks (less memory, about a third more time); auto: cheap where it saves 256 MiB. Results are the same"),
+    GV_ENUM(T, recompute, GV_RECOMPUTING_AUTO, recomputes, "what the backward pass needs is kept (no), or made again from what is kept anyway (cheap: norms, activations, casts), or from the inputs of blocks (less memory, about a third more time); auto: norms, ReLU and sums where that saves 256 MiB. Results are the same"),
     GV_END
 };
 static const gv_built built[] = { { "precision", precisions_built }, { "backend", gv_backends_built }, { NULL, NULL } };

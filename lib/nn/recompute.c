@@ -4,7 +4,8 @@
  *   cheap    outputs of passes over memory (norms, activations, dropout, copies, casts of weights), where all they read is kept anyway. A
  *            chain of such nodes, as the sums along a ResNet's stage, is made again as a whole; every LONGEST + 1st of it is kept
  *   blocks   besides, everything inside a module marked "block" but what other modules read: the blocks' inputs are the checkpoints
- *   auto     cheap, where at least ENOUGH bytes need not be kept
+ *   auto     of the cheap ones those that run as fast as memory reads one operand and writes the result (norms, ReLU, sums, copies), where at least
+ *            ENOUGH bytes need not be kept. GELU takes twice as long a byte, and a cast of a weight reads more than it saves (tests/bench/LOG.md)
  *
  * A node is copied with its attributes and runs the same kernel on the same bytes, and dropout draws by key, so results are the same bytes.
  * Statistics of a batch are kept: the copy of batchnorm_train is given them. What changes state (update, count) is not copied.
@@ -45,6 +46,16 @@ static bool is_cheap(const gv_node *n)
     default:
         return gv_op_of(n->op)->flags & (GV_OP_ELEMENTWISE | GV_OP_VIEW);
     }
+}
+
+/* Is it worth its time even where memory is plenty? */
+static bool is_light(const gv_node *n)
+{
+    if (n->op == GV_OP_unary) {
+        gv_unary_kind k = ((const gv_unary_attr *)n->attr)->kind;
+        return k == GV_RELU || k == GV_LEAKY_RELU || k == GV_SQUARE || k == GV_ABS;
+    }
+    return n->op != GV_OP_cast && n->op != GV_OP_dropout;
 }
 
 /* The outermost block around a module, as an index of the list of marks. */
@@ -132,7 +143,7 @@ static int depth_of(const recompute *c, int node)
     const gv_node *n = c->g->node[node];
     bool block = c->block[node] >= 0 && !is_view(n);
     int depth = is_view(n) ? 0 : 1, first = INT_MAX;
-    if (n->in_place || n->nout < 1 || !(block || is_cheap(n)))
+    if (n->in_place || n->nout < 1 || !(block || is_cheap(n)) || (c->r->o->recompute == GV_RECOMPUTE_AUTO && !is_light(n)))
         return 0;
     for (int k = 0; k < n->nout; k++) {
         if (c->fixed[n->out[k]])

@@ -16,8 +16,9 @@ enum { CLASSES = 5, BATCH = 2, SIDE = 64 };
 
 struct outcome { gv_arena arena; gv_graph *g; gv_store *s; gv_plan *p; gv_buf text; }; /* text: of gv_plan_describe */
 
-/* by_formula: weights and statistics from tests/golden/formula.h, else drawn. same_step: all runs have the number 1, else 0, 1, … */
-struct network { const char *name; gv_model_options options; gv_phase phase; bool by_formula, same_step; int runs; };
+/* by_formula: weights and statistics from tests/golden/formula.h, else drawn. same_step: all runs have the number 1, else 0, 1, …
+ * batch, side: where no run follows, in place of BATCH and SIDE. */
+struct network { const char *name; gv_model_options options; gv_phase phase; bool by_formula, same_step; int runs, batch, side; };
 
 static inline void network_run(struct outcome *o, const struct network *w, const gv_plan_options *po)
 {
@@ -26,11 +27,12 @@ static inline void network_run(struct outcome *o, const struct network *w, const
     gv_err err = { 0 };
     gv_model_ref m;
     memset(o, 0, sizeof *o);
+    int batch = w->batch ? w->batch : BATCH, side = w->side ? w->side : SIDE;
     int r = gv_arena_init(&o->arena, "graph", (size_t)1 << 28, &err);
     r = r < 0 ? r : gv_model_find(w->name, &m, &err);
     o->g = r < 0 ? NULL : gv_graph_new(&o->arena, w->phase, &err);
     if (o->g) {
-        gv_val in = gv_input(o->g, "x", GV_CLASS_REAL, (int64_t[]){ BATCH, SIDE, SIDE, 3 }, 4), t = gv_input(o->g, "y", GV_CLASS_I64, (int64_t[]){ BATCH }, 1);
+        gv_val in = gv_input(o->g, "x", GV_CLASS_REAL, (int64_t[]){ batch, side, side, 3 }, 4), t = gv_input(o->g, "y", GV_CLASS_I64, (int64_t[]){ batch }, 1);
         gv_features f = gv_model_build(o->g, &m, &w->options, in);
         gv_val v = gv_pool(o->g, &m, &f, GV_AGG_CLS_TOKEN, false, NULL);
         v = gv_head_build(o->g, gv_head_find("classification"), v, m.family->classifier, &(gv_head_options){ .out_dim = CLASSES });

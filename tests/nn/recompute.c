@@ -49,8 +49,30 @@ static void compare(const struct model *c, const struct outcome *kept, const str
         ok(gv_plan_bytes(again->p) < gv_plan_bytes(kept->p), "%s, %s: %zu bytes were %zu", c->name, what, gv_plan_bytes(again->p), gv_plan_bytes(kept->p));
 }
 
+/* Large steps, planned only: auto makes sums, norms and ReLU of a ResNet again, as cheap does but for a cast of weights, and keeps a transformer's GELU. */
+static void automatic(void)
+{
+    static const struct { const char *name; int batch, side; bool light; } large[] = { { "resnet18", 64, 224, true }, { "vit_tiny_patch16_224", 64, 224, false } };
+    for (size_t i = 0; i < GV_COUNT(large); i++) {
+        struct outcome o[3];
+        for (int k = 0; k < 3; k++) {
+            struct network w = { .name = large[i].name, .phase = GV_TRAIN, .batch = large[i].batch, .side = large[i].side };
+            gv_plan_options po = { .precision = GV_FP32, .backend = "reference", .threads = 1, .keep_grads = true, .grad_scale = 1,
+                                   .recompute = (gv_recompute_level[]){ GV_RECOMPUTE_NO, GV_RECOMPUTE_AUTO, GV_RECOMPUTE_CHEAP }[k] };
+            network_run(&o[k], &w, &po);
+        }
+        bool less = gv_plan_bytes(o[1].p) < gv_plan_bytes(o[0].p), all = gv_plan_nodes(o[1].p) == gv_plan_nodes(o[2].p);
+        ok(less == large[i].light && all == large[i].light && gv_plan_bytes(o[2].p) < gv_plan_bytes(o[0].p),
+           "%s, %d of %d px: %zu bytes of intermediates, %zu with auto, %zu with cheap", large[i].name, large[i].batch, large[i].side, gv_plan_bytes(o[0].p), gv_plan_bytes(o[1].p),
+           gv_plan_bytes(o[2].p));
+        for (int k = 0; k < 3; k++)
+            network_drop(&o[k]);
+    }
+}
+
 int main(void)
 {
+    automatic();
     static const struct { gv_precision p; const char *backend, *name; } how[] = { { GV_FP64, "reference", "fp64" }, { GV_FP32, "onednn", "fp32" }, { GV_MIXED_BF16, "onednn", "bf16" } };
     for (size_t i = 0; i < GV_COUNT(models); i++)
         for (size_t k = 0; k < GV_COUNT(how); k++) {
