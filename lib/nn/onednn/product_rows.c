@@ -5,7 +5,7 @@
 
 enum { APART = 256 /* channels: from here on pixels stand a line further apart, or they fall into few sets of the first cache */,
        BLOCK_MOST = 640 << 10 /* bytes */, BESIDE_MOST = 8, AHEAD = 2048, FEW_COLUMNS = 128 /* behind which rows are wanted quickly */, FEW_BLOCKS = 8 /* a thread */,
-       CACHE = 1800000 /* bytes of panels and blocks at a time */, FULL = 68, HALF = 45, LINE = 5 /* cycles: of a step of 32 and of 16 rows and a panel, of a line that is laid */ };
+       CACHE = 1800000, CACHE_OF_MATRIX = 1500000 /* bytes of panels and blocks at a time */, FULL = 68, HALF = 45, LINE = 5 /* cycles: of a step of 32 and of 16 rows and a panel, of a line that is laid */ };
 
 static const double FARTHER = 0.15; /* what tiles cost more where blocks fill the second cache */
 
@@ -47,7 +47,7 @@ static bool fits(const dn_rows *r)
 static void share(dn_rows *r, int64_t threads)
 {
     size_t panel = dn_panel_units(r) * 4, blocks = 2 * (size_t)r->units * 4 + 2 * DN_STRIP * DN_PANEL * 4;
-    int64_t panels = (r->p->N + DN_PANEL - 1) / DN_PANEL, fit = dn_max(1, (CACHE - (int64_t)blocks) / (int64_t)panel);
+    int64_t panels = (r->p->N + DN_PANEL - 1) / DN_PANEL, fit = dn_max(1, ((r->p->windows ? CACHE : CACHE_OF_MATRIX) - (int64_t)blocks) / (int64_t)panel);
     r->columns = r->blocks < FEW_BLOCKS * threads && panels >= 2 * threads;
     int64_t mine = r->columns ? (panels + threads - 1) / threads : panels, turns = (mine + fit - 1) / fit;
     r->at_once = (mine + turns - 1) / turns;

@@ -22,7 +22,8 @@
 #ifdef DN_AMX
 
 enum {
-    BLOCK_BYTES = 640 << 10, /* of dy, turned */
+    BLOCK_BYTES = 1000 << 10, /* of dy, turned */
+    AHEAD = 64,              /* channels of dy: its rows are so far apart that the processor does not see them coming */
     PIXELS_LEAST = 256, PIXELS_MOST = 768, /* in a block */
     FEW = 8,                 /* channels, up to which a row of the kernel counts as channels */
     MANY_SUMS = 1 << 19,     /* from which threads do not keep sums of their own */
@@ -129,6 +130,8 @@ AMXFN static void pack_dy(const job *j, int64_t u, int64_t from, int64_t to, amx
         for (int64_t o = from; o < to; o += 32) {
             __mmask32 m = j->O - o >= 32 ? 0xffffffffu : (1u << (j->O - o)) - 1;
             __m512i lo[16], hi[16];
+            for (int i = 0; i < 32; i++)
+                __builtin_prefetch(from_pixel[i] + o + AHEAD, 0, 2);
             DN_UNROLL for (int i = 0; i < 16; i++)
                 dn_amx_pair(_mm512_maskz_loadu_epi16(m, from_pixel[2 * i] + o), _mm512_maskz_loadu_epi16(m, from_pixel[2 * i + 1] + o), &lo[i], &hi[i]);
             dn_turn16(lo);
@@ -240,7 +243,7 @@ AMXFN static void pack_x(const job *j, int64_t u, int64_t i, int64_t wide, amx_u
 AMXFN static void panel(const job *j, const amx_unit *a, const amx_unit *b, int64_t n, int64_t channels, int64_t wide, float *c, bool add, dn_fetch *fx, pairing *next, int64_t per)
 {
     for (int64_t o = 0; o < channels; o += 32, a += 32 * j->lda, c += 32 * j->Ip) {
-        int64_t lines = add && channels - o > 32 ? 2 * dn_min(32, channels - o - 32) : 0;
+        int64_t lines = channels - o > 32 ? 2 * dn_min(32, channels - o - 32) : 0;
         dn_fetch sums = { (const char *)(c + 32 * j->Ip), j->Ip * 4, 2, 0, lines, lines / (n * j->pixels / 32) + 1 };
         if (channels - o > 16) {
             if (wide > 16)
@@ -285,7 +288,7 @@ AMXFN static void chunk(const job *j, int64_t first, int64_t last, int64_t from,
             next = span_of(j, u + n, dn_min(j->group, last - u - n));
         for (int64_t g = 0; g < n; g++)
             pack_dy(j, u + g, from, to, a + g * j->pixels / 2, zero);
-                pairing coming = { 0 };
+        pairing coming = { 0 };
         if (j->point) {
             coming = point(j, u, 0, b);
             pair_up(&coming, pairs);
