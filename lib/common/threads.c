@@ -1,10 +1,11 @@
-/* threads: a small pool; workers sleep on a condition, wake for a job, take their fixed part of it. */
+/* threads: a small pool; workers sleep on a condition, wake for a job, take their pieces of it and help with the others'. */
 #include "common/threads.h"
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 
-enum { MAX_THREADS = 256, SPIN = 2000 };
+enum { SPIN = 2000, PIECES = 8 /* of a thread */, LONG = 4096 /* items, from which a piece begins at a multiple of 64: in a line of its own */ };
+
+typedef struct job { gv_body *body; void *arg; int64_t n, pieces; gv_shares shares; } job;
 
 static struct {
     int n, started;
@@ -12,9 +13,7 @@ static struct {
     pthread_cond_t wake, done;
     atomic_uint job;     /* counts jobs; a worker runs when it changes */
     atomic_int left;     /* workers still at it */
-    gv_body *body;
-    void *arg;
-    int64_t total, parts;
+    job *todo;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
 static void (*lent)(int n, void (*fn)(void *arg, int i), void *arg);
@@ -54,14 +53,55 @@ int gv_threads_available(void)
         if (v > 0 && v < n)
             n = (int)v;
     }
-    return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : n;
+    return n < 1 ? 1 : n > GV_MAX_THREADS ? GV_MAX_THREADS : n;
 }
 
-static void part(int i)
+void gv_shares_begin(gv_shares *s, int64_t n, int64_t parts)
 {
-    int64_t a = pool.total * i / pool.parts, b = pool.total * (i + 1) / pool.parts;
-    if (a < b)
-        pool.body(pool.arg, a, b);
+    s->parts = parts;
+    for (int64_t i = 0; i < parts; i++)
+        atomic_init(&s->left[i], (unsigned long long)(n * i / parts) << 32 | (unsigned long long)(n * (i + 1) / parts));
+}
+
+bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *from, int64_t *to)
+{
+    for (int64_t i = 0; i < s->parts; i++) {
+        atomic_ullong *of = &s->left[(part + i) % s->parts];
+        unsigned long long v = atomic_load(of);
+        for (int64_t first, end; (first = (int64_t)(v >> 32)) < (end = (int64_t)(v & UINT32_MAX));) {
+            int64_t some = (end - first) / 4, n = some > least ? some : least < end - first ? least : end - first;
+            unsigned long long rest = i ? v - (unsigned long long)n : v + ((unsigned long long)n << 32);
+            if (!atomic_compare_exchange_weak(of, &v, rest))
+                continue;
+            *from = i ? end - n : first;
+            *to = *from + n;
+            return true;
+        }
+    }
+    return false;
+}
+
+static _Thread_local int64_t slot;
+
+int64_t gv_slot(void)
+{
+    return slot;
+}
+
+static int64_t piece_at(const job *j, int64_t i)
+{
+    int64_t at = j->n * i / j->pieces;
+    return j->n / j->pieces < LONG || i == j->pieces ? at : at & ~(int64_t)63;
+}
+
+static void part(void *p, int i)
+{
+    job *j = p;
+    slot = i;
+    for (int64_t at, end; gv_shares_take(&j->shares, i, 1, &at, &end);)
+        for (; at < end; at++)
+            j->body(j->arg, piece_at(j, at), piece_at(j, at + 1));
+    slot = 0;
 }
 
 static void *worker(void *p)
@@ -76,8 +116,8 @@ static void *worker(void *p)
             pthread_cond_wait(&pool.wake, &pool.lock);
         seen = atomic_load(&pool.job);
         pthread_mutex_unlock(&pool.lock);
-        if (me < pool.parts)
-            part(me);
+        if (me < pool.todo->shares.parts)
+            part(pool.todo, me);
         if (atomic_fetch_sub(&pool.left, 1) == 1) {
             pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.done);
@@ -89,7 +129,7 @@ static void *worker(void *p)
 
 void gv_threads_set(int n)
 {
-    pool.n = n > 0 ? (n > MAX_THREADS ? MAX_THREADS : n) : gv_threads_available();
+    pool.n = n > 0 ? (n > GV_MAX_THREADS ? GV_MAX_THREADS : n) : gv_threads_available();
 }
 
 int gv_threads(void)
@@ -116,20 +156,6 @@ static void start(void)
         pool.started = 1;
 }
 
-struct parts {
-    gv_body *body;
-    void *arg;
-    int64_t total, n;
-};
-
-static void lent_part(void *p, int i)
-{
-    const struct parts *q = p;
-    int64_t a = q->total * i / q->n, b = q->total * (i + 1) / q->n;
-    if (a < b)
-        q->body(q->arg, a, b);
-}
-
 void gv_threads_lend(void (*run)(int n, void (*fn)(void *arg, int i), void *arg))
 {
     lent = run;
@@ -137,36 +163,40 @@ void gv_threads_lend(void (*run)(int n, void (*fn)(void *arg, int i), void *arg)
 
 void gv_parallel(int64_t n, int64_t grain, gv_body *body, void *arg)
 {
-    int64_t parts = grain > 0 ? (n + grain - 1) / grain : n;
+    gv_parallel_slots(gv_threads(), n, grain, body, arg);
+}
+
+void gv_parallel_slots(int64_t slots, int64_t n, int64_t grain, gv_body *body, void *arg)
+{
+    int64_t most = grain > 0 ? (n + grain - 1) / grain : n, parts = most;
     if (parts > gv_threads())
         parts = pool.n;
+    if (parts > slots)
+        parts = slots;
     if (parts <= 1) {
         if (n > 0)
             body(arg, 0, n);
         return;
     }
+    job j = { .body = body, .arg = arg, .n = n, .pieces = most < parts * PIECES ? most : parts * PIECES };
+    gv_shares_begin(&j.shares, j.pieces, parts);
     if (lent) {
-        struct parts q = { body, arg, n, parts };
-        lent((int)parts, lent_part, &q);
+        lent((int)parts, part, &j);
         return;
     }
     if (pool.started < pool.n)
         start();
-    if (pool.started < parts) { /* fewer threads than wished: the same parts, in order */
-        for (int64_t i = 0; i < parts; i++)
-            body(arg, n * i / parts, n * (i + 1) / parts);
+    if (pool.started < parts) { /* fewer threads than wished: the same pieces, in order */
+        part(&j, 0);
         return;
     }
     pthread_mutex_lock(&pool.lock);
-    pool.body = body;
-    pool.arg = arg;
-    pool.total = n;
-    pool.parts = parts;
+    pool.todo = &j;
     atomic_store(&pool.left, pool.started - 1);
     atomic_fetch_add(&pool.job, 1);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
-    part(0);
+    part(&j, 0);
     for (int i = 0; i < SPIN && atomic_load(&pool.left); i++)
         ;
     pthread_mutex_lock(&pool.lock);

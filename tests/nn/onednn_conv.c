@@ -217,12 +217,32 @@ static void one(void *ctx, const struct row *r, int pass, gv_dtype t, gv_dtype w
     bench_drop(&b);
 }
 
+/* The kernel of a depthwise convolution does not depend on what stands between and behind the members of its attributes. */
+static void padding(void *ctx)
+{
+    const int64_t image[] = { 1, 8, 8, 32 }, weight[] = { 32, 1, 3, 3 };
+    char names[2][64];
+    for (int k = 0; k < 2; k++) {
+        bench b = { .ctx = ctx, .seed = 1 };
+        gv_conv_attr a;
+        memset(&a, k ? 0xff : 0, sizeof a);
+        a.window.dims = 2, a.window.groups = 32, a.relu = false;
+        for (int i = 0; i < 3; i++)
+            a.window.kernel[i] = 3, a.window.stride[i] = a.window.pad[i] = a.window.pad_end[i] = a.window.dilation[i] = 1;
+        bench_in(&b, GV_F32T, image, 4), bench_in(&b, GV_F32T, weight, 4), bench_out(&b, GV_F32T, image, 4);
+        snprintf(names[k], sizeof names[k], "%s", bench_compile(&b, GV_OP_conv, &a) == GV_OK ? b.kernel.name : "none");
+        bench_drop(&b);
+    }
+    ok(!strcmp(names[0], names[1]), "depthwise: the same kernel (%s, %s) whatever stands between the members of its attributes", names[0], names[1]);
+}
+
 int main(void)
 {
     void *ctx = NULL;
     gv_err err = { 0 };
     if (!ok(gv_backend_onednn.open(&ctx, 0, &err) == GV_OK, "the backend opens"))
         return printf("# %s\n", err.text), done();
+    padding(ctx);
     bool narrow = gv_backend_onednn.has_bf16();
     for (size_t i = 0; i < GV_COUNT(rows); i++) {
         shapes(&rows[i]);

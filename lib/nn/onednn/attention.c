@@ -65,6 +65,12 @@ static size_t columns_floats(const head_plan *p)
     return (size_t)(5 * p->ld * p->copy + p->ld * p->vl + 64 * p->ld + 64 * p->copy + 2 * p->ld * p->vl + p->ld * p->kept + 16 * p->ld);
 }
 
+static int over_heads(const gv_call *c, gv_body *body)
+{
+    gv_parallel_slots(dn_threads(c), c->in[0].shape[0] * ((const gv_attention_attr *)c->attr)->heads, 1, body, (void *)(uintptr_t)c);
+    return GV_OK;
+}
+
 #define GV_AVX2
 #include "nn/onednn/attention_head.h"
 #undef GV_AVX2

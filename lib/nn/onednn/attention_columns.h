@@ -74,50 +74,46 @@ VFN static void F(grad_columns)(float *s, const float *dp, int64_t L, int64_t n,
     }
 }
 
-static void F(backward_part)(void *arg, int64_t begin, int64_t end)
+static void F(backward_heads)(void *arg, int64_t begin, int64_t end)
 {
-    const dn_parts *a = arg;
-    const gv_call *c = a->c;
+    const gv_call *c = arg;
     head_plan p = plan_of(c, true);
     int64_t D3 = 3 * p.D, flat = p.ld * p.copy, tall = p.ld * p.vl / 2, half = p.ld / 2, kept = p.kept / 2, strip = p.ld * COLUMNS, row;
     F(products_begin)();
-    for (int64_t part = begin; part < end; part++) {
-        unit *k = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(columns_floats(&p) * sizeof(float)));
-        unit *v = k + flat, *qt = v + flat, *gt = qt + flat, *kt = gt + flat, *q = kt + flat, *g = q + tall;
-        float *s = (float *)(g + tall), *dp = s + strip, *dq = dp + strip, *dk = dq + p.copy * 2 * COLUMNS, *dv = dk + 2 * tall;
-        unit *pt = (unit *)(dv + 2 * tall), *dst = pt + p.ld * kept, *pairs = dst + p.ld * kept;
-        memset(pairs, 0, (size_t)strip / 2 * sizeof *pairs); /* those behind the last key stay so */
-        int64_t stop = p.N * p.H * (part + 1) / a->parts;
-        for (int64_t at = p.N * p.H * part / a->parts; at < stop; at++) {
-            const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
-            T *to = F(head)(c->y[0], &p, at, 3);
-            const T *next = F(head)(c->x[0], &p, dn_min(at + 1, stop - 1), 3), *next_dy = F(head)(c->x[2], &p, dn_min(at + 1, stop - 1), 1);
-            F(fetch) f = { 7, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { next_dy, p.D }, { to, D3 }, { to + p.D, D3 }, { to + 2 * p.D, D3 } }, p.d };
-            F(first_rows)(x + p.D, D3, p.L, p.d, k, &row);
-            F(first_rows)(x + 2 * p.D, D3, p.L, p.d, v, &row);
-            F(pack_columns)(x + p.D, D3, p.L, p.d, kt, half);
-            F(pack_turned)(x, D3, p.L, p.d, qt, p.ld);
-            F(pack_turned)(dy, p.D, p.L, p.d, gt, p.ld);
-            F(pack_rows)(x, D3, p.L, p.d, q, p.vl);
-            F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
-            for (int64_t b = 0; b < p.L; b += p.kept) {
-                int64_t rows = dn_min(p.kept, p.L - b);
-                for (int64_t i = b; i < b + rows; i += COLUMNS) {
-                    int64_t n = dn_min(COLUMNS, p.L - i), u = (i - b) / 2;
-                    F(product)(p.L, COLUMNS / VL, p.copy, k, p.copy, 1, qt + i, p.ld, s, COLUMNS, false);   /* k q' [keys, 32] */
-                    F(product)(p.L, COLUMNS / VL, p.copy, v, p.copy, 1, gt + i, p.ld, dp, COLUMNS, false); /* v dy' */
-                    F(grad_columns)(s, dp, p.L, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, pt + u, dst + u, kept, pairs, &f, i);
-                    F(product)(p.d, COLUMNS / VL, half, kt, half, 1, pairs, COLUMNS, dq, COLUMNS, false); /* k' ds' [d, 32] */
-                    F(put_columns)(to + i * D3, D3, dq, n, p.d);
-                }
-                for (int64_t j = 0; j < p.L; j += 32) {
-                    int64_t n = dn_min(32, p.L - j), r = b / 2 * p.vl;
-                    F(product)(n, p.vl / VL, (rows + 1) / 2, dst + j * kept, kept, 1, q + r, p.vl, dk + j * p.vl, p.vl, b > 0);
-                    F(product)(n, p.vl / VL, (rows + 1) / 2, pt + j * kept, kept, 1, g + r, p.vl, dv + j * p.vl, p.vl, b > 0);
-                    if (b + rows == p.L) {
-                        F(put_rows)(to + p.D + j * D3, D3, dk + j * p.vl, p.vl, n, p.d, NULL);
-                        F(put_rows)(to + 2 * p.D + j * D3, D3, dv + j * p.vl, p.vl, n, p.d, NULL);
-                    }
+    unit *k = (unit *)(void *)((char *)c->scratch + (size_t)gv_slot() * dn_round(columns_floats(&p) * sizeof(float)));
+    unit *v = k + flat, *qt = v + flat, *gt = qt + flat, *kt = gt + flat, *q = kt + flat, *g = q + tall;
+    float *s = (float *)(g + tall), *dp = s + strip, *dq = dp + strip, *dk = dq + p.copy * 2 * COLUMNS, *dv = dk + 2 * tall;
+    unit *pt = (unit *)(dv + 2 * tall), *dst = pt + p.ld * kept, *pairs = dst + p.ld * kept;
+    memset(pairs, 0, (size_t)strip / 2 * sizeof *pairs); /* those behind the last key stay so */
+    for (int64_t at = begin; at < end; at++) {
+        const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
+        T *to = F(head)(c->y[0], &p, at, 3);
+        const T *next = F(head)(c->x[0], &p, dn_min(at + 1, end - 1), 3), *next_dy = F(head)(c->x[2], &p, dn_min(at + 1, end - 1), 1);
+        F(fetch) f = { 7, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { next_dy, p.D }, { to, D3 }, { to + p.D, D3 }, { to + 2 * p.D, D3 } }, p.d };
+        F(first_rows)(x + p.D, D3, p.L, p.d, k, &row);
+        F(first_rows)(x + 2 * p.D, D3, p.L, p.d, v, &row);
+        F(pack_columns)(x + p.D, D3, p.L, p.d, kt, half);
+        F(pack_turned)(x, D3, p.L, p.d, qt, p.ld);
+        F(pack_turned)(dy, p.D, p.L, p.d, gt, p.ld);
+        F(pack_rows)(x, D3, p.L, p.d, q, p.vl);
+        F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
+        for (int64_t b = 0; b < p.L; b += p.kept) {
+            int64_t rows = dn_min(p.kept, p.L - b);
+            for (int64_t i = b; i < b + rows; i += COLUMNS) {
+                int64_t n = dn_min(COLUMNS, p.L - i), u = (i - b) / 2;
+                F(product)(p.L, COLUMNS / VL, p.copy, k, p.copy, 1, qt + i, p.ld, s, COLUMNS, false);   /* k q' [keys, 32] */
+                F(product)(p.L, COLUMNS / VL, p.copy, v, p.copy, 1, gt + i, p.ld, dp, COLUMNS, false); /* v dy' */
+                F(grad_columns)(s, dp, p.L, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, pt + u, dst + u, kept, pairs, &f, i);
+                F(product)(p.d, COLUMNS / VL, half, kt, half, 1, pairs, COLUMNS, dq, COLUMNS, false); /* k' ds' [d, 32] */
+                F(put_columns)(to + i * D3, D3, dq, n, p.d);
+            }
+            for (int64_t j = 0; j < p.L; j += 32) {
+                int64_t n = dn_min(32, p.L - j), r = b / 2 * p.vl;
+                F(product)(n, p.vl / VL, (rows + 1) / 2, dst + j * kept, kept, 1, q + r, p.vl, dk + j * p.vl, p.vl, b > 0);
+                F(product)(n, p.vl / VL, (rows + 1) / 2, pt + j * kept, kept, 1, g + r, p.vl, dv + j * p.vl, p.vl, b > 0);
+                if (b + rows == p.L) {
+                    F(put_rows)(to + p.D + j * D3, D3, dk + j * p.vl, p.vl, n, p.d, NULL);
+                    F(put_rows)(to + 2 * p.D + j * D3, D3, dv + j * p.vl, p.vl, n, p.d, NULL);
                 }
             }
         }

@@ -67,34 +67,30 @@ static T *F(head)(void *x, const head_plan *p, int64_t at, int64_t of)
     return (T *)x + at / p->H * p->L * of * p->D + at % p->H * p->d;
 }
 
-static void F(forward_part)(void *arg, int64_t begin, int64_t end)
+static void F(forward_heads)(void *arg, int64_t begin, int64_t end)
 {
-    const dn_parts *a = arg;
-    const gv_call *c = a->c;
+    const gv_call *c = arg;
     head_plan p = plan_of(c, STEP_ROWS > 1);
     int64_t D3 = 3 * p.D, row;
     F(products_begin)();
-    for (int64_t part = begin; part < end; part++) {
-        unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(forward_floats(&p) * sizeof(float)));
-        unit *v = kt + dn_up(p.d, 16) * p.ld;
-        float *s = (float *)(v + p.ld * p.vl), *prob = s + p.block * p.ld, *o = prob + p.block * p.ld, *inv = o + p.block * p.vl;
-        unit *copy = (unit *)(inv + dn_up(p.block, 16));
-        int64_t stop = p.N * p.H * (part + 1) / a->parts;
-        for (int64_t at = p.N * p.H * part / a->parts; at < stop; at++) {
-            const T *q = F(head)(c->x[0], &p, at, 3), *next = F(head)(c->x[0], &p, dn_min(at + 1, stop - 1), 3);
-            T *y = F(head)(c->y[0], &p, at, 1);
-            F(fetch) f = { 4, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { y, p.D } }, p.d };
-            F(pack_turned)(q + p.D, D3, p.L, p.d, kt, p.ld);
-            F(pack_rows)(q + 2 * p.D, D3, p.L, p.d, v, p.vl);
-            for (int64_t i = 0; i < p.L; i += p.block) {
-                int64_t n = dn_min(p.block, p.L - i);
-                const unit *rows = F(first_rows)(q + i * D3, D3, n, p.d, copy, &row);
-                F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.ld, s, p.ld, false); /* q k' */
-                F(shut_out)(s, p.wide, p.ld, n, p.L);
-                F(softmax_rows)(s, (T *)prob, p.wide, p.ld, n, (float)p.scale, inv, (float *)c->y[1] + at * p.L + i, &f, i);
-                F(product)(n, p.vl / VL, (p.L + PER - 1) / PER, (const unit *)prob, p.ld / PER, 1, v, p.vl, o, p.vl, false); /* p v */
-                F(put_rows)(y + i * p.D, p.D, o, p.vl, n, p.d, inv);
-            }
+    unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)gv_slot() * dn_round(forward_floats(&p) * sizeof(float)));
+    unit *v = kt + dn_up(p.d, 16) * p.ld;
+    float *s = (float *)(v + p.ld * p.vl), *prob = s + p.block * p.ld, *o = prob + p.block * p.ld, *inv = o + p.block * p.vl;
+    unit *copy = (unit *)(inv + dn_up(p.block, 16));
+    for (int64_t at = begin; at < end; at++) {
+        const T *q = F(head)(c->x[0], &p, at, 3), *next = F(head)(c->x[0], &p, dn_min(at + 1, end - 1), 3);
+        T *y = F(head)(c->y[0], &p, at, 1);
+        F(fetch) f = { 4, { { next, D3 }, { next + p.D, D3 }, { next + 2 * p.D, D3 }, { y, p.D } }, p.d };
+        F(pack_turned)(q + p.D, D3, p.L, p.d, kt, p.ld);
+        F(pack_rows)(q + 2 * p.D, D3, p.L, p.d, v, p.vl);
+        for (int64_t i = 0; i < p.L; i += p.block) {
+            int64_t n = dn_min(p.block, p.L - i);
+            const unit *rows = F(first_rows)(q + i * D3, D3, n, p.d, copy, &row);
+            F(product)(n, p.wide / VL, p.d / PER, rows, row, 1, kt, p.ld, s, p.ld, false); /* q k' */
+            F(shut_out)(s, p.wide, p.ld, n, p.L);
+            F(softmax_rows)(s, (T *)prob, p.wide, p.ld, n, (float)p.scale, inv, (float *)c->y[1] + at * p.L + i, &f, i);
+            F(product)(n, p.vl / VL, (p.L + PER - 1) / PER, (const unit *)prob, p.ld / PER, 1, v, p.vl, o, p.vl, false); /* p v */
+            F(put_rows)(y + i * p.D, p.D, o, p.vl, n, p.d, inv);
         }
     }
     F(products_end)();
@@ -102,8 +98,7 @@ static void F(forward_part)(void *arg, int64_t begin, int64_t end)
 
 static int F(forward)(const gv_call *c)
 {
-    const gv_attention_attr *o = c->attr;
-    return dn_over_parts(c, dn_max(1, dn_min(dn_threads(c), c->in[0].shape[0] * o->heads)), F(forward_part));
+    return over_heads(c, F(forward_heads));
 }
 
 /* ---- backward ---- */
@@ -153,45 +148,42 @@ VFN static void F(grad_rows)(float *s, float *dp, int64_t ld, int64_t n, float s
 #endif
 }
 
-static void F(backward_part)(void *arg, int64_t begin, int64_t end)
+static void F(backward_heads)(void *arg, int64_t begin, int64_t end)
 {
-    const dn_parts *a = arg;
-    const gv_call *c = a->c;
+    const gv_call *c = arg;
     head_plan p = plan_of(c, STEP_ROWS > 1);
     int64_t row = 3 * p.D * (int64_t)sizeof(T) / 4, yrow = p.D * (int64_t)sizeof(T) / 4, all = (p.L + PER - 1) / PER, turned = dn_up(p.d, 16) * p.wide, tall = p.wide * p.vl, big = p.block * p.wide;
-    for (int64_t part = begin; part < end; part++) {
-        unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)part * dn_round(backward_floats(&p) * sizeof(float)));
-        unit *vt = kt + turned, *k = vt + turned, *q = k + tall, *g = q + tall;
-        float *s = (float *)(g + tall), *dp = s + big;
-        unit *pt = (unit *)(dp + big), *dst = pt + big;
-        float *ds = (float *)(dst + big), *dq = ds + big, *dk = dq + p.block * p.vl, *dv = dk + tall;
-        for (int64_t at = p.N * p.H * part / a->parts; at < p.N * p.H * (part + 1) / a->parts; at++) {
-            const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
-            T *to = F(head)(c->y[0], &p, at, 3);
-            F(pack_turned)(x + p.D, 3 * p.D, p.L, p.d, kt, p.wide);
-            F(pack_turned)(x + 2 * p.D, 3 * p.D, p.L, p.d, vt, p.wide);
-            F(pack_rows)(x, 3 * p.D, p.L, p.d, q, p.vl);
-            F(pack_rows)(x + p.D, 3 * p.D, p.L, p.d, k, p.vl);
-            F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
-            for (int64_t i = 0; i < p.L; i += p.block) {
-                int64_t n = dn_min(p.block, p.L - i), m = (n + PER - 1) / PER, r = i / PER * p.vl;
-                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(x + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false);
-                F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(dy + i * p.D), yrow, 1, vt, p.wide, dp, p.wide, false);
-                F(shut_out)(s, p.wide, p.wide, n, p.L);
-                F(grad_rows)(s, dp, p.wide, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, (T *)ds, pt, dst);
+    unit *kt = (unit *)(void *)((char *)c->scratch + (size_t)gv_slot() * dn_round(backward_floats(&p) * sizeof(float)));
+    unit *vt = kt + turned, *k = vt + turned, *q = k + tall, *g = q + tall;
+    float *s = (float *)(g + tall), *dp = s + big;
+    unit *pt = (unit *)(dp + big), *dst = pt + big;
+    float *ds = (float *)(dst + big), *dq = ds + big, *dk = dq + p.block * p.vl, *dv = dk + tall;
+    for (int64_t at = begin; at < end; at++) {
+        const T *x = F(head)(c->x[0], &p, at, 3), *dy = F(head)(c->x[2], &p, at, 1);
+        T *to = F(head)(c->y[0], &p, at, 3);
+        F(pack_turned)(x + p.D, 3 * p.D, p.L, p.d, kt, p.wide);
+        F(pack_turned)(x + 2 * p.D, 3 * p.D, p.L, p.d, vt, p.wide);
+        F(pack_rows)(x, 3 * p.D, p.L, p.d, q, p.vl);
+        F(pack_rows)(x + p.D, 3 * p.D, p.L, p.d, k, p.vl);
+        F(pack_rows)(dy, p.D, p.L, p.d, g, p.vl);
+        for (int64_t i = 0; i < p.L; i += p.block) {
+            int64_t n = dn_min(p.block, p.L - i), m = (n + PER - 1) / PER, r = i / PER * p.vl;
+            F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(x + i * 3 * p.D), row, 1, kt, p.wide, s, p.wide, false);
+            F(product)(n, p.wide / VL, p.d / PER, (const unit *)(const void *)(dy + i * p.D), yrow, 1, vt, p.wide, dp, p.wide, false);
+            F(shut_out)(s, p.wide, p.wide, n, p.L);
+            F(grad_rows)(s, dp, p.wide, n, (float)p.scale, (const float *)c->x[1] + at * p.L + i, (T *)ds, pt, dst);
 #if PER == 1
-                const unit *pa = (const unit *)s, *da = (const unit *)ds;
+            const unit *pa = (const unit *)s, *da = (const unit *)ds;
 #else
-                const unit *pa = pt, *da = dst;
+            const unit *pa = pt, *da = dst;
 #endif
-                F(product)(n, p.vl / VL, all, (const unit *)ds, p.wide / PER, 1, k, p.vl, dq, p.vl, false);
-                F(product)(p.L, p.vl / VL, m, pa, 1, p.wide, g + r, p.vl, dv, p.vl, i > 0);
-                F(product)(p.L, p.vl / VL, m, da, 1, p.wide, q + r, p.vl, dk, p.vl, i > 0);
-                F(put_rows)(to + i * 3 * p.D, 3 * p.D, dq, p.vl, n, p.d, NULL);
-            }
-            F(put_rows)(to + p.D, 3 * p.D, dk, p.vl, p.L, p.d, NULL);
-            F(put_rows)(to + 2 * p.D, 3 * p.D, dv, p.vl, p.L, p.d, NULL);
+            F(product)(n, p.vl / VL, all, (const unit *)ds, p.wide / PER, 1, k, p.vl, dq, p.vl, false);
+            F(product)(p.L, p.vl / VL, m, pa, 1, p.wide, g + r, p.vl, dv, p.vl, i > 0);
+            F(product)(p.L, p.vl / VL, m, da, 1, p.wide, q + r, p.vl, dk, p.vl, i > 0);
+            F(put_rows)(to + i * 3 * p.D, 3 * p.D, dq, p.vl, n, p.d, NULL);
         }
+        F(put_rows)(to + p.D, 3 * p.D, dk, p.vl, p.L, p.d, NULL);
+        F(put_rows)(to + 2 * p.D, 3 * p.D, dv, p.vl, p.L, p.d, NULL);
     }
 }
 
@@ -199,6 +191,5 @@ static void F(backward_part)(void *arg, int64_t begin, int64_t end)
 
 static int F(backward)(const gv_call *c)
 {
-    const gv_attention_attr *o = c->attr;
-    return dn_over_parts(c, dn_max(1, dn_min(dn_threads(c), c->in[0].shape[0] * o->heads)), F(backward_part));
+    return over_heads(c, F(backward_heads));
 }

@@ -21,7 +21,7 @@ struct job {
     const gv_call *c;
     bool turned;
     int64_t n, h, w, oh, ow, channels, kernel, pad[2];
-    int64_t blocks, parts, rows, wide, span; /* rows of y in a band; columns of a laid row; pixels of y at a time */
+    int64_t blocks, threads, rows, wide, span; /* rows of y in a band; columns of a laid row; pixels of y at a time */
     float *taps, *bias;                      /* [blocks][kernel][kernel] and [blocks] vectors */
     size_t part_bytes;
     char *part;
@@ -40,7 +40,7 @@ static struct job describe(const gv_call *c, int64_t threads, bool turned)
     for (int i = 0; i < 2; i++)
         j.pad[i] = turned ? k - 1 - win->pad[i] : win->pad[i];
     j.blocks = (j.channels + lanes - 1) / lanes;
-    j.parts = dn_max(1, dn_min(threads, dn_min(j.n * j.blocks, x->count / 4096)));
+    j.threads = dn_max(1, dn_min(threads, dn_min(j.n * j.blocks, x->count / 4096)));
     j.span = lanes == 8 || (j.ow + FEW - 1) / FEW * FEW < (j.ow + MANY - 1) / MANY * MANY ? FEW : MANY;
     j.wide = (j.ow + j.span - 1) / j.span * j.span + k - 1;
     size_t row = (size_t)(j.wide * lanes) * sizeof(float);
@@ -56,14 +56,14 @@ static size_t taps_bytes(const struct job *j)
 
 static int run(const gv_call *c, bool turned)
 {
-    static gv_body *const packs[DN_ISAS][2] = DN_EACH(depthwise_taps), *const bodies[DN_ISAS][2] = DN_EACH(depthwise_parts);
+    static gv_body *const packs[DN_ISAS][2] = DN_EACH(depthwise_taps), *const bodies[DN_ISAS][2] = DN_EACH(depthwise_blocks);
     struct job j = describe(c, dn_threads(c), turned);
     int isa = dn_isa();
     j.taps = (float *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
     j.bias = j.taps + j.blocks * 16 * j.kernel * j.kernel;
     j.part = (char *)j.taps + dn_round(taps_bytes(&j));
     gv_parallel(j.blocks, dn_max(1, 4096 / (j.kernel * j.kernel * 16)), packs[isa][c->in[1].dtype == GV_BF16], &j);
-    gv_parallel(j.parts, 1, bodies[isa][c->in[0].dtype == GV_BF16], &j);
+    gv_parallel_slots(j.threads, j.n * j.blocks, 1, bodies[isa][c->in[0].dtype == GV_BF16], &j);
     return GV_OK;
 }
 
@@ -80,14 +80,10 @@ static int run_dgrad(const gv_call *c)
 /* Nothing but the window: what a rewrite adds to a convolution (an addition, an activation) is not done here. */
 static bool alone(const gv_call *c)
 {
-    const unsigned char *p = c->attr;
-    for (size_t i = sizeof(gv_window); i < sizeof(gv_conv_attr); i++)
-        if (p[i])
-            return false;
     for (int i = 3; i < c->nin; i++)
         if (c->in[i].ndim >= 0)
             return false;
-    return c->nout == 1;
+    return c->nout == 1 && !((const gv_conv_attr *)c->attr)->relu;
 }
 
 static int make(gv_onednn *ctx, const gv_call *c, gv_kernel *k, bool turned)
@@ -106,7 +102,7 @@ static int make(gv_onednn *ctx, const gv_call *c, gv_kernel *k, bool turned)
     if (n != 3 && n != 5 && n != 7)
         return GV_UNSUPPORTED;
     struct job j = describe(c, ctx->threads, turned);
-    dn_own(ctx, k, turned ? run_dgrad : run_forward, 64 + dn_round(taps_bytes(&j)) + (size_t)j.parts * j.part_bytes);
+    dn_own(ctx, k, turned ? run_dgrad : run_forward, 64 + dn_round(taps_bytes(&j)) + (size_t)j.threads * j.part_bytes);
     k->in_place[0] = 0;
     return GV_OK;
 }
@@ -246,13 +242,11 @@ TARGET static void F(band)(const struct job *j, int64_t n, int64_t block, int64_
     }
 }
 
-TARGET static void F(depthwise_parts)(void *p, int64_t begin, int64_t end)
+TARGET static void F(depthwise_blocks)(void *p, int64_t begin, int64_t end)
 {
     const struct job *j = p;
-    int64_t all = j->n * j->blocks;
-    for (int64_t part = begin; part < end; part++)
-        for (int64_t u = all * part / j->parts; u < all * (part + 1) / j->parts; u++)
-            for (int64_t r = 0; r < j->oh; r += j->rows)
-                F(band)(j, u / j->blocks, u % j->blocks, r, dn_min(j->rows, j->oh - r), (float *)(j->part + (size_t)part * j->part_bytes));
+    for (int64_t u = begin; u < end; u++)
+        for (int64_t r = 0; r < j->oh; r += j->rows)
+            F(band)(j, u / j->blocks, u % j->blocks, r, dn_min(j->rows, j->oh - r), (float *)(j->part + (size_t)gv_slot() * j->part_bytes));
 }
 #endif

@@ -15,9 +15,8 @@
 
 #ifdef DN_AMX
 #include <math.h>
-#include <stdatomic.h>
 
-enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, MAX_PARTS = 256 /* threads */, CHUNKS = 16 /* of a part, at most */,
+enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, CHUNKS = 16 /* of a part, at most */,
        PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048 /* K of a matrix that serves where it stands */, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
@@ -34,8 +33,7 @@ typedef struct self {
     bool ask;                    /* so few steps make a row that the memory of y is what takes the time */
 } self;
 
-/* left: of each part's blocks, the first << 32 | the end. */
-typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; atomic_ullong *left; } job;
+typedef struct job { const self *s; const gv_call *c; amx_unit *b; char *scratch; size_t each; int64_t parts; gv_shares *blocks; } job;
 
 /* Of a thread: two blocks of a, two of sums. */
 static size_t each_bytes(const self *s)
@@ -254,30 +252,13 @@ AMXINLINE const uint16_t *in_place(const self *s, const uint16_t *a, int64_t blo
 /* Where a thread is: at panels `from` on, of its panels, and `block` of the blocks first to last - 1. */
 typedef struct turn { int64_t part, panel_first, panel_last, from, first, last, block; } turn;
 
-static unsigned long long pair(int64_t first, int64_t last)
-{
-    return (unsigned long long)first << 32 | (unsigned long long)last;
-}
-
-/* Half of what is left of a thread's own blocks, or else of another's, from their end: one whose core somebody else uses, too, is helped. Panels that do not
- * stay in the second cache are worth many blocks at a time. */
+/* More blocks, of the thread's own or another's. Panels that do not stay in the second cache are worth many blocks at a time. */
 static bool take(const job *j, turn *t)
 {
     const dn_rows *r = &j->s->rows;
-    int64_t least = r->blocks / (j->parts * (r->at_once < j->s->panels ? 2 : CHUNKS)) + 1;
-    for (int64_t i = 0; i < j->parts; i++) {
-        atomic_ullong *of = &j->left[(t->part + i) % j->parts];
-        unsigned long long v = atomic_load(of);
-        for (int64_t first, last; (first = (int64_t)(v >> 32)) < (last = (int64_t)(v & UINT32_MAX));) {
-            int64_t n = dn_min(last - first, dn_max((last - first) / 2, least));
-            if (!atomic_compare_exchange_weak(of, &v, i ? pair(first, last - n) : pair(first + n, last)))
-                continue;
-            t->first = t->block = i ? last - n : first;
-            t->last = t->first + n;
-            return true;
-        }
-    }
-    return false;
+    bool got = gv_shares_take(j->blocks, t->part, r->blocks / (j->parts * (r->at_once < j->s->panels ? 2 : CHUNKS)) + 1, &t->first, &t->last);
+    t->block = t->first;
+    return got;
 }
 
 static bool first_turn(const job *j, int64_t part, turn *t)
@@ -403,11 +384,10 @@ static int run(const gv_call *c)
     self *s = c->self;
     char *scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
     int64_t threads = s->ctx->threads;
-    atomic_ullong left[MAX_PARTS];
-    job j = { s, c, s->packed, scratch, each_bytes(s), 0, left };
-    j.parts = s->rows.columns ? threads : dn_max(1, dn_min(dn_min(threads, MAX_PARTS), s->rows.blocks * s->rows.rows / ROWS_LEAST));
-    for (int64_t i = 0; i < j.parts && !s->rows.columns; i++)
-        atomic_init(&left[i], pair(s->rows.blocks * i / j.parts, s->rows.blocks * (i + 1) / j.parts));
+    gv_shares blocks;
+    job j = { s, c, s->packed, scratch, each_bytes(s), 0, &blocks };
+    j.parts = s->rows.columns ? threads : dn_max(1, dn_min(dn_min(threads, GV_MAX_THREADS), s->rows.blocks * s->rows.rows / ROWS_LEAST));
+    gv_shares_begin(&blocks, s->rows.blocks, j.parts);
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
     if (!s->packed || !s->filled)

@@ -12,7 +12,7 @@
  *   dy: turned, [channel][pixel], for a whole block of pixels (BLOCK_BYTES, in the second cache)
  *   x:  [unit][phase][parity][pair of pixels][32 channels], one panel of 32 channels after the other
  *
- * Threads share the blocks (each with sums of its own, added in order) or, where the sums are many, the output channels.
+ * Threads share the blocks (each with sums of its own, added in order) or, where the sums are many, the output channels, and help each other.
  * oneDNN's kernels reach a tenth of the rate here, and a library's product a quarter (tests/bench/LOG.md).
  */
 #include "nn/onednn/wgrad_amx.h"
@@ -44,7 +44,7 @@ typedef struct job {
     int64_t all, group;         /* units; of a block */
     int64_t b_unit, b_all;      /* packed x of a unit; of a block */
     int64_t vphases, hphases, parities;
-    int64_t parts_r, parts_o, lda, channels, chunk; /* output channels of a part, and those that it turns at once */
+    int64_t parts_r, slots, lda, chunk; /* parts of the blocks, or 1; threads at most; output channels that are turned at once */
     size_t each;
 } job;
 
@@ -62,14 +62,12 @@ static job sized(const gv_onednn *ctx, job j)
     j.vphases = dn_min(j.sh, j.kh), j.hphases = j.run > 1 ? 1 : dn_min(j.sw, j.kw);
     int64_t right = (j.kw - 1) / j.sw, down = (j.kh - 1) / j.sh;
     int64_t sums = j.taps * j.Op * j.Ip;
-    j.parts_r = j.parts_o = 1;
-    if (sums <= MANY_SUMS || j.O < 64 * ctx->threads)
-        j.parts_r = dn_max(1, dn_min(ctx->threads, j.n * j.oh * j.ow / 1024));
-    else
-        j.parts_o = dn_min(ctx->threads, dn_ceil_div(j.O, 32));
-    j.channels = dn_up(dn_ceil_div(dn_ceil_div(j.O, 16), j.parts_o), 2) * 16;
-    j.chunk = dn_ceil_div(j.channels, dn_ceil_div(j.channels, BLOCK_BYTES / 2 / dn_min(PIXELS_MOST, dn_up(j.n * j.oh * j.ow, 32))));
-    j.chunk = dn_min(j.channels, dn_up(j.chunk, 32));
+    bool by_o = sums > MANY_SUMS && j.O >= 64 * ctx->threads;
+    j.parts_r = by_o ? 1 : dn_max(1, dn_min(ctx->threads, j.n * j.oh * j.ow / 1024));
+    j.slots = by_o ? dn_min(ctx->threads, dn_ceil_div(j.O, 32)) : j.parts_r;
+    int64_t channels = dn_up(dn_ceil_div(j.Op / 16, by_o ? j.slots : 1), 2) * 16; /* of a thread */
+    j.chunk = dn_ceil_div(channels, dn_ceil_div(channels, BLOCK_BYTES / 2 / dn_min(PIXELS_MOST, dn_up(j.n * j.oh * j.ow, 32))));
+    j.chunk = dn_min(channels, dn_up(j.chunk, 32));
     int64_t most = dn_max(PIXELS_LEAST, dn_min(PIXELS_MOST, BLOCK_BYTES / (2 * j.chunk)));
     j.cols = dn_ceil_div(j.ow, dn_ceil_div(j.ow, most));
     j.cols = j.cols < j.ow ? dn_up(j.cols, 32) : j.ow;
@@ -100,7 +98,7 @@ static bool direct(const job *j)
 
 static size_t scratch_of(const job *j)
 {
-    return 64 + j->each * (size_t)(j->parts_r * j->parts_o) + (direct(j) ? 0 : (size_t)(j->parts_r * j->taps * j->Op * j->Ip) * sizeof(float));
+    return 64 + j->each * (size_t)j->slots + (direct(j) ? 0 : (size_t)(j->parts_r * j->taps * j->Op * j->Ip) * sizeof(float));
 }
 
 /* Where unit u lies. */
@@ -316,23 +314,21 @@ AMXFN static void chunk(const job *j, int64_t first, int64_t last, int64_t from,
     }
 }
 
+/* Chunks [begin, end) of the output channels of each part of the blocks. */
 AMXFN static void share(void *p, int64_t begin, int64_t end)
 {
     const job *j = p;
+    int64_t chunks = dn_ceil_div(j->Op, j->chunk);
+    amx_unit *a = (amx_unit *)(void *)(j->scratch + (size_t)gv_slot() * j->each), *b = a + j->chunk * j->lda;
+    uint16_t *seq = (uint16_t *)(void *)(b + j->b_all), *zero = seq + j->x_pixels * 32;
+    memset(zero, 0, (size_t)dn_up(j->O, 32) * 2);
     dn_amx_begin();
-    for (int64_t part = begin; part < end; part++) {
-        char *at = j->scratch + (size_t)part * j->each;
-        amx_unit *a = (amx_unit *)(void *)at, *b = a + j->chunk * j->lda;
-        uint16_t *seq = (uint16_t *)(void *)(b + j->b_all), *zero = seq + j->x_pixels * 32;
-        int64_t part_r = j->parts_r > 1 ? part : 0, part_o = j->parts_r > 1 ? 0 : part;
-        int64_t first = j->all * part_r / j->parts_r, last = j->all * (part_r + 1) / j->parts_r;
-        int64_t from = dn_min(part_o * j->channels, j->Op), to = dn_min(from + j->channels, j->Op);
-        float *sums = j->sums + part_r * j->taps * j->Op * j->Ip;
-        memset(zero, 0, (size_t)dn_up(j->O, 32) * 2);
-        if (first == last)
+    for (int64_t at = begin; at < end; at++) {
+        int64_t part = at / chunks, o = at % chunks * j->chunk, first = j->all * part / j->parts_r, last = j->all * (part + 1) / j->parts_r;
+        float *sums = j->sums + part * j->taps * j->Op * j->Ip;
+        if (first == last && !o)
             memset(sums, 0, (size_t)(j->taps * j->Op * j->Ip) * sizeof *sums);
-        for (int64_t o = from; o < to; o += j->chunk)
-            chunk(j, first, last, o, dn_min(to, o + j->chunk), sums, a, b, seq, zero);
+        chunk(j, first, last, o, dn_min(j->Op, o + j->chunk), sums, a, b, seq, zero);
     }
     dn_amx_end();
 }
@@ -359,8 +355,8 @@ static int go(const gv_call *c, job j, const void *x, const void *dy)
 {
     j.x = x, j.dy = dy, j.dw = c->y[0];
     j.scratch = (char *)(((uintptr_t)c->scratch + 63) & ~(uintptr_t)63);
-    j.sums = direct(&j) ? j.dw : (float *)(void *)(j.scratch + j.each * (size_t)(j.parts_r * j.parts_o));
-    gv_parallel(j.parts_r * j.parts_o, 1, share, &j);
+    j.sums = direct(&j) ? j.dw : (float *)(void *)(j.scratch + j.each * (size_t)j.slots);
+    gv_parallel_slots(j.slots, j.parts_r * dn_ceil_div(j.Op, j.chunk), 1, share, &j);
     if (!direct(&j))
         gv_parallel(j.O, 16, collect, &j);
     return GV_OK;
