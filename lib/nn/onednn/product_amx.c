@@ -1,8 +1,8 @@
 /*
  * y = a b in AMX's tiles; a is a matrix, or the windows of images.
  *
- * b is packed first, by all threads, in panels of 32 columns: [panel][K in pairs][32], narrowed on the way where it is f32; a constant b once for the
- * life of the kernel. Threads share blocks of rows and help each other, or share the columns where there are few rows. Each goes through as many panels as
+ * b is packed first, by all threads, in panels of 32 columns: [panel][step of K][half of 16 columns][16 pairs][16], narrowed on the way where it is f32; a
+ * constant b once for the life of the kernel. Threads share blocks of rows and help each other, or share the columns where there are few rows. Each goes through as many panels as
  * its second cache holds, block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch,
  * and from there with bias, addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with
  * each step of tiles: the tiles' unit works meanwhile. Both ask for the memory that they will want later.
@@ -16,7 +16,7 @@
 #ifdef DN_AMX
 #include <math.h>
 
-enum { STRIP = DN_STRIP, PANEL = DN_PANEL, ROWS_LEAST = 64, FEW_STEPS = 8, CHUNKS = 16 /* of a part, at most */,
+enum { STRIP = DN_STRIP, PANEL = DN_PANEL, TILE = 256 /* units */, ROWS_LEAST = 64, FEW_STEPS = 8, CHUNKS = 16 /* of a part, at most */,
        PUT_LEAST = 4 /* rows at a time */, PLACE_MOST = 2048 /* K of a matrix that serves where it stands */, WORK_LEAST = 1 << 18 };
 
 typedef struct self {
@@ -109,11 +109,11 @@ AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
         amx_unit *to = j->b + (size_t)panel * dn_panel_units(&s->rows);
         int64_t n0 = panel * PANEL;
         if (!s->p.turned) {
-            for (int64_t k = 0; k < s->rows.steps * 32; k += 2, to += PANEL) {
+            for (int64_t k = 0; k < s->rows.steps * 32; k += 2, to += k % 32 ? 16 : 16 + TILE) {
                 __m512i lo, hi;
                 dn_amx_pair(across(s, b, n0, k), across(s, b, n0, k + 1), &lo, &hi);
                 _mm512_storeu_si512(to, lo);
-                _mm512_storeu_si512(to + 16, hi);
+                _mm512_storeu_si512(to + TILE, hi);
             }
             continue;
         }
@@ -124,7 +124,7 @@ AMXFN static void pack_b(void *arg, int64_t begin, int64_t end)
                     r[i] = along(s, b, n0 + half + i, k);
                 dn_turn16(r);
                 DN_UNROLL for (int i = 0; i < 16; i++)
-                    _mm512_storeu_si512(to + i * PANEL + half, r[i]);
+                    _mm512_storeu_si512(to + half * 16 + i * 16, r[i]);
             }
     }
 }
@@ -336,9 +336,9 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
                         for (int i = 0; first_time && i < 16 * PANEL; i += 16)
                             __builtin_prefetch(from_b + dn_panel_units(r) + i, 0, 2);
                         if (half)
-                            dn_amx_steps(1, 2, from_a, lda, from_b, PANEL, 1);
+                            dn_amx_steps(1, 2, from_a, lda, from_b, 16, 1);
                         else
-                            dn_amx_steps(2, 2, from_a, lda, from_b, PANEL, 1);
+                            dn_amx_steps(2, 2, from_a, lda, from_b, 16, 1);
                         if (p.row < p.n)
                             put(&p, rows_a_step, in_order);
                         dn_amx_fetch(&f);
