@@ -14,6 +14,7 @@ static struct {
     atomic_uint job;     /* counts jobs; a worker runs when it changes */
     atomic_int left;     /* workers still at it */
     job *todo;
+    unsigned born[GV_MAX_THREADS]; /* the job that was the last one when a worker began */
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
 static void (*lent)(int n, void (*fn)(void *arg, int i), void *arg);
@@ -107,7 +108,7 @@ static void part(void *p, int i)
 static void *worker(void *p)
 {
     int me = (int)(intptr_t)p;
-    unsigned seen = 0;
+    unsigned seen = pool.born[me];
     for (;;) {
         for (int i = 0; i < SPIN && atomic_load(&pool.job) == seen; i++)
             ;
@@ -144,6 +145,7 @@ static void start(void)
     for (int i = pool.started ? pool.started : 1; i < pool.n; i++) {
         pthread_t t;
         pthread_attr_t a;
+        pool.born[i] = atomic_load(&pool.job);
         pthread_attr_init(&a);
         pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
         int r = pthread_create(&t, &a, worker, (void *)(intptr_t)i);

@@ -1,9 +1,12 @@
-/* gv_parallel: every item once, in pieces that are the same in each run; a thread that is held up is helped; slots are apart. */
+/* gv_parallel: every item once, in pieces that are the same in each run; a thread that is held up is helped; slots are apart; threads that are new do not
+ * take part in what was there before them. */
 #include "common/threads.h"
 #include "tests/unit/tap.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST = 100000, THREADS = 4, PATIENCE = 20 /* s */ };
 
@@ -66,8 +69,38 @@ static void count_slots(void *p, int64_t begin, int64_t end)
         atomic_fetch_add((atomic_int *)p, (int)(end - begin));
 }
 
+static void add(void *p, int64_t begin, int64_t end)
+{
+    atomic_fetch_add((atomic_int *)p, (int)(end - begin));
+}
+
+/* A pool that grows by many threads at once, in processes of their own, since it never shrinks. */
+static void grow(void)
+{
+    int wrong = 0;
+    for (int round = 0; round < 60; round++) {
+        pid_t p = fork();
+        int status = 1;
+        if (!p) {
+            int missing = 0;
+            alarm(PATIENCE);
+            for (int k = 0; k < 40; k++) {
+                atomic_int sum = 0;
+                gv_threads_set(k < 4 ? 2 : 3 + k);
+                gv_parallel(400, 1, add, &sum);
+                missing += sum != 400;
+            }
+            _exit(missing != 0);
+        }
+        if (p < 0 || waitpid(p, &status, 0) != p || status)
+            wrong++;
+    }
+    ok(!wrong, "a pool that grows: each loop does all items, and ends (%d of 60 processes' do not)", wrong);
+}
+
 int main(void)
 {
+    grow(); /* before this process has threads */
     static const struct { int64_t n, grain; int threads; } c[] = {
         { 0, 1, 2 }, { 1, 1, 4 }, { 2, 1, 4 }, { 7, 3, 2 }, { 16, 1, 2 }, { 100, 1, 3 }, { MOST, 1, 4 }, { MOST, 16384, 2 }, { MOST - 1, 1, 2 }, { 5, 0, 1 },
     };
