@@ -64,7 +64,7 @@ void gv_shares_begin(gv_shares *s, int64_t n, int64_t parts)
         atomic_init(&s->left[i], (unsigned long long)(n * i / parts) << 32 | (unsigned long long)(n * (i + 1) / parts));
 }
 
-bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *from, int64_t *to)
+bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *at, int64_t *to)
 {
     for (int64_t i = 0; i < s->parts; i++) {
         atomic_ullong *of = &s->left[(part + i) % s->parts];
@@ -74,8 +74,8 @@ bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *from, in
             unsigned long long rest = i ? v - (unsigned long long)n : v + ((unsigned long long)n << 32);
             if (!atomic_compare_exchange_weak(of, &v, rest))
                 continue;
-            *from = i ? end - n : first;
-            *to = *from + n;
+            *at = i ? end - n : first;
+            *to = *at + n;
             return true;
         }
     }
@@ -188,7 +188,7 @@ void gv_parallel_slots(int64_t slots, int64_t n, int64_t grain, gv_body *body, v
     }
     if (pool.started < pool.n)
         start();
-    if (pool.started < parts) { /* fewer threads than wished: the same pieces, in order */
+    if (pool.started < parts) { /* fewer threads than wished: the same pieces, here */
         part(&j, 0);
         return;
     }

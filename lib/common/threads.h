@@ -39,7 +39,7 @@ int64_t gv_slot(void);
 enum { GV_MAX_THREADS = 256 };
 typedef struct gv_shares { int64_t parts; atomic_ullong left[GV_MAX_THREADS]; /* of each portion: the first << 32 | the end */ } gv_shares;
 void gv_shares_begin(gv_shares *s, int64_t n, int64_t parts);
-/* The next [*first, *end): a quarter of what is left of the part's own portion, or else the last quarter of another's, but at least `least`; false: none is left. */
-bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *first, int64_t *end);
+/* The next [*at, *to): a quarter of what is left of the part's own portion, or else the last quarter of another's, but at least `least`; false: none is left. */
+bool gv_shares_take(gv_shares *s, int64_t part, int64_t least, int64_t *at, int64_t *to);
 
 #endif

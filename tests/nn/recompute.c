@@ -49,7 +49,7 @@ static void compare(const struct model *c, const struct outcome *kept, const str
         ok(gv_plan_bytes(again->p) < gv_plan_bytes(kept->p), "%s, %s: %zu bytes were %zu", c->name, what, gv_plan_bytes(again->p), gv_plan_bytes(kept->p));
 }
 
-/* Large steps, planned only: auto makes sums, norms and ReLU of a ResNet again, as cheap does but for a cast of weights, and keeps a transformer's GELU. */
+/* Large steps, planned only: auto makes sums, norms and ReLU of a ResNet again, as cheap does (there are no casts in float), and keeps a transformer's GELU. */
 static void automatic(void)
 {
     static const struct { const char *name; int batch, side; bool light; } large[] = { { "resnet18", 64, 224, true }, { "vit_tiny_patch16_224", 64, 224, false } };

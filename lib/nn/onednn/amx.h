@@ -4,8 +4,9 @@
  *   dn_amx_begin();                              once in each thread, before the first product; dn_amx_end() behind the last
  *   dn_amx_zero(rt, ct);                         rt x ct tiles of sums (1 or 2 each): 16 rt rows, 16 ct columns, all zero;
  *   dn_amx_load(rt, ct, c, ldc);                 or as they stand in memory
- *   dn_amx_steps(rt, ct, a, lda, b, ldb, n);     sums += a b over 16 n units: unit (m, k) of a at a[m lda + k], unit (k, j) of b at b[k ldb + j]
- *                                                two columns of tiles and ldb 16: tiles of b stand one after the other, two for each step, as fits the caches best
+ *   dn_amx_steps(rt, ct, a, lda, b, ldb, apart, n);
+ *                                                sums += a b over 16 n units: unit (m, k) of a at a[m lda + k], unit (k, j) of b at b[k ldb + j], where j < 16,
+ *                                                and the other 16 columns `apart` further: 16 if they stand beside the first, 256 if b stands tile by tile
  *   dn_amx_store(rt, ct, c, ldc);                the sums, f32; all distances in units or floats
  *
  * Two by two tiles of sums and two each of a and b are all eight there are. What is measured on one core of the processor at hand
@@ -77,17 +78,16 @@ AMXINLINE void dn_amx_fetch(dn_fetch *f)
     }
 }
 
-AMXINLINE void dn_amx_steps(const int rt, const int ct, const void *pa, int64_t lda, const void *pb, int64_t ldb, int64_t steps)
+AMXINLINE void dn_amx_steps(const int rt, const int ct, const void *pa, int64_t lda, const void *pb, int64_t ldb, int64_t apart, int64_t steps)
 {
     const amx_unit *a = pa, *b = pb;
-    const bool by_tile = ct > 1 && ldb == 16;
     __asm__ volatile("" ::: "memory");
-    for (int64_t s = 0; s < steps; s++, a += 16, b += by_tile ? 512 : 16 * ldb) {
+    for (int64_t s = 0; s < steps; s++, a += 16, b += 16 * ldb) {
         _tile_loadd(6, b, ldb * 4);
         _tile_loadd(4, a, lda * 4);
         _tile_dpbf16ps(0, 4, 6);
         if (ct > 1) {
-            _tile_loadd(7, b + (by_tile ? 256 : 16), ldb * 4);
+            _tile_loadd(7, b + apart, ldb * 4);
             _tile_dpbf16ps(1, 4, 7);
         }
         if (rt > 1) {

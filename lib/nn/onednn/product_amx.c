@@ -2,8 +2,8 @@
  * y = a b in AMX's tiles; a is a matrix, or the windows of images.
  *
  * b is packed first, by all threads, in panels of 32 columns: [panel][step of K][half of 16 columns][16 pairs][16], narrowed on the way where it is f32; a
- * constant b once for the life of the kernel. Threads share blocks of rows and help each other, or share the columns where there are few rows. Each goes through as many panels as
- * its second cache holds, block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch,
+ * constant b once for the life of the kernel. Threads share blocks of rows and help each other, or share the columns where there are few rows. Each goes
+ * through as many panels as its second cache holds, block after block of a, which are laid out for tiles (product_rows.h), or stand so already; 32 x 32 sums go to 4 KiB of scratch,
  * and from there with bias, addition, ReLU and narrowing to y in one pass. Laying out the next block and putting away the last sums are done a little with
  * each step of tiles: the tiles' unit works meanwhile. Both ask for the memory that they will want later.
  *
@@ -336,9 +336,9 @@ AMXINLINE void rows(void *arg, int64_t begin, int64_t end, const bool windows, c
                         for (int i = 0; first_time && i < 16 * PANEL; i += 16)
                             __builtin_prefetch(from_b + dn_panel_units(r) + i, 0, 2);
                         if (half)
-                            dn_amx_steps(1, 2, from_a, lda, from_b, 16, 1);
+                            dn_amx_steps(1, 2, from_a, lda, from_b, 16, TILE, 1);
                         else
-                            dn_amx_steps(2, 2, from_a, lda, from_b, 16, 1);
+                            dn_amx_steps(2, 2, from_a, lda, from_b, 16, TILE, 1);
                         if (p.row < p.n)
                             put(&p, rows_a_step, in_order);
                         dn_amx_fetch(&f);
@@ -387,7 +387,8 @@ static int run(const gv_call *c)
     gv_shares blocks;
     job j = { s, c, s->packed, scratch, each_bytes(s), 0, &blocks };
     j.parts = s->rows.columns ? threads : dn_max(1, dn_min(dn_min(threads, GV_MAX_THREADS), s->rows.blocks * s->rows.rows / ROWS_LEAST));
-    gv_shares_begin(&blocks, s->rows.blocks, j.parts);
+    if (!s->rows.columns)
+        gv_shares_begin(&blocks, s->rows.blocks, j.parts);
     if (!s->packed)
         j.b = (amx_unit *)(void *)(scratch + j.each * (size_t)s->ctx->threads);
     if (!s->packed || !s->filled)

@@ -28,7 +28,7 @@ VFN VINLINE void F(by_tiles)(const int rt, const int ct, const unit *a, int64_t 
         dn_amx_load(rt, ct, c, ldc);
     else
         dn_amx_zero(rt, ct);
-    dn_amx_steps(rt, ct, a, lda, b, ldb, steps);
+    dn_amx_steps(rt, ct, a, lda, b, ldb, 16, steps);
     dn_amx_store(rt, ct, c, ldc);
 }
 

@@ -231,7 +231,7 @@ AMXFN static void pack_x(const job *j, int64_t u, int64_t i, int64_t wide, amx_u
             for (int64_t k = 0; k < j->pixels / 32; k++) { \
                 dn_amx_fetch(&sums); \
                 dn_amx_fetch(fx); \
-                dn_amx_steps(rt, ct, a + g * j->pixels / 2 + k * 16, j->lda, b + g * j->b_unit + k * 16 * 32, 32, 1); \
+                dn_amx_steps(rt, ct, a + g * j->pixels / 2 + k * 16, j->lda, b + g * j->b_unit + k * 16 * 32, 32, 16, 1); \
                 pair_up(next, per); \
             } \
         dn_amx_store(rt, ct, c, j->Ip); \
