@@ -6,8 +6,8 @@
  * Tolerance: the inputs are compared as stored (f32 weights of bf16 convolutions as rounded), so what is left is the summation in
  * f32 of n terms of standard deviation 1/9: partial sums of up to sqrt(n)/9, each rounded by 6e-8 of itself, n times: 1e-8 n where one
  * chain adds all, less where several do, and 2e-6 sqrt(n) for few terms; and for bf16 results one rounding, 2^-8 of the value.
- * Winograd's kernel (conv_winograd.c) rounds the turned input and the turned weights to bf16 as well: each by up to 2^-8 of itself, 0.4 of that rms, and its
- * sums are 1.7 times as wide as the result. Together 2^-8 of the result's deviation, sqrt(n)/3; five times that for the worst.
+ * Winograd's kernel (conv_winograd.c) rounds the turned input and the turned weights as well, each by up to 2^-8 (bf16) or 2^-24 of itself, 0.4 of that rms,
+ * and its sums are 1.7 times as wide as the result. Together 2^-8 or 2^-24 of the result's deviation, sqrt(n)/3; five times that for the worst.
  */
 #include "nn/onednn/simd.h"
 #include "tests/nn/onednn.h"
@@ -198,7 +198,7 @@ static void one(void *ctx, const struct row *r, int pass, gv_dtype t, gv_dtype w
             want += b.in[2].v[i % r->o];
         double tol = 2e-6 * sqrt((double)terms + 1) + 1e-8 * (double)terms + (narrow ? fabs(want) / 256 : 0);
         if (!strncmp(b.kernel.name, "winograd", 8)) /* of all nine taps, also at the border: zeros are turned too */
-            tol += 5.0 / 256 * sqrt(pass == 2 ? (double)(r->n * ys[1] * ys[2]) : 9.0 * (double)(pass ? r->o : r->c)) / 3;
+            tol += 5.0 / (t == GV_BF16 ? 1 << 8 : 1 << 24) * sqrt(pass == 2 ? (double)(r->n * ys[1] * ys[2]) : 9.0 * (double)(pass ? r->o : r->c)) / 3;
         double bad = fabs(tensor_at(&b.out[0], i) - want) / tol;
         if (!(bad <= worst))
             worst = bad;

@@ -112,8 +112,10 @@ static inline void F(product)(int64_t M, int64_t nv, int64_t K, const unit *a, i
 {
     for (int64_t v = 0, panels = (nv + TILE_VECTORS - 1) / TILE_VECTORS; panels; panels--) {
         int64_t w = (nv - v + panels - 1) / panels; /* panels of about the same width */
-        for (int64_t m = 0; m < M; m += TILE_ROWS)
-            F(tiles)[w - 1][dn_min(TILE_ROWS, M - m) - 1](a + m * rs, rs, ks, b + v * VL, ldb, K, c + m * ldc + v * VL, ldc, add);
+        for (int64_t m = 0, h, left = (M + TILE_ROWS - 1) / TILE_ROWS; left; m += h, left--) {
+            h = (M - m + left - 1) / left; /* and tiles of about the same height */
+            F(tiles)[w - 1][h - 1](a + m * rs, rs, ks, b + v * VL, ldb, K, c + m * ldc + v * VL, ldc, add);
+        }
         v += w;
     }
 }

@@ -1,17 +1,15 @@
 /*
- * What the kernels with Winograd's F(2x2, 3x3) share (conv_winograd.c, wgrad_winograd.c): tiles of 2x2 output pixels in the order of rows and images,
- * and the turned input tile B' d B of 4x4 pixels, for 16 channels at a time. Only where AVX-512-BF16 is compiled.
+ * What the kernels with Winograd's F(2x2, 3x3) share (conv_winograd.c, wgrad_winograd.c), for one instruction set: tiles of 2x2 output
+ * pixels in the order of rows and images, and the turned input tile B' d B of 4x4 pixels, for VL channels at a time. Included behind vectors.h.
  */
+
 #ifndef GV_NN_ONEDNN_WINOGRAD_H
 #define GV_NN_ONEDNN_WINOGRAD_H
 
-#include <immintrin.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { E = 16, LANES = 16 };
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
-#define ALWAYS static inline __attribute__((always_inline)) BF16
+enum { E = 16 }; /* numbers of a tile */
 
 /* Where a tile lies: its output pixels are (2 row, 2 col) and the three beside it. */
 struct tile { int64_t image, row, col; };
@@ -29,8 +27,10 @@ static inline void tile_next(struct tile *t, int64_t down, int64_t across)
         t->row = 0, t->image++;
 }
 
+#endif
+
 /* The 4x4 pixels of x [N,H,W,C] that a tile reads; NULL in the padding. True: all are there. */
-static inline bool tile_pixels(const uint16_t *pixel[E], const uint16_t *x, const struct tile *t, const int64_t pad[2], int64_t H, int64_t W, int64_t C)
+static inline bool F(tile_pixels)(const T *pixel[E], const T *x, const struct tile *t, const int64_t pad[2], int64_t H, int64_t W, int64_t C)
 {
     bool whole = true;
     for (int e = 0; e < E; e++) {
@@ -42,33 +42,36 @@ static inline bool tile_pixels(const uint16_t *pixel[E], const uint16_t *x, cons
     return whole;
 }
 
-ALWAYS __m512 widen(const uint16_t *p)
+/* One unit in each lane: of a, or of a and b, in T. */
+VFN VINLINE void F(put_units)(unit *to, V a, V b)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16));
+#if PER == 2
+    __m512i lo = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a)), hi = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
+    _mm512_storeu_si512(to, _mm512_or_si512(lo, _mm512_slli_epi32(hi, 16)));
+#else
+    (void)b;
+    VST((void *)to, a);
+#endif
 }
 
 /* One axis of B' d: [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */
-#define TURN_INPUT(t0, t1, t2, t3, a, b, c, d) \
-    (t0 = _mm512_sub_ps(a, c), t1 = _mm512_add_ps(b, c), t2 = _mm512_sub_ps(c, b), t3 = _mm512_sub_ps(b, d))
+#undef TURN_INPUT
+#define TURN_INPUT(t0, t1, t2, t3, a, b, c, d) (t0 = (a) - (c), t1 = (b) + (c), t2 = (c) - (b), t3 = (b) - (d))
 
-/* d[16] = B' d B of the channels [c, c + 16) */
-ALWAYS void turn_pixels(__m512 d[E], const uint16_t *const pixel[E], bool whole, int64_t c)
+/* d[16] = B' d B of the channels [c, c + VL) */
+VFN VINLINE void F(turn_pixels)(V d[E], const T *const pixel[E], bool whole, int64_t c)
 {
-    __m512 s[E];
-    if (whole)
-#pragma GCC unroll 16
-        for (int e = 0; e < E; e++)
-            d[e] = widen(pixel[e] + c);
-    else
-#pragma GCC unroll 16
-        for (int e = 0; e < E; e++)
-            d[e] = pixel[e] ? widen(pixel[e] + c) : _mm512_setzero_ps();
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++)
-        TURN_INPUT(s[k], s[4 + k], s[8 + k], s[12 + k], d[k], d[4 + k], d[8 + k], d[12 + k]);
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; r++)
+    V s[E];
+    VUNROLL for (int k = 0; k < 4; k++) {
+        V p[4];
+        if (whole)
+            VUNROLL for (int r = 0; r < 4; r++)
+                p[r] = F(vget)(pixel[4 * r + k] + c);
+        else
+            VUNROLL for (int r = 0; r < 4; r++)
+                p[r] = pixel[4 * r + k] ? F(vget)(pixel[4 * r + k] + c) : VSET(0);
+        TURN_INPUT(s[k], s[4 + k], s[8 + k], s[12 + k], p[0], p[1], p[2], p[3]);
+    }
+    VUNROLL for (int r = 0; r < 4; r++)
         TURN_INPUT(d[4 * r], d[4 * r + 1], d[4 * r + 2], d[4 * r + 3], s[4 * r], s[4 * r + 1], s[4 * r + 2], s[4 * r + 3]);
 }
-
-#endif
