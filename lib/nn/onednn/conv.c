@@ -6,7 +6,7 @@
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
-#include "nn/onednn/product_amx.h"
+#include "nn/onednn/product.h"
 #include "nn/ops/attr.h"
 
 /* What comes behind the convolution, in its last pass. */
@@ -66,7 +66,7 @@ static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
                      .more = optional(c, 3) ? 3 : -1, .turned = true, .relu = o->relu };
     if (!adds_alike(c) || (!dn_conv_is_product(&o->window) && !dn_product_windows(&p, &o->window, &c->in[0], &c->out[0])))
         return GV_UNSUPPORTED;
-    return dn_product_amx(ctx, c, &p, k, err);
+    return dn_product_make(ctx, c, &p, k, err);
 }
 
 static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
@@ -107,7 +107,7 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     return r;
 }
 
-const dn_candidate dn_conv_candidates[] = { { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = dn_winograd, .taken = dn_winograd_pays }, { .make = native }, { 0 } };
+const dn_candidate dn_conv_candidates[] = { { .make = depthwise }, { .make = depthwise_nd }, { .make = dn_winograd, .taken = dn_winograd_pays }, { .make = product }, { .make = native }, { 0 } };
 
 int gv_onednn_conv(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 {

@@ -5,7 +5,7 @@
 #include "nn/onednn/depthwise.h"
 #include "nn/onednn/depthwise_nd.h"
 #include "nn/onednn/kernels.h"
-#include "nn/onednn/product_amx.h"
+#include "nn/onednn/product.h"
 #include "nn/ops/attr.h"
 
 static int depthwise(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
@@ -28,7 +28,7 @@ static int turned(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
             return GV_UNSUPPORTED;
         w.pad[i] = (w.kernel[i] - 1) * w.dilation[i] - w.pad[i];
     }
-    return dn_product_windows(&p, &w, &c->in[0], &c->out[0]) ? dn_product_amx(ctx, c, &p, k, err) : GV_UNSUPPORTED;
+    return dn_product_windows(&p, &w, &c->in[0], &c->out[0]) ? dn_product_make(ctx, c, &p, k, err) : GV_UNSUPPORTED;
 }
 
 /* One pixel wide: a product; with a stride its rows are spread over the pixels. */
@@ -43,7 +43,7 @@ static int product(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         p.oh = c->in[0].shape[1], p.ow = c->in[0].shape[2];
         p.yh = c->out[0].shape[1], p.yw = c->out[0].shape[2], p.zh = w->stride[0], p.zw = w->stride[1];
     }
-    return dn_product_amx(ctx, c, &p, k, err);
+    return dn_product_make(ctx, c, &p, k, err);
 }
 
 /* With a stride: pixels of dx that lie a stride apart see the same taps, which lie a stride apart, so each such phase is a convolution with stride 1; a stride
@@ -94,7 +94,7 @@ static int strided(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         return GV_ESYS;
     int r = GV_OK;
     bool clear = false;
-    gv_kernel all = { .name = "own:amx:phases", .run = run_phases, .release = release_phases, .self = s };
+    gv_kernel all = { .name = "own:phases", .run = run_phases, .release = release_phases, .self = s };
     for (int i = 0; i < w->stride[0] * w->stride[1]; i++) /* pixels that see no tap at all? */
         clear |= !phase_of(w, 0, i / w->stride[1], dx->shape[1]).taps || !phase_of(w, 1, i % w->stride[1], dx->shape[2]).taps;
     for (int i = 0; r == GV_OK && i < w->stride[0] * w->stride[1]; i++) {
@@ -115,7 +115,7 @@ static int strided(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
         p.ty = -w->stride[0] * w->kernel[1], p.tx = -w->stride[1];
         p.spread = true, p.clear = clear && !s->n;
         p.yh = dx->shape[1], p.yw = dx->shape[2], p.zh = w->stride[0], p.zw = w->stride[1], p.y0 = i / w->stride[1], p.x0 = i % w->stride[1];
-        r = dn_product_amx(ctx, c, &p, &s->kernel[s->n], err);
+        r = dn_product_make(ctx, c, &p, &s->kernel[s->n], err);
         if (r == GV_OK && s->kernel[s->n].scratch_bytes > all.scratch_bytes)
             all.scratch_bytes = s->kernel[s->n].scratch_bytes;
         s->n += r == GV_OK;
@@ -159,8 +159,8 @@ static int native(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_dgrad_candidates[] = {
-    { .make = depthwise }, { .make = depthwise_nd }, { .make = product }, { .make = turned }, { .make = strided }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays },
-    { .make = native }, { 0 },
+    { .make = depthwise }, { .make = depthwise_nd }, { .make = dn_winograd_dgrad, .taken = dn_winograd_pays }, { .make = product }, { .make = turned },
+    { .make = strided }, { .make = native }, { 0 },
 };
 
 int gv_onednn_conv_dgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)

@@ -8,6 +8,7 @@
 #include "nn/onednn/kernels.h"
 #include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
+#include "nn/onednn/wgrad_f32.h"
 #include "nn/onednn/wgrad_winograd.h"
 #include "nn/ops/attr.h"
 
@@ -102,7 +103,9 @@ static int widened(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 }
 
 const dn_candidate dn_conv_wgrad_candidates[] = {
-    { .make = depthwise_nd }, { .make = tiles }, { .make = dn_winograd_wgrad, .taken = dn_winograd_pays }, { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
+    { .make = depthwise_nd }, { .make = tiles }, { .make = dn_winograd_wgrad, .taken = dn_winograd_pays },
+    { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad },
+    { .make = dn_wgrad_f32 }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
 };
 
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)

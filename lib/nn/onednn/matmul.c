@@ -9,7 +9,7 @@
 #include "nn/onednn/candidates.h"
 #include "nn/onednn/internal.h"
 #include "nn/onednn/kernels.h"
-#include "nn/onednn/product_amx.h"
+#include "nn/onednn/product.h"
 #include "nn/onednn/wgrad_amx.h"
 #include "nn/onednn/wgrad_bf16.h"
 #include "nn/onednn/wgrad_large.h"
@@ -105,7 +105,7 @@ static int tiles(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
     if (!measure(c, &s) || !s.one || o->ta || o->alpha != 1)
         return GV_UNSUPPORTED;
     dn_product tall = { .M = s.nb * s.M, .N = s.N, .K = s.K, .b = 1, .bias = s.bias ? 2 : -1, .more = -1, .turned = o->tb };
-    return dn_product_amx(ctx, c, &tall, k, err);
+    return dn_product_make(ctx, c, &tall, k, err);
 }
 
 /* By oneDNN; pack: b is laid out as it likes first. */

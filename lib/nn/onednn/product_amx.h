@@ -1,32 +1,11 @@
 /*
- * Products of bf16 matrices in AMX's tiles (product_amx.c). GV_UNSUPPORTED where they do not serve: on other processors, and for small or odd ones.
- *   dn_product_amx   y [M,N] = a [M,K] b (+ bias [N]) (+ more [M,N]) (then ReLU); a and more in bf16, b [K,N], or [N,K] where it is turned, in f32 or bf16;
- *                    y in bf16 or f32. Inputs of the call by number; bias and more are -1 where there is none.
+ * Products in AMX's tiles (product_amx.c): a and more in bf16, b in f32 or bf16, y in bf16 or f32. GV_UNSUPPORTED where they do not serve: on other
+ * processors, and for small or odd ones.
  */
 #ifndef GV_NN_ONEDNN_PRODUCT_AMX_H
 #define GV_NN_ONEDNN_PRODUCT_AMX_H
 
-#include "nn/onednn/onednn.h"
-
-/*
- * spread: the rows of y are pixels of images of yh x yw: oh x ow of them an image, zh and zw pixels apart from y0 and x0 on. clear: the others are zero (the
- * data gradient of a convolution one pixel wide, with a stride), else they are left alone.
- * windows: the rows of a are windows of kh x kw pixels of images a [.,h,w,K / (kh kw)], oh x ow of them an image, sh and sw pixels apart, from ph and pw pixels
- * outside on, their lines and pixels dh and dw apart. Where b is turned it is [N,channels,taps] (a convolution), else [channels,N,taps] (the data gradient of
- * one); tap (i, j) of the window is tap first + i ty + j tx of b.
- */
-typedef struct dn_product {
-    int64_t M, N, K;
-    int a, b, bias, more;
-    bool turned, relu, windows, spread, clear;
-    int64_t oh, ow;
-    int64_t h, w, sh, sw, ph, pw, kh, kw, dh, dw, taps, first, ty, tx;
-    int64_t yh, yw, zh, zw, y0, x0;
-} dn_product;
-
-/* The windows of a convolution from images to `out` ([N,H,W,C], both); false: they are none that
- * serve here (two dimensions, one group). Keeps the numbers of the inputs, bias, turned and relu. */
-bool dn_product_windows(dn_product *p, const gv_window *w, const gv_desc *images, const gv_desc *out);
+#include "nn/onednn/product.h"
 
 int dn_product_amx(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_kernel *k, gv_err *err);
 

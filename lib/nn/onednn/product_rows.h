@@ -131,12 +131,6 @@ AMXINLINE void dn_lay(const dn_rows *r, const uint16_t *a, dn_laying *laying, in
     *laying = l;
 }
 
-/* The row of y of a pixel of the output. */
-static inline int64_t dn_row_of(const dn_product *p, int64_t image, int64_t line, int64_t x)
-{
-    return p->spread ? (image * p->yh + line * p->zh + p->y0) * p->yw + x * p->zw + p->x0 : (image * p->oh + line) * p->ow + x;
-}
-
 /* Which rows of y the n-th strip of 32 rows of a block belong to; -1: to none. */
 static inline void dn_rows_of(const dn_rows *r, int64_t block, int64_t strip, int64_t to[DN_STRIP])
 {

@@ -71,7 +71,7 @@ VFN VINLINE void F(tile)(const int rows, const int vectors, const unit *a, int64
     V acc[TILE_ROWS][TILE_VECTORS];
     VUNROLL for (int r = 0; r < rows; r++)
         VUNROLL for (int v = 0; v < vectors; v++)
-            acc[r][v] = add ? VLD(c + r * ldc + v * VL) : VSET(0);
+            acc[r][v] = VSET(0);
     for (int64_t k = 0; k < K; k++) {
         V w[TILE_VECTORS];
         VUNROLL for (int v = 0; v < vectors; v++)
@@ -84,7 +84,7 @@ VFN VINLINE void F(tile)(const int rows, const int vectors, const unit *a, int64
     }
     VUNROLL for (int r = 0; r < rows; r++)
         VUNROLL for (int v = 0; v < vectors; v++)
-            VST(c + r * ldc + v * VL, acc[r][v]);
+            VST(c + r * ldc + v * VL, acc[r][v] + (add ? VLD(c + r * ldc + v * VL) : VSET(0))); /* so that long sums are sums of shorter ones */
 }
 
 #define TILE(r, v) \

@@ -15,6 +15,7 @@
  */
 #include "nn/onednn/own.h"
 #include "nn/onednn/wgrad_bf16.h"
+#include "nn/onednn/wgrad_collect.h"
 #include "nn/ops/attr.h"
 
 #if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 10)
@@ -333,24 +334,12 @@ static void share(void *p, int64_t begin, int64_t end)
     }
 }
 
-/* dw[o][i][tap] = the sum over the parts of sums[part][o][tap][i] */
-GV_HOT static void onednn_wgrad_collect(const float *sums, float *dw, int64_t parts, int64_t size, int64_t I, int64_t taps)
-{
-    for (int64_t tap = 0; tap < taps; tap++)
-        for (int64_t i = 0; i < I; i++) {
-            float s = sums[tap * I + i];
-            for (int64_t part = 1; part < parts; part++)
-                s += sums[part * size + tap * I + i];
-            dw[i * taps + tap] = s;
-        }
-}
-
 static void collect(void *p, int64_t begin, int64_t end)
 {
     const struct job *j = p;
     int64_t row = j->taps * j->I;
     for (int64_t o = begin; o < end; o++)
-        onednn_wgrad_collect(j->sums + o * row, (float *)j->c->y[0] + o * row, j->parts_r, j->O * row, j->I, j->taps);
+        dn_wgrad_collect(j->sums + o * row, (float *)j->c->y[0] + o * row, j->parts_r, j->O * row, j->I, j->taps);
 }
 
 static bool straight(const struct job *j)
