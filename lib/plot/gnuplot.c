@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -125,7 +126,9 @@ int gv_gnuplot_run(const gv_buf *script, const gv_plot *p, const char *part, gv_
             while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
             complaint(said, text, sizeof text);
-            if (status)
+            if (WIFSIGNALED(status))
+                r = gv_fail(err, GV_ESYS, "gnuplot was killed by signal %d", WTERMSIG(status));
+            else if (status)
                 r = gv_fail(err, GV_ESYS, "gnuplot failed: %s", *text ? text : "it does not say why");
         }
     }
@@ -140,6 +143,9 @@ int gv_gnuplot_run(const gv_buf *script, const gv_plot *p, const char *part, gv_
         close(in);
     if (said >= 0)
         close(said);
+    /* Who interrupts a whole group of processes means this one as well, whose own signal may only be on its way. */
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGHUP))
+        raise(WTERMSIG(status));
     return r;
 }
 

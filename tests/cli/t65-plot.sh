@@ -43,4 +43,10 @@ check 'without gnuplot one line says what to install' '
 check 'gnuplot dies with the program, however that dies' '
 	mkdir slow && printf "#!/bin/sh\necho \$\$ >\"$T/pid\"\nexec sleep 60\n" >slow/gnuplot && chmod +x slow/gnuplot && { PATH=$T/slow:$PATH glovita-plot exp/a/0 --to slow.png & } && within 20 [ -s pid ] &&
 	kill -9 $! && within 10 eval "! grep -v Z /proc/$(cat pid)/stat 2>/dev/null" '
+check 'who interrupts gnuplot interrupts the program: its status is the signal, also when it has not met it yet, and nothing is left' '
+	mkdir hit && for s in TERM:143 INT:130; do
+		printf "#!/bin/sh\nkill -%s \$\$\nsleep 60\n" "${s%:*}" >hit/gnuplot && chmod +x hit/gnuplot && { PATH=$T/hit:$PATH exits "${s#*:}" glovita-plot exp/a/0 --to hit.png 2>err; } || return 1
+	done && ! grep error err && [ -z "$(find . -name "hit.png*")" ]'
+check 'gnuplot that is killed says so' '
+	printf "#!/bin/sh\nkill -KILL \$\$\n" >hit/gnuplot && { PATH=$T/hit:$PATH exits 4 glovita-plot exp/a/0 --to hit.png 2>err; } && grep "gnuplot was killed by signal 9" err && [ ! -e hit.png ]'
 done_testing

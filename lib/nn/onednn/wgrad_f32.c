@@ -77,8 +77,8 @@ static void wgrad_pieces(void *arg, int64_t begin, int64_t end)
         int64_t part = i / j->cuts, cut = i % j->cuts, from = j->groups * cut / j->cuts * TILE_ROWS, to = dn_min(p->N, j->groups * (cut + 1) / j->cuts * TILE_ROWS);
         int64_t begin_r = p->M * part / j->parts, end_r = p->M * (part + 1) / j->parts;
         float *sums = j->sums + part * p->N * j->ld;
-        for (int64_t r = begin_r; r < end_r; r += DEEP) {
-            int64_t n = dn_min(DEEP, end_r - r);
+        for (int64_t r = begin_r, n, left = dn_ceil_div(end_r - begin_r, DEEP); left; r += n, left--) {
+            n = dn_ceil_div(end_r - r, left);
             pack_dy(j, r, n, from, to, y);
             for (int64_t k = 0; k < p->K; k += WIDE) {
                 int64_t wide = dn_min(WIDE, p->K - k);
