@@ -8,6 +8,7 @@
 #include "common/threads.h"
 #include "nn/backend.h"
 #include "nn/layers/layers.h"
+#include "tests/nn/again.h"
 #include "tests/unit/tap.h"
 #include <cpuid.h>
 #include <math.h>
@@ -148,14 +149,7 @@ int main(int argc, char **argv)
             continue;
         if (!strcmp(isas[i], "AVX512_CORE_BF16") && !__builtin_cpu_supports("avx512bf16"))
             continue;
-        char command[4600], line[400];
-        bool as_is = !strcmp(isas[i], "DEFAULT");
-        snprintf(command, sizeof command, "%s%s %s%s '%s' %s", as_is ? "" : "ONEDNN_MAX_CPU_ISA=", as_is ? "" : isas[i], as_is ? "" : "DNNL_MAX_CPU_ISA=", as_is ? "" : isas[i], argv[0], isas[i]);
-        fflush(stdout);
-        FILE *f = popen(command, "r");
-        while (f && fgets(line, sizeof line, f))
-            printf("# %s", line); /* its own list of claims is no part of ours */
-        ok(f && pclose(f) == 0, "%s", isas[i]);
+        ok(again_with(argv[0], isas[i]), "%s", isas[i]);
     }
     return done();
 }

@@ -10,6 +10,7 @@
  * and its sums are 1.7 times as wide as the result. Together 2^-8 or 2^-24 of the result's deviation, sqrt(n)/3; five times that for the worst.
  */
 #include "nn/onednn/simd.h"
+#include "tests/nn/again.h"
 #include "tests/nn/onednn.h"
 
 enum { SAMPLES = 400 };
@@ -236,7 +237,7 @@ static void padding(void *ctx)
     ok(!strcmp(names[0], names[1]), "depthwise: the same kernel (%s, %s) whatever stands between the members of its attributes", names[0], names[1]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     void *ctx = NULL;
     gv_err err = { 0 };
@@ -264,5 +265,8 @@ int main(void)
         dn_isa_most = DN_AVX512_BF16;
     }
     gv_backend_onednn.close(ctx);
+    __builtin_cpu_init();
+    if (argc == 1 && __builtin_cpu_supports("avx512bw"))
+        ok(again_with(argv[0], "AVX2"), "the same with AVX2 alone");
     return done();
 }
