@@ -1,8 +1,9 @@
 /* plans: one compiled graph for each batch size and length of bags, over one store. Their intermediates share the store's memory, so what a
  * plan costs beside it is its graph. */
 #include "session/session.h"
-#include "nn/profile.h"
+#include "common/log.h"
 #include "common/threads.h"
+#include "nn/profile.h"
 
 gv_plan_options gv_session_plan_options(const gv_config *c)
 {
@@ -10,6 +11,14 @@ gv_plan_options gv_session_plan_options(const gv_config *c)
     gv_plan_options o = { .precision = gv_session_precision(c->training.precision), .backend = names[c->training.backend], .seed = c->training.seed };
     if (!o.backend) /* double runs on the plain kernels alone */
         o.backend = o.precision == GV_FP64 || !gv_backend_known("onednn") ? "reference" : "onednn";
+    const gv_backend *b = gv_backend_find(o.backend);
+    if (o.precision == GV_MIXED_BF16 && !gv_config_typed(c, "training.precision") && b && !b->has_bf16()) { /* the driver has said so already, and passes what it took */
+        static bool told;
+        o.precision = GV_FP32;
+        if (!told)
+            gv_log(GV_INFO, "precision: fp32, since this processor has no bf16 instructions");
+        told = true;
+    }
     o.threads = c->training.threads == GV_NONE_I64 ? gv_threads_available() : (int)c->training.threads;
     static const gv_recompute_level levels[] = { GV_RECOMPUTE_NO, GV_RECOMPUTE_AUTO, GV_RECOMPUTE_CHEAP, GV_RECOMPUTE_BLOCKS };
     o.recompute = levels[c->training.recompute];

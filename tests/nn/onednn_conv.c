@@ -40,6 +40,8 @@ static const struct row rows[] = {
     { "2d 3x3, 80 channels, lines of whole steps", 2, 4, 80, 48, 1, { 13, 10 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "2d 5x3/2, 48 channels", 2, 3, 48, 64, 1, { 21, 18 }, { 5, 3 }, SAME(2), { 2, 1 }, { 1, 0 }, SAME(1), false },
     { "2d 3x3, an image in bands", 2, 1, 64, 64, 1, { 100, 120 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), true },
+    { "2d 1x1, strides that leave pixels over", 2, 1, 4, 8, 1, { 8, 9 }, SAME(1), { 2, 3 }, SAME(0), SAME(0), SAME(1), false },
+    { "2d 1x1/2, a pixel left over", 2, 2, 64, 32, 1, { 8, 12 }, SAME(1), SAME(2), SAME(0), SAME(0), SAME(1), false },
     { "2d groups", 2, 2, 12, 8, 4, { 6, 6 }, SAME(3), SAME(1), SAME(1), SAME(1), SAME(1), false },
     { "2d patches, a rest left out", 2, 2, 3, 5, 1, { 9, 11 }, { 2, 3 }, { 2, 3 }, SAME(0), SAME(0), SAME(1), false },
     { "2d patches", 2, 2, 24, 40, 1, { 6, 8 }, SAME(2), SAME(2), SAME(0), SAME(0), SAME(1), false },

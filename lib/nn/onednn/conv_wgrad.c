@@ -12,7 +12,8 @@
 #include "nn/onednn/wgrad_winograd.h"
 #include "nn/ops/attr.h"
 
-enum { FEW = 16 }; /* input channels, from which on our own kernel is the faster one where there is no AMX (tests/bench/LOG.md) */
+enum { FEW = 16 /* input channels, from which on our own kernel is the faster one where there is no AMX (tests/bench/LOG.md) */,
+       NARROW = 8 /* less channels than a vector of AVX2 has */, F32_ROWS = 64, F32_WORK = 1 << 18 /* worth laying out */ };
 
 /* Where oneDNN's bf16 weight gradient falls to a hundredth of its speed (2.6 and 3.2, AVX-512 without AMX; tests/bench/LOG.md): rows of
  * one or two pixels, short strided rows, and few input channels. There our own kernel runs or, where the processor lacks what it needs or the
@@ -52,6 +53,20 @@ static int depthwise_nd(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *
     return dn_depthwise_nd_wgrad(ctx, c, k);
 }
 
+/* oneDNN 2.6 on AVX2: with one pixel, a stride and so few input channels this kernel reads what nobody wrote (tests/nn/onednn_conv.c). */
+static bool is_wrong(dnnl_primitive_desc_t pd, const gv_call *c)
+{
+    const char *name = NULL;
+    return c->in[0].shape[c->in[0].ndim - 1] < NARROW && dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success && !strcmp(name, "jit_1x1:avx2");
+}
+
+static bool f32_is_enough(const gv_call *c)
+{
+    const gv_desc *x = &c->in[0], *dy = &c->in[1], *dw = &c->out[0];
+    int64_t rows = dy->count / dy->shape[dy->ndim - 1];
+    return x->shape[x->ndim - 1] < NARROW || (rows >= F32_ROWS && rows * dw->count >= F32_WORK);
+}
+
 /* By oneDNN, on x and dy in this type. */
 static int in_type(gv_onednn *ctx, const gv_call *c, gv_dtype type, gv_kernel *k, gv_err *err)
 {
@@ -68,6 +83,10 @@ static int in_type(gv_onednn *ctx, const gv_call *c, gv_dtype type, gv_kernel *k
     if (r == GV_OK)
         r = dn_status(dn_conv_backward_weights(&pd, ctx->engine, d.x, d.w_any, NULL, d.y, d.stride, d.dilate, d.pad_l, d.pad_r, hint, d.attr),
                       "a convolution's weight gradient", err);
+    if (r == GV_OK && is_wrong(pd, c)) {
+        dnnl_primitive_desc_destroy(pd);
+        r = GV_UNSUPPORTED;
+    }
     if (r == GV_OK) {
         dn_chain *h = dn_chain_new(ctx, err);
         dn_cmd made = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
@@ -105,7 +124,7 @@ static int widened(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)
 const dn_candidate dn_conv_wgrad_candidates[] = {
     { .make = depthwise_nd }, { .make = tiles }, { .make = dn_winograd_wgrad, .taken = dn_winograd_pays },
     { .make = own, .taken = own_is_faster }, { .make = depthwise }, { .make = dn_patches_wgrad },
-    { .make = dn_wgrad_f32 }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
+    { .make = dn_wgrad_f32, .taken = f32_is_enough }, { .make = widened, .taken = bf16_is_slow }, { .make = native }, { 0 },
 };
 
 int gv_onednn_conv_wgrad(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err)

@@ -19,7 +19,7 @@
 #include "nn/onednn/products.h"
 
 enum { PANEL = 16, DEEP = 192, WIDE = 256, LD = WIDE + PANEL /* an odd number of lines: rows fall into different sets of the first cache */, PARTS_MOST = 16,
-       SUMS_MOST = 1 << 20 /* of all parts, but for one part */, CUT_LEAST = 8, CUT_MOST = 16 /* panels of dy */, ROWS_LEAST = 64, WORK_LEAST = 1 << 18 };
+       SUMS_MOST = 1 << 20 /* of all parts, but for one part */, CUT_LEAST = 8, CUT_MOST = 16 /* panels of dy */ };
 
 typedef struct job {
     const gv_call *c;
@@ -120,8 +120,7 @@ static int run(const gv_call *c)
 int dn_wgrad_f32(gv_onednn *ctx, const gv_call *c, gv_kernel *k, gv_err *err GV_UNUSED)
 {
     job j;
-    if (dn_best_set(GV_F32T) != DN_SET_AVX2 || c->in[0].dtype != GV_F32T || c->in[1].dtype != GV_F32T || c->out[0].dtype != GV_F32T || !describe(ctx, c, &j) ||
-        j.p.M < ROWS_LEAST || j.p.M * j.p.N * j.p.K < WORK_LEAST)
+    if (dn_best_set(GV_F32T) != DN_SET_AVX2 || c->in[0].dtype != GV_F32T || c->in[1].dtype != GV_F32T || c->out[0].dtype != GV_F32T || !describe(ctx, c, &j))
         return GV_UNSUPPORTED;
     int r = dn_own(ctx, k, run, 64 + sums_bytes(&j) + each_bytes() * (size_t)ctx->threads);
     k->name = "own:avx2";
