@@ -5,15 +5,6 @@
 #include "nn/onednn/own.h"
 
 /* For one output channel: dw[i][tap] = the sum over the parts, `size` apart, of sums[part][tap][i] */
-GV_HOT static void dn_wgrad_collect(const float *sums, float *dw, int64_t parts, int64_t size, int64_t I, int64_t taps)
-{
-    for (int64_t tap = 0; tap < taps; tap++)
-        for (int64_t i = 0; i < I; i++) {
-            float s = sums[tap * I + i];
-            for (int64_t part = 1; part < parts; part++)
-                s += sums[part * size + tap * I + i];
-            dw[i * taps + tap] = s;
-        }
-}
+void dn_wgrad_collect(const float *sums, float *dw, int64_t parts, int64_t size, int64_t I, int64_t taps);
 
 #endif
