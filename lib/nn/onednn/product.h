@@ -34,7 +34,7 @@ static inline int64_t dn_row_of(const dn_product *p, int64_t image, int64_t line
     return p->spread ? (image * p->yh + line * p->zh + p->y0) * p->yw + x * p->zw + p->x0 : (image * p->oh + line) * p->ow + x;
 }
 
-/* By what this processor has: bf16 in AMX's tiles (product_amx.c), f32 by AVX2 (product_f32.c). GV_UNSUPPORTED: by neither. */
+/* By what this processor has: bf16 in AMX's tiles (product_amx.c), windows in f32 by AVX2 (product_f32.c). GV_UNSUPPORTED: by neither. */
 int dn_product_make(gv_onednn *ctx, const gv_call *c, const dn_product *p, gv_kernel *k, gv_err *err);
 
 #endif
