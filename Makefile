@@ -73,8 +73,9 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 CPPFLAGS += $(DNNL_CFLAGS)
 PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
-# FFmpeg's libraries are loaded when they are needed (formats/lav.h); the versions are those of the headers.
-PKG_LIBS := $(filter-out -lav% -lsw%,$(call pkg,libs,$(PKGS))) -ldl -ldeflate $(BLOSC2_LIBS)
+# FFmpeg's libraries and HDF5's are loaded when they are needed (formats/lav.h, hdf5_library.h).
+LOADED   := -lav% -lsw% -lhdf5%
+PKG_LIBS := $(filter-out $(LOADED),$(call pkg,libs,$(PKGS))) -ldl -ldeflate $(BLOSC2_LIBS)
 
 help:
 	@echo 'make all       build every program into bin/ (CC=clang works; the objects are under build/)'
@@ -124,6 +125,16 @@ $(B)/programs: force
 	@echo '$(NAMES) $(STAGES)' | cmp -s - $@ || echo '$(NAMES) $(STAGES)' >$@
 $(B)/lib/config/script.o: CPPFLAGS += -I$(B)/completion
 $(B)/lib/config/script.o: $(COMPLETION:%=%.inc)
+
+# HDF5's soname, as a program that is linked with it has it.
+$(B)/soname/hdf5_soname.inc: $(B)/flags
+	@mkdir -p $(@D)
+	@echo 'int H5open(void); int main(void) { return H5open(); }' | $(CC) -x c -o $(@D)/hdf5 - -Wl,--no-as-needed $(call pkg,libs,$(HDF5))
+	@LC_ALL=C readelf -d $(@D)/hdf5 | sed -n 's/.*(NEEDED).*\[\(libhdf5[^]]*\)\].*/"\1"/p' | head -n 1 >$@.part
+	@test -s $@.part || { echo 'HDF5: no shared library' >&2; exit 1; }
+	@mv $@.part $@
+$(B)/formats/hdf5_library.o: CPPFLAGS += -I$(B)/soname
+$(B)/formats/hdf5_library.o: $(B)/soname/hdf5_soname.inc
 
 # The flags are part of the objects: a change of them rebuilds (WERROR does not: the same bytes come out).
 FLAGS := $(CC) $(CPPFLAGS) $(BLOSC2_CFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS)

@@ -15,15 +15,17 @@ static bool sniff(const uint8_t *p, size_t n)
     return n >= 8 && !memcmp(p, "\211HDF\r\n\032\n", 8);
 }
 
-static hid_t open_image(const uint8_t *p, size_t n)
+static int open_image(const uint8_t *p, size_t n, hid_t *file, gv_err *err)
 {
-    gv_hdf5_quiet();
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-    if (access >= 0 && H5Pset_fapl_core(access, 1 << 20, 0) >= 0 && H5Pset_file_image(access, (void *)(uintptr_t)p, n) >= 0)
-        file = H5Fopen("memory", H5F_ACC_RDONLY, access);
+    *file = -1;
+    if (gv_hdf5_load(err) < 0)
+        return err->code;
+    hid_t access = gv_h5.H5Pcreate(gv_h5.H5P_CLS_FILE_ACCESS_ID_g);
+    if (access >= 0 && gv_h5.H5Pset_fapl_core(access, 1 << 20, 0) >= 0 && gv_h5.H5Pset_file_image(access, (void *)(uintptr_t)p, n) >= 0)
+        *file = gv_h5.H5Fopen("memory", H5F_ACC_RDONLY, access);
     if (access >= 0)
-        H5Pclose(access);
-    return file;
+        gv_h5.H5Pclose(access);
+    return *file >= 0 ? GV_OK : gv_fail(err, GV_EDATA, "HDF5 file of %zu bytes is cut or damaged", n);
 }
 
 /* ---- which data set ---- */
@@ -43,7 +45,7 @@ static herr_t look(hid_t group, const char *name, const H5L_info_t *info, void *
     int axes = gv_hdf5_shape(set, shape);
     if (axes >= s->fewest && axes <= s->most && gv_hdf5_dtype(set) >= 0)
         snprintf(s->found++ ? s->other : s->name, sizeof s->name, "%s", name);
-    H5Dclose(set);
+    gv_h5.H5Dclose(set);
     return 0;
 }
 
@@ -55,7 +57,7 @@ static int open_numbers(hid_t file, const char *want, int fewest, int most, hid_
         int r = gv_hdf5_open_set(file, "the file", want, CACHE, set, err);
         return r ? r : gv_fail(err, GV_EDATA, "HDF5 has no data set '%s' (data.hdf5_dataset)", want);
     }
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, look, &s);
+    gv_h5.H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, look, &s);
     if (s.found != 1)
         return s.found ? gv_fail(err, GV_EDATA, "HDF5 has %d data sets of %d or %d axes, '%s' and '%s' among them (data.hdf5_dataset names one)", s.found, fewest, most, s.name, s.other)
                        : gv_fail(err, GV_EDATA, "HDF5 has no data set of numbers with %d or %d axes (data.hdf5_dataset names one of a group)", fewest, most);
@@ -66,17 +68,17 @@ static int open_numbers(hid_t file, const char *want, int fewest, int most, hid_
 
 static bool attribute(hid_t set, const char *name, double v[3])
 {
-    if (H5Aexists(set, name) <= 0)
+    if (gv_h5.H5Aexists(set, name) <= 0)
         return false;
-    hid_t a = H5Aopen(set, name, H5P_DEFAULT), space = a < 0 ? -1 : H5Aget_space(a), type = a < 0 ? -1 : H5Aget_type(a);
-    bool good = space >= 0 && type >= 0 && H5Sget_simple_extent_npoints(space) == 3 && (H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER) &&
-                H5Aread(a, H5T_NATIVE_DOUBLE, v) >= 0;
+    hid_t a = gv_h5.H5Aopen(set, name, H5P_DEFAULT), space = a < 0 ? -1 : gv_h5.H5Aget_space(a), type = a < 0 ? -1 : gv_h5.H5Aget_type(a);
+    bool good = space >= 0 && type >= 0 && gv_h5.H5Sget_simple_extent_npoints(space) == 3 && (gv_h5.H5Tget_class(type) == H5T_FLOAT || gv_h5.H5Tget_class(type) == H5T_INTEGER) &&
+                gv_h5.H5Aread(a, gv_h5.H5T_NATIVE_DOUBLE_g, v) >= 0;
     if (type >= 0)
-        H5Tclose(type);
+        gv_h5.H5Tclose(type);
     if (space >= 0)
-        H5Sclose(space);
+        gv_h5.H5Sclose(space);
     if (a >= 0)
-        H5Aclose(a);
+        gv_h5.H5Aclose(a);
     for (int i = 0; i < 3; i++)
         good = good && v[i] > 0 && v[i] < 1e9;
     return good;
@@ -93,7 +95,7 @@ static int read_set(hid_t set, size_t max, gv_scan *v, gv_arena *arena, gv_err *
     x.dtype = (gv_dtype)type;
     if ((r = gv_scan_axes(&x, "the HDF5 data set", err)) < 0 || (r = gv_shape_check(&x, max, err)) < 0 || (r = gv_sample_init(&x, x.dtype, 4, x.shape, arena, err)) < 0)
         return r;
-    if (H5Dread(set, gv_hdf5_native(x.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, x.data) < 0)
+    if (gv_h5.H5Dread(set, gv_hdf5_native(x.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, x.data) < 0)
         return gv_fail(err, GV_EDATA, "the values of the HDF5 data set cannot be read (cut, damaged, or packed by a filter that is not here)");
     v->x = x;
     bool micro = attribute(set, "element_size_um", side);
@@ -107,26 +109,29 @@ static int read_set(hid_t set, size_t max, gv_scan *v, gv_arena *arena, gv_err *
 
 static int volume(const uint8_t *p, size_t n, const gv_scan_options *o, gv_scan *v, gv_arena *arena, gv_err *err)
 {
-    hid_t file = open_image(p, n), set = -1;
-    if (file < 0)
-        return gv_fail(err, GV_EDATA, "HDF5 file of %zu bytes is cut or damaged", n);
-    int r = open_numbers(file, o->dataset, 3, 4, &set, err);
+    hid_t file, set = -1;
+    int r = open_image(p, n, &file, err);
+    if (r < 0)
+        return r;
+    r = open_numbers(file, o->dataset, 3, 4, &set, err);
     if (r > 0)
         r = read_set(set, o->max_output, v, arena, err);
     if (set >= 0)
-        H5Dclose(set);
-    H5Fclose(file);
+        gv_h5.H5Dclose(set);
+    gv_h5.H5Fclose(file);
     return r;
 }
 
 /* A series [T,C] or [T]; with a chosen data set as it says, else the only one of 1 or 2 axes. */
 static int series(const uint8_t *p, size_t n, const gv_series_options *o, gv_series *out, gv_arena *arena, gv_err *err)
 {
-    hid_t file = open_image(p, n), set = -1;
+    hid_t file, set = -1;
     gv_sample x = { 0 };
-    if (file < 0)
-        return gv_fail(err, GV_EDATA, "HDF5 file of %zu bytes is cut or damaged", n);
-    int r = open_numbers(file, o->dataset, 1, 2, &set, err), type = r > 0 ? gv_hdf5_dtype(set) : -1;
+    int r = open_image(p, n, &file, err);
+    if (r < 0)
+        return r;
+    r = open_numbers(file, o->dataset, 1, 2, &set, err);
+    int type = r > 0 ? gv_hdf5_dtype(set) : -1;
     x.ndim = r > 0 ? gv_hdf5_shape(set, x.shape) : 0;
     if (r > 0 && (type < 0 || x.ndim < 1 || x.ndim > 2))
         r = gv_fail(err, GV_EDATA, "the HDF5 data set is no array of numbers with 1 or 2 axes");
@@ -137,13 +142,13 @@ static int series(const uint8_t *p, size_t n, const gv_series_options *o, gv_ser
     x.dtype = (gv_dtype)(type < 0 ? GV_F32T : type);
     if (r == GV_OK)
         r = gv_sample_init(&x, x.dtype, x.ndim, x.shape, arena, err);
-    if (r == GV_OK && H5Dread(set, gv_hdf5_native(x.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, x.data) < 0)
+    if (r == GV_OK && gv_h5.H5Dread(set, gv_hdf5_native(x.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, x.data) < 0)
         r = gv_fail(err, GV_EDATA, "the values of the HDF5 data set cannot be read (cut, damaged, or packed by a filter that is not here)");
     if (r == GV_OK)
         r = gv_series_array(&x, o, &out->x, arena, err);
     if (set >= 0)
-        H5Dclose(set);
-    H5Fclose(file);
+        gv_h5.H5Dclose(set);
+    gv_h5.H5Fclose(file);
     return r;
 }
 

@@ -1,7 +1,7 @@
 /* lav: FFmpeg's libraries by dlopen (lav.h), and their log. Its text may quote the file, so it is cleaned before anyone sees it. */
 #include "formats/lav.h"
+#include "common/library.h"
 #include "common/log.h"
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +30,8 @@ static void take(void *who, int level, const char *fmt, va_list args)
 
 /* In the order in which they need each other. */
 enum { avutil, avcodec, avformat, swscale, LIBRARIES };
-static const struct { const char *file, *package; } library[LIBRARIES] = {
-#define NAMED(name, major) [name] = { "lib" #name ".so." AV_STRINGIFY(major), "lib" #name AV_STRINGIFY(major) }
+static const gv_library library[LIBRARIES] = {
+#define NAMED(name, major) [name] = { "FFmpeg", "lib" #name ".so." AV_STRINGIFY(major), "lib" #name AV_STRINGIFY(major) }
     NAMED(avutil, LIBAVUTIL_VERSION_MAJOR),
     NAMED(avcodec, LIBAVCODEC_VERSION_MAJOR),
     NAMED(avformat, LIBAVFORMAT_VERSION_MAJOR),
@@ -44,15 +44,11 @@ static void load(void)
 {
     void *of[LIBRARIES];
     for (int i = 0; i < LIBRARIES; i++)
-        if (!(of[i] = dlopen(library[i].file, RTLD_LAZY | RTLD_LOCAL))) {
-            gv_fail(&failure, GV_ESYS, "FFmpeg's library '%s' cannot be loaded (%s); on Debian and Ubuntu, apt install %s", library[i].file, dlerror(), library[i].package);
+        if (!(of[i] = gv_library_load(&library[i], &failure)))
             return;
-        }
 #define GV_LAV(in, function) \
-    if (!(*(void **)&gv_av.function = dlsym(of[in], #function))) { \
-        gv_fail(&failure, GV_ESYS, "FFmpeg's library '%s' has no " #function "; it is not the version that this program was made for", library[in].file); \
-        return; \
-    }
+    if (gv_library_find(&library[in], of[in], #function, (void **)&gv_av.function, &failure) < 0) \
+        return;
 #include "formats/lav_calls.h"
 #undef GV_LAV
     gv_av.av_log_set_callback(take);

@@ -1,11 +1,11 @@
 /* export: features or predictions to a file: HDF5, CSV or NPY, by the name's ending. */
 #include "common/file.h"
 #include "common/log.h"
+#include "formats/hdf5_library.h"
 #include "json/json.h"
 #include "stage/convert.h"
 #include "stage/parts.h"
 #include <fcntl.h>
-#include <hdf5.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -68,23 +68,23 @@ static herr_t innermost(unsigned n, const H5E_error2_t *e, void *out)
 static int h5_failed(state *w, const char *what, gv_err *err)
 {
     char why[200] = "";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, why);
+    gv_h5.H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, why);
     return gv_fail(err, GV_ESYS, "cannot %s in '%s': %s", what, w->o->to, *why ? why : "HDF5 does not say why");
 }
 
 /* Half floats as NumPy and h5py know them. */
 static hid_t h5_half(void)
 {
-    hid_t t = H5Tcopy(H5T_IEEE_F32LE);
-    if (t < 0 || H5Tset_fields(t, 15, 10, 5, 0, 10) < 0 || H5Tset_size(t, 2) < 0 || H5Tset_ebias(t, 15) < 0)
+    hid_t t = gv_h5.H5Tcopy(gv_h5.H5T_IEEE_F32LE_g);
+    if (t < 0 || gv_h5.H5Tset_fields(t, 15, 10, 5, 0, 10) < 0 || gv_h5.H5Tset_size(t, 2) < 0 || gv_h5.H5Tset_ebias(t, 15) < 0)
         return -1;
     return t;
 }
 
 static hid_t h5_text(void)
 {
-    hid_t t = H5Tcopy(H5T_C_S1);
-    if (t < 0 || H5Tset_size(t, H5T_VARIABLE) < 0 || H5Tset_cset(t, H5T_CSET_UTF8) < 0)
+    hid_t t = gv_h5.H5Tcopy(gv_h5.H5T_C_S1_g);
+    if (t < 0 || gv_h5.H5Tset_size(t, H5T_VARIABLE) < 0 || gv_h5.H5Tset_cset(t, H5T_CSET_UTF8) < 0)
         return -1;
     return t;
 }
@@ -92,35 +92,35 @@ static hid_t h5_text(void)
 /* No times in the file: the same features are the same bytes. */
 static hid_t h5_plain(void)
 {
-    hid_t p = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t p = gv_h5.H5Pcreate(gv_h5.H5P_CLS_DATASET_CREATE_ID_g);
     if (p >= 0)
-        H5Pset_obj_track_times(p, 0);
+        gv_h5.H5Pset_obj_track_times(p, 0);
     return p;
 }
 
 static int h5_begin(state *w, gv_err *err)
 {
-    H5dont_atexit();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS), fcpl = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_obj_track_times(fcpl, 0); /* of the root group */
-    H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST); /* attributes may be longer than 64 KiB */
-    w->h5 = H5Fcreate(w->file.part[0] ? w->file.part : w->file.path, H5F_ACC_TRUNC, fcpl, fapl);
-    H5Pclose(fapl);
-    H5Pclose(fcpl);
+    if (gv_hdf5_load(err) < 0)
+        return err->code;
+    hid_t fapl = gv_h5.H5Pcreate(gv_h5.H5P_CLS_FILE_ACCESS_ID_g), fcpl = gv_h5.H5Pcreate(gv_h5.H5P_CLS_FILE_CREATE_ID_g);
+    gv_h5.H5Pset_obj_track_times(fcpl, 0); /* of the root group */
+    gv_h5.H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_LATEST); /* attributes may be longer than 64 KiB */
+    w->h5 = gv_h5.H5Fcreate(w->file.part[0] ? w->file.part : w->file.path, H5F_ACC_TRUNC, fcpl, fapl);
+    gv_h5.H5Pclose(fapl);
+    gv_h5.H5Pclose(fcpl);
     if (w->h5 < 0)
         return h5_failed(w, "create a file", err);
-    w->h5_type = w->size == 2 ? h5_half() : H5Tcopy(H5T_IEEE_F32LE);
+    w->h5_type = w->size == 2 ? h5_half() : gv_h5.H5Tcopy(gv_h5.H5T_IEEE_F32LE_g);
     hsize_t dims[2] = { 0, (hsize_t)w->width }, max[2] = { H5S_UNLIMITED, (hsize_t)w->width };
     hsize_t row = (hsize_t)w->width * w->size, chunk[2] = { row < CHUNK_BYTES ? CHUNK_BYTES / row : 1, (hsize_t)w->width };
-    hid_t space = H5Screate_simple(2, dims, max), plist = h5_plain();
-    bool good = w->h5_type >= 0 && space >= 0 && plist >= 0 && H5Pset_chunk(plist, 2, chunk) >= 0;
+    hid_t space = gv_h5.H5Screate_simple(2, dims, max), plist = h5_plain();
+    bool good = w->h5_type >= 0 && space >= 0 && plist >= 0 && gv_h5.H5Pset_chunk(plist, 2, chunk) >= 0;
     if (good && w->o->compression)
-        good = H5Pset_shuffle(plist) >= 0 && H5Pset_deflate(plist, (unsigned)w->o->compression) >= 0;
+        good = gv_h5.H5Pset_shuffle(plist) >= 0 && gv_h5.H5Pset_deflate(plist, (unsigned)w->o->compression) >= 0;
     if (good)
-        w->h5_rows = H5Dcreate2(w->h5, strcmp(w->key, "x") ? w->key : "features", w->h5_type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
-    H5Sclose(space);
-    H5Pclose(plist);
+        w->h5_rows = gv_h5.H5Dcreate2(w->h5, strcmp(w->key, "x") ? w->key : "features", w->h5_type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    gv_h5.H5Sclose(space);
+    gv_h5.H5Pclose(plist);
     return good && w->h5_rows >= 0 ? GV_OK : h5_failed(w, "create a data set", err);
 }
 
@@ -128,26 +128,26 @@ static int h5_put_rows(state *w, gv_err *err)
 {
     hsize_t dims[2] = { (hsize_t)w->rows, (hsize_t)w->width }, count[2] = { (hsize_t)w->waiting, (hsize_t)w->width };
     hsize_t from[2] = { (hsize_t)(w->rows - w->waiting), 0 };
-    bool good = H5Dset_extent(w->h5_rows, dims) >= 0;
-    hid_t space = good ? H5Dget_space(w->h5_rows) : -1, mem = good ? H5Screate_simple(2, count, NULL) : -1;
-    good = space >= 0 && mem >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0 &&
-           H5Dwrite(w->h5_rows, w->h5_type, mem, space, H5P_DEFAULT, w->block) >= 0;
+    bool good = gv_h5.H5Dset_extent(w->h5_rows, dims) >= 0;
+    hid_t space = good ? gv_h5.H5Dget_space(w->h5_rows) : -1, mem = good ? gv_h5.H5Screate_simple(2, count, NULL) : -1;
+    good = space >= 0 && mem >= 0 && gv_h5.H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0 &&
+           gv_h5.H5Dwrite(w->h5_rows, w->h5_type, mem, space, H5P_DEFAULT, w->block) >= 0;
     if (space >= 0)
-        H5Sclose(space);
+        gv_h5.H5Sclose(space);
     if (mem >= 0)
-        H5Sclose(mem);
+        gv_h5.H5Sclose(mem);
     return good ? GV_OK : h5_failed(w, "write rows", err);
 }
 
 static int h5_dataset(state *w, const char *name, hid_t type, int ndim, const hsize_t *dims, const void *data, gv_err *err)
 {
-    hid_t space = H5Screate_simple(ndim, dims, NULL), plist = h5_plain();
-    hid_t d = space >= 0 && plist >= 0 ? H5Dcreate2(w->h5, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT) : -1;
-    bool good = d >= 0 && (!dims[0] || H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+    hid_t space = gv_h5.H5Screate_simple(ndim, dims, NULL), plist = h5_plain();
+    hid_t d = space >= 0 && plist >= 0 ? gv_h5.H5Dcreate2(w->h5, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT) : -1;
+    bool good = d >= 0 && (!dims[0] || gv_h5.H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
     if (d >= 0)
-        good &= H5Dclose(d) >= 0;
-    H5Sclose(space);
-    H5Pclose(plist);
+        good &= gv_h5.H5Dclose(d) >= 0;
+    gv_h5.H5Sclose(space);
+    gv_h5.H5Pclose(plist);
     return good ? GV_OK : h5_failed(w, "write a data set", err);
 }
 
@@ -155,18 +155,18 @@ static int h5_texts(state *w, const char *name, const char *const *v, hsize_t n,
 {
     hid_t t = h5_text();
     int r = t >= 0 ? h5_dataset(w, name, t, 1, &n, v, err) : h5_failed(w, "make a text", err);
-    H5Tclose(t);
+    gv_h5.H5Tclose(t);
     return r;
 }
 
 static int h5_attribute(state *w, const char *name, hid_t type, const void *data, gv_err *err)
 {
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t a = space >= 0 ? H5Acreate2(w->h5, name, type, space, H5P_DEFAULT, H5P_DEFAULT) : -1;
-    bool good = a >= 0 && H5Awrite(a, type, data) >= 0;
+    hid_t space = gv_h5.H5Screate(H5S_SCALAR);
+    hid_t a = space >= 0 ? gv_h5.H5Acreate2(w->h5, name, type, space, H5P_DEFAULT, H5P_DEFAULT) : -1;
+    bool good = a >= 0 && gv_h5.H5Awrite(a, type, data) >= 0;
     if (a >= 0)
-        H5Aclose(a);
-    H5Sclose(space);
+        gv_h5.H5Aclose(a);
+    gv_h5.H5Sclose(space);
     return good ? GV_OK : h5_failed(w, "write an attribute", err);
 }
 
@@ -174,24 +174,24 @@ static int h5_text_attribute(state *w, const char *name, const char *s, gv_err *
 {
     hid_t t = h5_text();
     int r = t >= 0 ? h5_attribute(w, name, t, &s, err) : h5_failed(w, "make a text", err);
-    H5Tclose(t);
+    gv_h5.H5Tclose(t);
     return r;
 }
 
 /* A JSON value: numbers and texts as they are, everything else as JSON text. */
 static int h5_json_attribute(state *w, const char *name, const json_t *v, gv_err *err)
 {
-    if (H5Aexists(w->h5, name) > 0 || json_is_null(v))
+    if (gv_h5.H5Aexists(w->h5, name) > 0 || json_is_null(v))
         return GV_OK;
     if (json_is_string(v))
         return h5_text_attribute(w, name, json_string_value(v), err);
     if (json_is_integer(v)) {
         int64_t i = json_integer_value(v);
-        return h5_attribute(w, name, H5T_NATIVE_INT64, &i, err);
+        return h5_attribute(w, name, gv_h5.H5T_NATIVE_INT64_g, &i, err);
     }
     if (json_is_real(v)) {
         double d = json_real_value(v);
-        return h5_attribute(w, name, H5T_NATIVE_DOUBLE, &d, err);
+        return h5_attribute(w, name, gv_h5.H5T_NATIVE_DOUBLE_g, &d, err);
     }
     gv_buf b = { 0 };
     int r = gv_json_text(v, &b, err);
@@ -234,12 +234,12 @@ static const char **id_list(state *w, gv_err *err)
 
 static int h5_end(state *w, gv_err *err)
 {
-    int r = H5Dclose(w->h5_rows) >= 0 ? GV_OK : h5_failed(w, "write rows", err);
+    int r = gv_h5.H5Dclose(w->h5_rows) >= 0 ? GV_OK : h5_failed(w, "write rows", err);
     w->h5_rows = -1;
     hsize_t dims[2] = { (hsize_t)w->rows, (hsize_t)w->target_width };
     int ndim = w->target_width > 1 || w->target == 'b' ? 2 : 1;
     if (r == GV_OK && w->labelled)
-        r = h5_dataset(w, "labels", w->target == 'f' ? H5T_IEEE_F32LE : H5T_STD_I64LE, ndim, dims, w->labels.data, err);
+        r = h5_dataset(w, "labels", w->target == 'f' ? gv_h5.H5T_IEEE_F32LE_g : gv_h5.H5T_STD_I64LE_g, ndim, dims, w->labels.data, err);
     const char **ids = r == GV_OK ? id_list(w, err) : NULL;
     if (r == GV_OK)
         r = ids ? h5_texts(w, "ids", ids, (hsize_t)w->rows, err) : GV_ESYS;
@@ -254,7 +254,7 @@ static int h5_end(state *w, gv_err *err)
     }
     if (r == GV_OK)
         r = h5_attributes(w, err);
-    if (H5Fclose(w->h5) < 0 && r == GV_OK)
+    if (gv_h5.H5Fclose(w->h5) < 0 && r == GV_OK)
         r = h5_failed(w, "finish writing", err);
     w->h5 = -1;
     return r;
@@ -537,11 +537,11 @@ static int run(gv_stage_ctx *st, gv_err *err)
     if (r == GV_OK)
         r = finish(&w, err);
     if (w.h5_type >= 0)
-        H5Tclose(w.h5_type);
+        gv_h5.H5Tclose(w.h5_type);
     if (w.h5_rows >= 0)
-        H5Dclose(w.h5_rows);
+        gv_h5.H5Dclose(w.h5_rows);
     if (w.h5 >= 0)
-        H5Fclose(w.h5);
+        gv_h5.H5Fclose(w.h5);
     gv_out_abort(&w.file);
     gv_parts_close(&w.in);
     gv_free(w.block);

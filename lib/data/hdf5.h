@@ -8,8 +8,8 @@
 #ifndef GV_DATA_HDF5_H
 #define GV_DATA_HDF5_H
 
+#include "formats/hdf5_library.h"
 #include "sample/sample.h"
-#include <hdf5.h>
 
 typedef struct gv_features_file {
     hid_t file, features;
@@ -23,7 +23,7 @@ typedef struct gv_features_file {
 
 /* Takes fd over (it stays open behind the library's own). */
 int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err) GV_MUST_USE;
-void gv_features_close(gv_features_file *f);
+void gv_features_close(gv_features_file *f); /* of one that is all zero, too, and of one that could not be opened */
 /* [D], or [n,D] of a bag, float32. */
 int gv_features_read(const gv_features_file *f, int64_t row, gv_sample *out, gv_arena *arena, gv_err *err) GV_MUST_USE;
 /* All rows of the file as one bag [n,D]. */

@@ -15,12 +15,12 @@ static int open_set(const gv_features_file *f, const char *file, const char *nam
 
 static int shape_of(hid_t set, hsize_t shape[3])
 {
-    hid_t space = H5Dget_space(set);
-    int n = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    if (n > 3 || (n > 0 && H5Sget_simple_extent_dims(space, shape, NULL) < 0))
+    hid_t space = gv_h5.H5Dget_space(set);
+    int n = space < 0 ? -1 : gv_h5.H5Sget_simple_extent_ndims(space);
+    if (n > 3 || (n > 0 && gv_h5.H5Sget_simple_extent_dims(space, shape, NULL) < 0))
         n = -1;
     if (space >= 0)
-        H5Sclose(space);
+        gv_h5.H5Sclose(space);
     return n;
 }
 
@@ -33,21 +33,21 @@ int gv_features_numbers(const gv_features_file *f, const char *name, double **v,
         return r;
     int n = shape_of(set, dims);
     size_t bytes;
-    hid_t type = H5Dget_type(set);
-    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    hid_t type = gv_h5.H5Dget_type(set);
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : gv_h5.H5Tget_class(type);
     if (type >= 0)
-        H5Tclose(type);
+        gv_h5.H5Tclose(type);
     if (n < 1 || n > 2 || (class != H5T_INTEGER && class != H5T_FLOAT))
         r = gv_fail(err, GV_EDATA, "'%s' is no list of numbers", name);
     else if (dims[0] > MOST_ROWS || dims[1] > MOST_DIM || gv_mul_size((size_t)dims[0] * sizeof **v, (size_t)dims[1], &bytes) < 0)
         r = gv_fail(err, GV_EDATA, "'%s' claims %llu rows of %llu", name, (unsigned long long)dims[0], (unsigned long long)dims[1]);
     else if (!(*v = gv_arena_alloc(arena, bytes + 1, err)))
         r = GV_ESYS;
-    else if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *v) < 0)
+    else if (gv_h5.H5Dread(set, gv_h5.H5T_NATIVE_DOUBLE_g, H5S_ALL, H5S_ALL, H5P_DEFAULT, *v) < 0)
         r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
     shape[0] = (int64_t)dims[0];
     shape[1] = (int64_t)dims[1];
-    H5Dclose(set);
+    gv_h5.H5Dclose(set);
     return r;
 }
 
@@ -58,43 +58,43 @@ int gv_features_texts(const gv_features_file *f, const char *name, const char **
     int r = open_set(f, "features", name, &set, err);
     if (r <= 0)
         return r;
-    space = H5Dget_space(set);
-    type = H5Dget_type(set);
-    if (shape_of(set, dims) != 1 || dims[0] > MOST_ROWS || H5Tget_class(type) != H5T_STRING)
+    space = gv_h5.H5Dget_space(set);
+    type = gv_h5.H5Dget_type(set);
+    if (shape_of(set, dims) != 1 || dims[0] > MOST_ROWS || gv_h5.H5Tget_class(type) != H5T_STRING)
         r = gv_fail(err, GV_EDATA, "'%s' is no list of texts", name);
     *n = (int64_t)dims[0];
     if (r > 0 && !(*v = gv_arena_alloc(arena, (size_t)*n * sizeof **v + 1, err)))
         r = GV_ESYS;
-    if (r > 0 && H5Tis_variable_str(type) > 0) {
+    if (r > 0 && gv_h5.H5Tis_variable_str(type) > 0) {
         char **text = gv_arena_alloc(arena, (size_t)*n * sizeof *text + 1, err);
-        mem = H5Tcopy(H5T_C_S1);
-        H5Tset_size(mem, H5T_VARIABLE);
-        H5Tset_cset(mem, H5Tget_cset(type));
+        mem = gv_h5.H5Tcopy(gv_h5.H5T_C_S1_g);
+        gv_h5.H5Tset_size(mem, H5T_VARIABLE);
+        gv_h5.H5Tset_cset(mem, gv_h5.H5Tget_cset(type));
         if (!text)
             r = GV_ESYS;
-        else if (H5Dread(set, mem, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0)
+        else if (gv_h5.H5Dread(set, mem, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0)
             r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
         else {
             for (int64_t i = 0; i < *n && r > 0; i++)
                 if (!((*v)[i] = gv_arena_strdup(arena, text[i] ? text[i] : "", err)))
                     r = GV_ESYS;
-            H5Dvlen_reclaim(mem, space, H5P_DEFAULT, text);
+            gv_h5.H5Dvlen_reclaim(mem, space, H5P_DEFAULT, text);
         }
-        H5Tclose(mem);
+        gv_h5.H5Tclose(mem);
     } else if (r > 0) {
-        size_t size = H5Tget_size(type), bytes;
+        size_t size = gv_h5.H5Tget_size(type), bytes;
         char *all = size && size < 65536 && gv_mul_size(size, (size_t)*n, &bytes) == 0 ? gv_arena_alloc(arena, bytes + 1, err) : NULL;
         if (!all)
             r = gv_fail(err, GV_EDATA, "'%s' claims texts of %zu bytes", name, size);
-        else if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) < 0)
+        else if (gv_h5.H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) < 0)
             r = gv_fail(err, GV_EDATA, "'%s' cannot be read", name);
         for (int64_t i = 0; i < *n && r > 0; i++)
             if (!((*v)[i] = gv_arena_strndup(arena, all + (size_t)i * size, strnlen(all + (size_t)i * size, size), err)))
                 r = GV_ESYS;
     }
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Dclose(set);
+    gv_h5.H5Tclose(type);
+    gv_h5.H5Sclose(space);
+    gv_h5.H5Dclose(set);
     return r;
 }
 
@@ -135,13 +135,13 @@ static int bag_places(gv_features_file *f, const char *name, int64_t instances, 
 static hid_t half_type(hid_t set)
 {
     size_t sign, exponent, bits, mantissa, fraction;
-    hid_t type = H5Dget_type(set);
-    bool half = type >= 0 && H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 2 && H5Tget_order(type) == H5Tget_order(H5T_NATIVE_FLOAT) &&
-                H5Tget_fields(type, &sign, &exponent, &bits, &mantissa, &fraction) >= 0 && sign == 15 && exponent == 10 && bits == 5 && mantissa == 0 && fraction == 10 &&
-                H5Tget_ebias(type) == 15 && H5Tget_norm(type) == H5T_NORM_IMPLIED;
+    hid_t type = gv_h5.H5Dget_type(set);
+    bool half = type >= 0 && gv_h5.H5Tget_class(type) == H5T_FLOAT && gv_h5.H5Tget_size(type) == 2 && gv_h5.H5Tget_order(type) == gv_h5.H5Tget_order(gv_h5.H5T_NATIVE_FLOAT_g) &&
+                gv_h5.H5Tget_fields(type, &sign, &exponent, &bits, &mantissa, &fraction) >= 0 && sign == 15 && exponent == 10 && bits == 5 && mantissa == 0 && fraction == 10 &&
+                gv_h5.H5Tget_ebias(type) == 15 && gv_h5.H5Tget_norm(type) == H5T_NORM_IMPLIED;
     if (half || type < 0)
         return type;
-    H5Tclose(type);
+    gv_h5.H5Tclose(type);
     return -1;
 }
 
@@ -150,14 +150,17 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
     char path[64];
     hsize_t shape[3] = { 0 };
     *f = (gv_features_file){ .file = -1, .features = -1, .coords = -1, .half = -1 };
-    gv_hdf5_quiet();
+    if (gv_hdf5_load(err) < 0) {
+        close(fd);
+        return err->code;
+    }
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t access = gv_h5.H5Pcreate(gv_h5.H5P_CLS_FILE_ACCESS_ID_g);
 #if H5_VERSION_GE(1, 10, 7)
-    H5Pset_file_locking(access, 0, 1); /* readers lock nothing: read-only and network file systems refuse it */
+    gv_h5.H5Pset_file_locking(access, 0, 1); /* readers lock nothing: read-only and network file systems refuse it */
 #endif
-    f->file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
+    f->file = gv_h5.H5Fopen(path, H5F_ACC_RDONLY, access);
+    gv_h5.H5Pclose(access);
     close(fd);
     int r = f->file < 0 ? gv_fail(err, GV_EDATA, "'%s' is no readable HDF5 file (cut, damaged, or still being written)", name) : open_set(f, name, "features", &f->features, err);
     if (r == 0 && f->features < 0)
@@ -181,14 +184,14 @@ int gv_features_open(gv_features_file *f, int fd, const char *name, gv_err *err)
 
 void gv_features_close(gv_features_file *f)
 {
-    if (f->half >= 0)
-        H5Tclose(f->half);
-    if (f->features >= 0)
-        H5Dclose(f->features);
-    if (f->coords >= 0)
-        H5Dclose(f->coords);
-    if (f->file >= 0)
-        H5Fclose(f->file);
+    if (f->half > 0)
+        gv_h5.H5Tclose(f->half);
+    if (f->features > 0)
+        gv_h5.H5Dclose(f->features);
+    if (f->coords > 0)
+        gv_h5.H5Dclose(f->coords);
+    if (f->file > 0)
+        gv_h5.H5Fclose(f->file);
     gv_free(f->begin);
     *f = (gv_features_file){ .file = -1, .features = -1, .coords = -1, .half = -1 };
 }
@@ -198,12 +201,12 @@ static int read_part(hid_t set, int64_t bag, int64_t from, int64_t n, int64_t wi
 {
     hsize_t start[3] = { (hsize_t)bag, (hsize_t)from, 0 }, count[3] = { 1, (hsize_t)n, (hsize_t)width };
     int skip = bag < 0;
-    hid_t space = H5Dget_space(set), mem = H5Screate_simple(3 - skip, count + skip, NULL);
-    bool bad = space < 0 || mem < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start + skip, NULL, count + skip, NULL) < 0 || H5Dread(set, type, mem, space, H5P_DEFAULT, to) < 0;
+    hid_t space = gv_h5.H5Dget_space(set), mem = gv_h5.H5Screate_simple(3 - skip, count + skip, NULL);
+    bool bad = space < 0 || mem < 0 || gv_h5.H5Sselect_hyperslab(space, H5S_SELECT_SET, start + skip, NULL, count + skip, NULL) < 0 || gv_h5.H5Dread(set, type, mem, space, H5P_DEFAULT, to) < 0;
     if (space >= 0)
-        H5Sclose(space);
+        gv_h5.H5Sclose(space);
     if (mem >= 0)
-        H5Sclose(mem);
+        gv_h5.H5Sclose(mem);
     return bad ? gv_fail(err, GV_EDATA, "its numbers cannot be read") : GV_OK;
 }
 
@@ -227,7 +230,7 @@ static int read_instances(const gv_features_file *f, int64_t bag, int64_t from, 
     void *to = f->half >= 0 ? gv_arena_alloc_dirty(arena, bytes / 2, err) : out->data;
     if (!to)
         return GV_ESYS;
-    int r = read_part(f->features, bag, from, n, f->dim, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, to, err);
+    int r = read_part(f->features, bag, from, n, f->dim, f->half >= 0 ? f->half : gv_h5.H5T_NATIVE_FLOAT_g, to, err);
     if (r == GV_OK && f->half >= 0)
         gv_to_f32(GV_F16, to, out->data, (size_t)(n * f->dim));
     return r;
@@ -273,7 +276,7 @@ int gv_features_coords(gv_features_file *f, int64_t row, gv_sample *out, gv_aren
     *out = (gv_sample){ .dtype = GV_I64T, .ndim = 2, .shape = { n, 2 }, .data = gv_arena_alloc_dirty(arena, (size_t)n * 16, err) };
     if (!out->data)
         return GV_ESYS;
-    return read_part(f->coords, bag, from, n, 2, H5T_NATIVE_INT64, out->data, err) < 0 ? err->code : 1;
+    return read_part(f->coords, bag, from, n, 2, gv_h5.H5T_NATIVE_INT64_g, out->data, err) < 0 ? err->code : 1;
 }
 
 int64_t gv_features_count(const gv_features_file *f)
@@ -290,7 +293,7 @@ int gv_features_instances(const gv_features_file *f, int64_t from, int64_t n, fl
         int64_t part = f->fixed && f->fixed - first < n ? f->fixed - first : n;
         size_t numbers = (size_t)(part * f->dim);
         void *block = f->half >= 0 ? gv_arena_alloc_dirty(arena, numbers * 2, err) : to;
-        r = block ? read_part(f->features, bag, first, part, f->dim, f->half >= 0 ? f->half : H5T_NATIVE_FLOAT, block, err) : GV_ESYS;
+        r = block ? read_part(f->features, bag, first, part, f->dim, f->half >= 0 ? f->half : gv_h5.H5T_NATIVE_FLOAT_g, block, err) : GV_ESYS;
         if (r == GV_OK && f->half >= 0)
             gv_to_f32(GV_F16, block, to, numbers);
         gv_arena_rewind(arena, mark);
@@ -304,34 +307,34 @@ int gv_features_instances(const gv_features_file *f, int64_t from, int64_t n, fl
 int gv_features_attribute(const gv_features_file *f, const char *name, const char **text, gv_arena *arena, gv_err *err)
 {
     *text = NULL;
-    if (H5Aexists(f->file, name) <= 0)
+    if (gv_h5.H5Aexists(f->file, name) <= 0)
         return 0;
-    hid_t a = H5Aopen(f->file, name, H5P_DEFAULT), type = a < 0 ? -1 : H5Aget_type(a), space = a < 0 ? -1 : H5Aget_space(a);
-    size_t size = type < 0 ? 0 : H5Tget_size(type);
+    hid_t a = gv_h5.H5Aopen(f->file, name, H5P_DEFAULT), type = a < 0 ? -1 : gv_h5.H5Aget_type(a), space = a < 0 ? -1 : gv_h5.H5Aget_space(a);
+    size_t size = type < 0 ? 0 : gv_h5.H5Tget_size(type);
     int r = 0;
-    if (type >= 0 && H5Tget_class(type) == H5T_STRING && space >= 0 && H5Sget_simple_extent_npoints(space) == 1) {
-        if (H5Tis_variable_str(type) > 0) {
+    if (type >= 0 && gv_h5.H5Tget_class(type) == H5T_STRING && space >= 0 && gv_h5.H5Sget_simple_extent_npoints(space) == 1) {
+        if (gv_h5.H5Tis_variable_str(type) > 0) {
             char *s = NULL;
-            if (H5Aread(a, type, &s) >= 0 && s)
+            if (gv_h5.H5Aread(a, type, &s) >= 0 && s)
                 r = (*text = gv_arena_strdup(arena, s, err)) ? 1 : GV_ESYS;
             if (s)
-                H5free_memory(s);
+                gv_h5.H5free_memory(s);
         } else if (size < 1 << 24) {
             char *s = gv_arena_alloc(arena, size + 1, err);
             if (!s)
                 r = GV_ESYS;
-            else if (H5Aread(a, type, s) >= 0) {
+            else if (gv_h5.H5Aread(a, type, s) >= 0) {
                 *text = s;
                 r = 1;
             }
         }
     }
     if (space >= 0)
-        H5Sclose(space);
+        gv_h5.H5Sclose(space);
     if (type >= 0)
-        H5Tclose(type);
+        gv_h5.H5Tclose(type);
     if (a >= 0)
-        H5Aclose(a);
+        gv_h5.H5Aclose(a);
     return r;
 }
 
