@@ -73,7 +73,7 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 CPPFLAGS += $(DNNL_CFLAGS)
 PKG_CFLAGS := $(call pkg,cflags,$(PKGS))
-# FFmpeg's libraries and HDF5's are loaded when they are needed (formats/lav.h, hdf5_library.h).
+# FFmpeg's libraries and HDF5's are loaded when they are needed (formats/lav.h, hdf5_library.h), so a package of these programs names them itself.
 LOADED   := -lav% -lsw% -lhdf5%
 PKG_LIBS := $(filter-out $(LOADED),$(call pkg,libs,$(PKGS))) -ldl -ldeflate $(BLOSC2_LIBS)
 
