@@ -26,7 +26,7 @@ static void load(void)
 #include "formats/hdf5_calls.h"
 #undef GV_H5
 #undef GV_H5_ID
-    gv_h5.H5dont_atexit();
+    gv_h5.H5dont_atexit(); /* before any other call */
     if (gv_h5.H5open() < 0) {
         gv_fail(&failure, GV_ESYS, "HDF5's library '%s' does not start", library.file);
         return;
@@ -38,6 +38,7 @@ static void load(void)
 #include "formats/hdf5_calls.h"
 #undef GV_H5
 #undef GV_H5_ID
+#undef FIND
 }
 
 int gv_hdf5_load(gv_err *err)

@@ -1,4 +1,4 @@
-/* wgrad_collect: see its header. */
+/* wgrad_collect: a file of its own, since clang gives what chooses among the variants of a GV_HOT function one name in all files that have it. */
 #include "nn/onednn/wgrad_collect.h"
 
 GV_HOT static void onednn_wgrad_collect(const float *sums, float *dw, int64_t parts, int64_t size, int64_t I, int64_t taps)
